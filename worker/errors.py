@@ -1,0 +1,144 @@
+"""The one error tree of Copydesk.
+
+    CopydeskError
+    ├── UsageError            2   wrong call, wrong file, wrong configuration
+    │   ├── ConfigError       2   a settings or profile file that cannot be used
+    │   ├── NoInputError      2   nothing that could be submitted
+    │   └── ModelMissingError 2   the profile's model is not on this machine
+    ├── BrokerUnavailableError 3  no Redis or Valkey answers
+    ├── JobNotFoundError      4   no such job
+    ├── ArticleNotFoundError  4   no such article in that job
+    ├── WaitTimeoutError      5   the job was not finished in the time given
+    ├── OutputError           1   results could not be written
+    └── EngineError           1   the model could not be loaded or run (retryable)
+
+A text that a check refuses is data (a ``Reason``), never an exception.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = [
+    "ArticleNotFoundError",
+    "BrokerUnavailableError",
+    "ConfigError",
+    "CopydeskError",
+    "EngineError",
+    "ExitCode",
+    "JobNotFoundError",
+    "ModelMissingError",
+    "NoInputError",
+    "OutputError",
+    "UsageError",
+    "WaitTimeoutError",
+]
+
+
+class ExitCode(IntEnum):
+    """What every command's exit code means; stable."""
+
+    OK = 0
+    """All that was asked for is done."""
+    SOME_FAILED = 1
+    """Some articles failed or were refused, or some output could not be written."""
+    USAGE = 2
+    """The call, a file or the configuration is wrong; nothing was done."""
+    NO_BROKER = 3
+    """No Redis or Valkey answers."""
+    NOT_FOUND = 4
+    """No such job or article."""
+    TIMED_OUT = 5
+    """The wait was over before the job was; the job goes on."""
+    ALL_FAILED = 6
+    """Every article failed or was refused."""
+    INTERRUPTED = 130
+    """Stopped with Ctrl-C; an accepted job stays in the queue."""
+
+
+class CopydeskError(Exception):
+    """Something went wrong that a person can understand.
+
+    Args:
+        message: what happened, with file and line where there is one.
+        code: a more precise stable code than the class's own.
+        hint: what to do next.
+    """
+
+    code: str = "error"
+    exit_code: ExitCode = ExitCode.SOME_FAILED
+    retryable: bool = False
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code is not None:
+            self.code = code
+
+
+class UsageError(CopydeskError):
+    """The call cannot be carried out as it was made."""
+
+    code = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(UsageError):
+    """A settings or profile file cannot be used."""
+
+    code = "config_invalid"
+
+
+class NoInputError(UsageError):
+    """There is nothing to submit."""
+
+    code = "no_input"
+
+
+class ModelMissingError(UsageError):
+    """The profile's model is not on this machine."""
+
+    code = "model_missing"
+
+
+class BrokerUnavailableError(CopydeskError):
+    """No Redis or Valkey answers."""
+
+    code = "broker_unavailable"
+    exit_code = ExitCode.NO_BROKER
+    retryable = True
+
+
+class JobNotFoundError(CopydeskError):
+    """No such job; it may have expired."""
+
+    code = "job_not_found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class ArticleNotFoundError(CopydeskError):
+    """No such article in that job."""
+
+    code = "article_not_found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class WaitTimeoutError(CopydeskError):
+    """The job was not finished in the time given; it goes on."""
+
+    code = "wait_timed_out"
+    exit_code = ExitCode.TIMED_OUT
+
+
+class OutputError(CopydeskError):
+    """Results could not be written; what was written before is whole."""
+
+    code = "output_failed"
+
+
+class EngineError(CopydeskError):
+    """The model could not be loaded or run."""
+
+    code = "engine_error"
+    retryable = True

@@ -1,0 +1,245 @@
+"""Frozen wire types and states: article, edits, result, outcome, job.
+
+What crosses a border (the store, a file, the engine's callers) is one of these.
+Knows no Redis, no Celery, no stage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from enum import StrEnum
+from typing import Annotated, NewType
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from worker.reason import Reason
+
+__all__ = [
+    "ACTIVE_STATES",
+    "TERMINAL_STATES",
+    "Article",
+    "ArticleFormat",
+    "ArticleState",
+    "CollectedArticle",
+    "Edit",
+    "EvidenceSentence",
+    "Flag",
+    "InputRefusal",
+    "JobId",
+    "JobProgress",
+    "Method",
+    "Outcome",
+    "Refusal",
+    "Removal",
+    "Result",
+    "SummarySentence",
+]
+
+JobId = NewType("JobId", str)
+
+_SAFE_STEM = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+
+
+class Record(BaseModel):
+    """Base of every wire type: frozen, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ArticleState(StrEnum):
+    """Where an accepted article is. The five counts always sum to the job's total."""
+
+    QUEUED = "queued"
+    """Waiting for a worker."""
+    RUNNING = "running"
+    """In a chunk that a worker holds a lease on."""
+    DONE = "done"
+    """Has a result (computed, or found again by digest)."""
+    FAILED = "failed"
+    """Ended without a result, with a reason."""
+    CANCELLED = "cancelled"
+    """Taken back before it was worked on."""
+
+
+ACTIVE_STATES = frozenset({ArticleState.QUEUED, ArticleState.RUNNING})
+TERMINAL_STATES = frozenset({ArticleState.DONE, ArticleState.FAILED, ArticleState.CANCELLED})
+
+
+class ArticleFormat(StrEnum):
+    """How an article's text is marked up."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+class Article(Record):
+    """One input document."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    """The user's own id, as it was given."""
+    text: str
+    title: str = ""
+    """The headline where the source gives one; empty where the text may begin with it."""
+    format: ArticleFormat = ArticleFormat.TEXT
+    source: str = ""
+    """Where it came from, for people: ``file`` or ``file:line``."""
+
+    @property
+    def content_digest(self) -> str:
+        """SHA-256 over all that can change the result: title, format and text."""
+        parts = (self.format.value, self.title, self.text)
+        return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def file_stem(self) -> str:
+        """A name for this article's files that is safe in any folder.
+
+        The id where it is plain (``^[A-Za-z0-9._-]{1,64}$``, no leading dot), else a hash of it.
+        """
+        if _SAFE_STEM.fullmatch(self.id):
+            return self.id
+        return "id-" + hashlib.sha256(self.id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+class InputRefusal(Record):
+    """An input that was not accepted as an article, and why."""
+
+    reason: Reason
+    source: str
+    """``file`` or ``file:line``."""
+    message: str
+    hint: str = ""
+
+
+class Removal(Record):
+    """Page furniture that was taken out."""
+
+    line: int
+    """Line of the input text, from 1; 0 for HTML pages as a whole."""
+    text: str
+    reason: Reason
+
+
+class Edit(Record):
+    """One change that was made to the text."""
+
+    paragraph: int
+    """Paragraph of the repaired text, from 0."""
+    before: str
+    after: str
+    reason: Reason
+    scores: dict[str, float] = {}
+
+
+class Refusal(Record):
+    """A proposal that was not used; the text stayed as it was."""
+
+    stage: str
+    """``repair`` or ``summary``."""
+    before: str
+    """The sentence it was made for; empty for a summary sentence."""
+    proposal: str
+    reason: Reason
+    detail: str = ""
+    """What the check saw, e.g. the number that differs."""
+    scores: dict[str, float] = {}
+
+
+class Flag(Record):
+    """Something an editor should look at."""
+
+    reason: Reason
+    text: str = ""
+    words: tuple[str, ...] = ()
+
+
+class EvidenceSentence(Record):
+    """A sentence of the repaired article that carries a summary sentence."""
+
+    index: int
+    """Position among all sentences of the repaired article, from 0."""
+    text: str
+
+
+class SummarySentence(Record):
+    """One sentence of the summary with what carries it."""
+
+    sentence: str
+    sentences: tuple[EvidenceSentence, ...]
+
+
+class Method(StrEnum):
+    """How a summary came about."""
+
+    WRITTEN = "written"
+    """Every sentence is the model's, and passed every check."""
+    MIXED = "mixed"
+    """Some sentences are the model's, some the article's own."""
+    EXTRACTIVE = "extractive"
+    """The article's own sentences."""
+
+
+class Result(Record):
+    """What one article became. A pure function of article and profile, but for ``timings``."""
+
+    title: str
+    repaired: str
+    """Paragraphs, with an empty line between two."""
+    summary: str
+    method: Method
+    evidence: tuple[SummarySentence, ...]
+    edits: tuple[Edit, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    removed: tuple[Removal, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    timings: dict[str, float] = {}
+    """Seconds of the article's share of each stage."""
+
+
+class Outcome(Record):
+    """How an article ended in a job."""
+
+    state: ArticleState
+    cached: bool = False
+    """The result was found by digest, not computed in this job."""
+    reason: Reason | None = None
+    """Why it failed; ``None`` unless failed."""
+    message: str = ""
+    hint: str = ""
+
+
+class CollectedArticle(Record):
+    """An article of a job as ``collect`` and ``show`` see it."""
+
+    article: Article
+    outcome: Outcome
+    result: Result | None = None
+    """``None`` unless the article is done."""
+
+
+class JobProgress(Record):
+    """A job's counters at one moment, read in one step."""
+
+    id: JobId
+    profile: str
+    created: float
+    """Unix time in seconds."""
+    closed: bool
+    """Submit has delivered all of the job's articles."""
+    total: int
+    queued: int
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    cached: int
+    """How many of ``done`` were found by digest."""
+    refused: int
+    """Inputs that submit did not accept; not part of ``total``."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to wait for."""
+        return self.closed and self.queued + self.running == 0

@@ -1,0 +1,271 @@
+"""Settings of an installation and the named profiles: frozen, and an unknown key is an error.
+
+Order of precedence: flag > ``COPYDESK_*`` environment > ``configs/copydesk.toml`` > default.
+A *profile* is all that can change an output; its digest names results in the store.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import tomllib
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from worker.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "PIPELINE_VERSION",
+    "CheckSettings",
+    "ModelSettings",
+    "Profile",
+    "RepairSettings",
+    "Settings",
+    "SpottingSettings",
+    "SummarySettings",
+    "load_profile",
+    "load_settings",
+    "profile_names",
+]
+
+#: Raised by every change to a stage that can change an output; part of each profile's digest.
+PIPELINE_VERSION = 1
+
+_ENV_PREFIX = "COPYDESK_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ModelSettings(_Section):
+    """Which weights turn prompts into text, and in which numerics."""
+
+    kind: Literal["local"] = "local"
+    name: str = "embedded"
+    """``embedded``, a local folder, or a hub id."""
+    revision: str = ""
+    """Commit or tag of a hub model; required for one, since results are found again by it."""
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    batch_tokens: int = Field(default=4096, ge=256)
+    """Padded tokens (prompt and answer) of one batch. It changes ties in bfloat16, so it counts."""
+
+
+class SpottingSettings(_Section):
+    """Which sentences are sent to the engine."""
+
+    surprisal_nats: float = 4.2
+    """Mean surprisal per token above which a sentence reads badly; see worker/spotting.py."""
+
+
+class RepairSettings(_Section):
+    """How proposals are asked for."""
+
+    prompt: str = "repair.v1.txt"
+    """A file of ``configs/prompts``; its text is part of the digest."""
+    max_growth: float = 1.3
+    """Answer budget in tokens, as a multiple of the sentence's own."""
+
+
+class CheckSettings(_Section):
+    """Limits of the checks on proposals and summary sentences; see worker/checks.py."""
+
+    min_length_ratio: float = 0.75
+    max_length_ratio: float = 1.3
+    min_similarity: float = 0.7
+    """Least share of words, in order, that a proposal keeps of its source (0-1)."""
+    min_gain_nats: float = 2.0
+    """Least fall of the sentence's total surprisal for a proposal to count as better."""
+    min_support: float = 0.6
+    """Least share of a summary sentence's word pairs found in its evidence (0-1)."""
+
+
+class SummarySettings(_Section):
+    """Length and prompt of the summary."""
+
+    prompt: str = "summary.v1.txt"
+    min_words: int = Field(default=30, ge=5)
+    max_words: int = Field(default=80, ge=20)
+    source_tokens: int = Field(default=700, ge=100)
+    """Tokens of chosen sentences that go into the prompt."""
+
+
+class Profile(_Section):
+    """A named, frozen set of all that can change an output."""
+
+    name: str
+    description: str = ""
+    model: ModelSettings = ModelSettings()
+    spotting: SpottingSettings = SpottingSettings()
+    repair: RepairSettings = RepairSettings()
+    checks: CheckSettings = CheckSettings()
+    summary: SummarySettings = SummarySettings()
+    prompts: dict[str, str] = {}
+    """The text of each prompt file that the profile names; filled in by ``load_profile``."""
+    model_digest: str = ""
+    """What the weights are: filled in by ``load_profile``."""
+
+    @cached_property
+    def digest(self) -> str:
+        """32 hex digits over models, prompts, thresholds and the pipeline's version."""
+        said = self.model_dump_json(exclude={"name", "description"})
+        return hashlib.sha256(f"{PIPELINE_VERSION}\x00{said}".encode()).hexdigest()[:32]
+
+
+def _default_configs() -> Path:
+    packaged = Path(__file__).parent / "configs"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "configs"
+
+
+class Settings(BaseSettings):
+    """What this installation is set to."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_ENV_PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    home: Path = Field(default_factory=lambda: platformdirs.user_cache_path("copydesk"))
+    """Folder of models, the embedded broker's data, logs."""
+    configs: Path = Field(default_factory=_default_configs)
+    """Folder with ``copydesk.toml``, ``profiles/`` and ``prompts/``."""
+    broker_url: str = ""
+    """``redis://``, ``rediss://`` or ``redis+socket://``; empty: the embedded Valkey."""
+    profile: str = "embedded"
+    """The profile that ``submit`` and ``run`` use when none is named."""
+    chunk_articles: Annotated[int, Field(ge=1, le=512)] = 32
+    """Most articles of one Celery message; 32 is where blob size per article levels off
+    (measured: 1.39 KB an article at 32, 5.5 KB inside single messages)."""
+    chunk_chars: Annotated[int, Field(ge=1_000)] = 200_000
+    """Most characters of one chunk, so that a chunk of long articles stays minutes, not hours."""
+    max_article_chars: Annotated[int, Field(ge=1_000)] = 1_000_000
+    """A longer text is refused as ``too_large``: a book, or a dump that was not split."""
+    job_ttl: timedelta = timedelta(days=30)
+    """How long a job and its results are kept."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Threads of the engine; 0: all cores."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flag, environment, ``copydesk.toml``: the first that names a key wins."""
+        del dotenv_settings, file_secret_settings
+        stored = TomlConfigSettingsSource(settings_cls, toml_file=_config_file())
+        return (init_settings, env_settings, stored)
+
+
+def _config_file() -> Path:
+    return Path(os.environ.get("COPYDESK_CONFIGS") or _default_configs()) / "copydesk.toml"
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Settings in force; a flag that is ``None`` was not given.
+
+    Raises:
+        ConfigError: an unknown key (with the nearest known one), a value of the wrong kind, a
+            file that is not TOML.
+    """
+    for variable in os.environ:
+        key = variable.removeprefix(_ENV_PREFIX).lower()
+        if variable.startswith(_ENV_PREFIX) and key not in Settings.model_fields:
+            raise _unknown_key(
+                variable, [_ENV_PREFIX + name.upper() for name in Settings.model_fields]
+            )
+    try:
+        return Settings(**{key: value for key, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise _config_error(
+            error, Settings, where=f"the environment or {_config_file()}"
+        ) from error
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{_config_file()} cannot be read: {error}") from error
+
+
+def profile_names(settings: Settings) -> list[str]:
+    """Names of the profiles in ``configs/profiles``, sorted."""
+    return sorted(path.stem for path in (settings.configs / "profiles").glob("*.toml"))
+
+
+def load_profile(settings: Settings, name: str | None = None) -> Profile:
+    """The profile ``name`` (default: the settings' own) with its prompts read in.
+
+    ``model_digest`` is left to ``worker.engine.model.fingerprint``, which can see the weights.
+
+    Raises:
+        ConfigError: no such profile, an unknown key, a missing prompt file.
+    """
+    name = name or settings.profile
+    path = settings.configs / "profiles" / f"{name}.toml"
+    known = profile_names(settings)
+    if name not in known:
+        raise ConfigError(
+            f"there is no profile {name!r} in {path.parent}",
+            code="profile_unknown",
+            hint=_nearest(name, known) or f"profiles: {', '.join(known) or 'none'}",
+        )
+    try:
+        profile = Profile(**{"name": name, **tomllib.loads(path.read_text(encoding="utf-8"))})
+    except ValidationError as error:
+        raise _config_error(error, Profile, where=str(path)) from error
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    names = (profile.repair.prompt, profile.summary.prompt)
+    prompts = {file: _read_prompt(settings.configs / "prompts" / file) for file in names}
+    return profile.model_copy(update={"prompts": prompts})
+
+
+def _read_prompt(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the prompt file {path} cannot be read: {error}",
+            hint="a profile's prompt names a file of configs/prompts",
+        ) from error
+
+
+def _unknown_key(key: str, known: Iterable[str], where: str = "the environment") -> ConfigError:
+    return ConfigError(
+        f"unknown key {key} in {where}",
+        code="config_unknown_key",
+        hint=_nearest(key, known) or f"known keys: {', '.join(sorted(known))}",
+    )
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {found[0]}?" if found else ""
+
+
+def _config_error(error: ValidationError, model: type[BaseModel], *, where: str) -> ConfigError:
+    """The first complaint of ``error`` as one sentence with the key's path."""
+    first = error.errors()[0]
+    *sections, key = [str(part) for part in first["loc"]]
+    for section in sections:
+        kind = model.model_fields[section].annotation if section in model.model_fields else None
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            model = kind
+    if first["type"] == "extra_forbidden":
+        place = f"{where} [{'.'.join(sections)}]" if sections else where
+        return _unknown_key(key, model.model_fields, place)
+    return ConfigError(f"{where}: {'.'.join([*sections, key])}: {first['msg']}")
