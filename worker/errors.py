@@ -3,7 +3,7 @@
     CopydeskError
     ├── UsageError            2   wrong call, wrong file, wrong configuration
     │   ├── ConfigError       2   a settings or profile file that cannot be used
-    │   ├── NoInputError      2   nothing that could be submitted
+    │   ├── NoInputError      2   nothing to submit (6 where all inputs were refused)
     │   └── ModelMissingError 2   the profile's model is not on this machine
     ├── BrokerUnavailableError 3  no Redis or Valkey answers
     ├── JobNotFoundError      4   no such job

@@ -14,6 +14,7 @@ from typing import Annotated, NewType
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from worker.reason import Reason
+from worker.settings import Profile
 
 __all__ = [
     "ACTIVE_STATES",
@@ -21,6 +22,7 @@ __all__ = [
     "Article",
     "ArticleFormat",
     "ArticleState",
+    "Claim",
     "CollectedArticle",
     "Edit",
     "EvidenceSentence",
@@ -30,10 +32,12 @@ __all__ = [
     "JobProgress",
     "Method",
     "Outcome",
+    "Processed",
     "Refusal",
     "Removal",
     "Result",
     "SummarySentence",
+    "WorkerPresence",
 ]
 
 JobId = NewType("JobId", str)
@@ -243,3 +247,32 @@ class JobProgress(Record):
     def finished(self) -> bool:
         """Whether nothing is left to wait for."""
         return self.closed and self.queued + self.running == 0
+
+
+class Claim(Record):
+    """A chunk that one task holds."""
+
+    job: JobId
+    chunk: int
+    token: str
+    """Fencing token: what is recorded without the current one is refused."""
+    attempts: int
+    """How often the chunk was claimed, this time included."""
+    profile: Profile
+    articles: tuple[Article, ...]
+
+
+class Processed(Record):
+    """What the pipeline made of one article."""
+
+    outcome: Outcome
+    result: Result | None = None
+
+
+class WorkerPresence(Record):
+    """A worker that has shown itself in the last seconds."""
+
+    name: str
+    pid: int
+    done_chunks: int
+    """Since it started."""

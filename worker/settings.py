@@ -69,7 +69,7 @@ class ModelSettings(_Section):
 class SpottingSettings(_Section):
     """Which sentences are sent to the engine."""
 
-    surprisal_nats: float = 4.2
+    surprisal_nats: float = 5.0
     """Mean surprisal per token above which a sentence reads badly; see worker/spotting.py."""
 
 

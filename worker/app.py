@@ -1,0 +1,84 @@
+"""The Celery application and its policy. Imports nothing heavy.
+
+Each setting was booted and kill-tested together with the others; docs/decisions/002-celery.md
+has the measurements. The ledger in ``jobs`` is the truth, a Celery message only the doorbell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery
+from kombu.entity import Queue
+
+from worker.connection import broker_url
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+__all__ = ["PROCESS_CHUNK", "QUEUE", "VISIBILITY_TIMEOUT_SECONDS", "create_app"]
+
+#: Name of the one task. It lies in queues of running installations: never rename it.
+PROCESS_CHUNK = "copydesk.process_chunk"
+
+#: The one queue.
+QUEUE = "copydesk"
+
+#: A message that was delivered, and not renewed for so long, is delivered again. Workers
+#: renew theirs while they work (worker/lease.py).
+VISIBILITY_TIMEOUT_SECONDS = 60
+
+_POLICY: dict[str, Any] = {
+    "result_backend": None,
+    "task_ignore_result": True,
+    "task_serializer": "json",
+    "result_serializer": "json",
+    "event_serializer": "json",
+    "accept_content": ["json"],
+    "result_accept_content": ["json"],
+    "task_queues": [Queue(QUEUE)],
+    "task_default_queue": QUEUE,
+    "task_create_missing_queues": False,
+    # The message is settled when the work is: a worker that dies leaves it to another.
+    "task_acks_late": True,
+    "task_acks_on_failure": True,
+    "task_acks_on_timeout": True,
+    "task_reject_on_worker_lost": True,
+    "task_retry_on_worker_lost": True,
+    "worker_prefetch_multiplier": 1,
+    # One child loads the model after the fork; the parent stays light and answers.
+    "worker_pool": "prefork",
+    "worker_concurrency": 1,
+    "worker_pool_start_method": "fork",
+    "worker_proc_alive_timeout": 120.0,
+    "worker_max_tasks_per_child": 500,
+    "worker_max_memory_per_child": 6_000_000,
+    "task_time_limit": 900,
+    "task_soft_time_limit": 840,
+    "worker_soft_shutdown_timeout": 30.0,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "worker_send_task_events": True,
+    "event_queue_expires": 60,
+    "control_queue_expires": 10,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "broker_pool_acquire_timeout": 30,
+    "broker_transport_options": {
+        "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "unacked_restore_limit": 1000,
+        "global_keyprefix": "cd:mq:",
+        "socket_connect_timeout": 5,
+        "socket_timeout": 30,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    },
+}
+
+
+def create_app(settings: Settings) -> Celery:
+    """The application on the broker of ``settings``."""
+    app = Celery("copydesk", set_as_current=False)
+    app.conf.update(_POLICY, broker_url=broker_url(settings))
+    return app

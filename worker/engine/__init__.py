@@ -1,0 +1,82 @@
+"""The engine protocol: what turns prompts into text and says how likely a text is.
+
+Stages know this protocol and nothing behind it; ``open_engine`` is the one place that
+picks an implementation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.settings import ModelSettings, Settings
+
+__all__ = ["Engine", "Generation", "Prompt", "Surprisal", "open_engine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One request: an instruction, the text it is about, and the answer's budget."""
+
+    instruction: str
+    text: str
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One answer."""
+
+    text: str
+    finished: bool
+    """Whether the model ended by itself; ``False`` where the token budget cut it off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surprisal:
+    """How unexpected a text is to the model."""
+
+    total_nats: float
+    """Minus the natural log of the text's probability."""
+    tokens: int
+
+    @property
+    def mean_nats(self) -> float:
+        """Per token; 0 for an empty text."""
+        return self.total_nats / self.tokens if self.tokens else 0.0
+
+
+class Engine(Protocol):
+    """Batches in, answers in the same order out; greedy, so the same input gives the same output.
+
+    Every method raises ``EngineError`` when the model fails.
+    """
+
+    @property
+    def window(self) -> int:
+        """Most tokens of prompt and answer together."""
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        """One answer per prompt."""
+
+    def surprisal(self, texts: Sequence[str]) -> list[Surprisal]:
+        """One figure per text."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without any prompt around it."""
+
+
+def open_engine(model: ModelSettings, settings: Settings) -> Engine:
+    """The engine that ``model`` names, loaded and ready.
+
+    Raises:
+        ModelMissingError: the weights are not on this machine.
+        EngineError: they are, and cannot be loaded.
+    """
+    # Imported here: torch takes seconds, and only a worker's child or an evaluation needs it.
+    from worker.engine.local import LocalEngine  # noqa: PLC0415
+
+    return LocalEngine(model, settings)
