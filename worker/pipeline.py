@@ -1,0 +1,265 @@
+"""The way of a chunk's articles through the stages. Knows no Celery and no Redis.
+
+    1 strip      worker.furniture    page furniture out                skipped: never
+    2 split      worker.sentences    sentences, false breaks glued     skipped: never
+    3 spot       worker.spotting     which sentences read badly        skipped: never
+    4 repair     worker.repair       the engine proposes               skipped: nothing spotted
+    5 check      worker.checks       accept, or a reason               skipped: no proposal
+    6 choose     worker.choice       sentences that carry the story    skipped: never
+    7 summarise  worker.summary      the engine writes from those      skipped: never
+    8 check      worker.checks       supported, or extractive          skipped: never
+    9 record     the caller          worker.tasks, worker.jobs
+
+Results are a pure function of article and profile, but for timings, and for one known gap:
+in bfloat16 the neighbours in a batch can tip a tie between two tokens of the engine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
+
+from worker.errors import CopydeskError
+from worker.furniture import strip_furniture
+from worker.language import is_english
+from worker.neutrality import loaded_words
+from worker.reason import Reason
+from worker.records import (
+    Article,
+    ArticleState,
+    Edit,
+    Flag,
+    Outcome,
+    Processed,
+    Refusal,
+    Removal,
+    Result,
+)
+from worker.repair import Mended, mend_sentences
+from worker.sentences import split
+from worker.summary import Story, Summary, summarise
+
+if TYPE_CHECKING:
+    from worker.engine import Engine
+    from worker.settings import Profile
+
+__all__ = ["mend_texts", "process"]
+
+#: What a fault in a stage raises. Not ``Exception``: a time limit or a signal that arrives as
+#: one must go through.
+_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An article on its way."""
+
+    title: str
+    paragraphs: list[list[str]]
+    edits: list[Edit]
+    removed: tuple[Removal, ...]
+    refused: list[Refusal] = field(default_factory=list)
+    awkward: list[int] = field(default_factory=list)
+
+    @property
+    def sentences(self) -> list[str]:
+        return [sentence for paragraph in self.paragraphs for sentence in paragraph]
+
+
+def process(
+    articles: Sequence[Article], engine: Callable[[], Engine], profile: Profile
+) -> list[Processed]:
+    """What became of each article, in their order.
+
+    All go through the engine together. When that fails, each is tried alone, so that one bad
+    article never costs another; what fails alone ends as failed with its reason.
+
+    Args:
+        articles: the articles of a chunk.
+        engine: is called when the first article needs it.
+        profile: what they are worked on with.
+    """
+    if not articles:
+        return []
+    try:
+        return _process_together(articles, engine, profile)
+    except (CopydeskError, *_FAULTS) as error:
+        if len(articles) == 1:
+            return [Processed(outcome=_failure(error))]
+    return [processed for article in articles for processed in process([article], engine, profile)]
+
+
+def mend_texts(texts: Sequence[str], engine: Engine, profile: Profile) -> list[str]:
+    """Stages 2 to 5 on bare texts, one paragraph each: what repair alone makes of them.
+
+    Raises:
+        EngineError: the engine failed.
+    """
+    paragraphs = [
+        [sentence for paragraph in split([text]).paragraphs for sentence in paragraph]
+        for text in texts
+    ]
+    mended = iter(mend_sentences([one for many in paragraphs for one in many], engine, profile))
+    return [" ".join(next(mended).text for _ in paragraph) for paragraph in paragraphs]
+
+
+def _process_together(
+    articles: Sequence[Article], engine: Callable[[], Engine], profile: Profile
+) -> list[Processed]:
+    clock = _Clock()
+    drafts = [_draft(article) for article in articles]
+    good = [draft for draft in drafts if isinstance(draft, _Draft)]
+    clock.lap("strip_and_split")
+    results: list[Result] = []
+    if good:
+        _repair(good, engine(), profile)
+        clock.lap("repair")
+        stories = [Story(tuple(draft.sentences), frozenset(draft.awkward)) for draft in good]
+        summaries = summarise(stories, engine(), profile)
+        clock.lap("summary")
+        total = sum(len(story.sentences) for story in stories)
+        results = [
+            _result(draft, summary, clock.shares(len(story.sentences) / total), profile)
+            for draft, story, summary in zip(good, stories, summaries, strict=True)
+        ]
+    done = iter(results)
+    return [
+        Processed(outcome=Outcome(state=ArticleState.DONE), result=next(done))
+        if isinstance(draft, _Draft)
+        else Processed(outcome=draft)
+        for draft in drafts
+    ]
+
+
+def _draft(article: Article) -> _Draft | Outcome:
+    """The article stripped and split; or how it ends, where it is not for us."""
+    stripped = strip_furniture(article)
+    parts = split(stripped.paragraphs)
+    paragraphs = [list(paragraph) for paragraph in parts.paragraphs if paragraph]
+    if not paragraphs:
+        return Outcome(
+            state=ArticleState.FAILED,
+            reason=Reason.NO_STORY,
+            message="there is no text beside headline and page furniture",
+            hint="copydesk show prints what was removed; is the file a menu or an index page?",
+        )
+    if not is_english(" ".join(sentence for paragraph in paragraphs for sentence in paragraph)):
+        return Outcome(
+            state=ArticleState.FAILED,
+            reason=Reason.NOT_ENGLISH,
+            message="the text is in another language",
+            hint="Copydesk reads English only; translate it first",
+        )
+    return _Draft(stripped.title, paragraphs, list(parts.edits), stripped.removals)
+
+
+def _repair(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:
+    """Stages 3 to 5 over all drafts at once, in place."""
+    sentences = [sentence for draft in drafts for sentence in draft.sentences]
+    mended = mend_sentences(sentences, engine, profile)
+    bounds = accumulate((len(draft.sentences) for draft in drafts), initial=0)
+    for draft, (start, end) in zip(drafts, pairwise(bounds), strict=True):
+        _use(draft, mended[start:end])
+
+
+def _use(draft: _Draft, mended: Sequence[Mended]) -> None:
+    position = 0
+    for number, paragraph in enumerate(draft.paragraphs):
+        for at, before in enumerate(paragraph):
+            item = mended[position]
+            paragraph[at] = item.text
+            if item.accepted:
+                draft.edits.append(
+                    Edit(
+                        paragraph=number,
+                        before=before,
+                        after=item.text,
+                        reason=Reason.MODEL_REWRITE,
+                        scores=dict(item.scores),
+                    )
+                )
+            elif item.spotted:
+                draft.awkward.append(position)
+                if item.reason is not None:
+                    draft.refused.append(
+                        Refusal(
+                            stage="repair",
+                            before=before,
+                            proposal=item.proposal,
+                            reason=item.reason,
+                            detail=item.detail,
+                            scores=dict(item.scores),
+                        )
+                    )
+            position += 1
+
+
+def _result(draft: _Draft, summary: Summary, timings: dict[str, float], profile: Profile) -> Result:
+    return Result(
+        title=draft.title,
+        repaired="\n\n".join(" ".join(paragraph) for paragraph in draft.paragraphs),
+        summary=summary.text,
+        method=summary.method,
+        evidence=summary.evidence,
+        edits=tuple(draft.edits),
+        refused=(*draft.refused, *summary.refused),
+        removed=draft.removed,
+        flags=tuple(_flags(draft, summary, profile)),
+        timings=timings,
+    )
+
+
+def _flags(draft: _Draft, summary: Summary, profile: Profile) -> list[Flag]:
+    sentences = draft.sentences
+    flags = [Flag(reason=Reason.AWKWARD, text=sentences[index]) for index in draft.awkward]
+    for sentence in sentences:
+        loaded = loaded_words(sentence)
+        if loaded:
+            flags.append(Flag(reason=Reason.LOADED_LANGUAGE, text=sentence, words=loaded))
+    if len(summary.text.split()) < profile.summary.min_words:
+        flags.append(Flag(reason=Reason.SHORT_ARTICLE))
+    return flags
+
+
+def _failure(error: Exception) -> Outcome:
+    if isinstance(error, CopydeskError):
+        return Outcome(
+            state=ArticleState.FAILED,
+            reason=Reason.ENGINE_ERROR,
+            message=error.message,
+            hint=error.hint or "",
+        )
+    return Outcome(
+        state=ArticleState.FAILED,
+        reason=Reason.INTERNAL_ERROR,
+        message=f"{type(error).__name__}: {error}",
+        hint="this is a fault in Copydesk; please report it with the article",
+    )
+
+
+class _Clock:
+    """Seconds of each stage of a batch."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self._seconds: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self._seconds[stage] = now - self._last
+        self._last = now
+
+    def shares(self, share: float) -> dict[str, float]:
+        """An article's part of each stage, by its share of the sentences."""
+        return {stage: round(seconds * share, 4) for stage, seconds in self._seconds.items()}
