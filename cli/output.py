@@ -1,0 +1,100 @@
+"""What a command says: one renderer for text and JSON, and the way out of a terminal's traps.
+
+stdout is data, stderr is talk.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from worker.errors import CopydeskError, ExitCode
+
+__all__ = ["ENVELOPE_VERSION", "JsonFlag", "Problem", "Report", "render", "safe_tty", "talk"]
+
+#: Version of the JSON envelope; raised when a key changes its meaning or goes.
+ENVELOPE_VERSION = 1
+
+#: The flag that every command has.
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+_STATUS = {ExitCode.OK: "success", ExitCode.SOME_FAILED: "partial"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that went wrong, for people and for scripts."""
+
+    code: str
+    message: str
+    hint: str = ""
+    source: str = ""
+
+    @classmethod
+    def from_error(cls, error: CopydeskError) -> Problem:
+        """The problem that an exception tells of."""
+        return cls(error.code, error.message, error.hint or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a command returns; ``main`` renders it and exits with its code."""
+
+    command: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+    """What stdout gets without ``--json``."""
+    exit_code: ExitCode = ExitCode.OK
+    problems: Sequence[Problem] = ()
+    as_json: bool = False
+
+
+def render(report: Report) -> None:
+    """Print ``report``: data on stdout, problems on stderr, or all in one object on stdout.
+
+    The envelope's keys stand beside the command's own, so that ``jq .closer`` just works.
+    """
+    if report.as_json:
+        envelope = {
+            "envelope": ENVELOPE_VERSION,
+            "command": report.command,
+            "status": _STATUS.get(report.exit_code, "error"),
+            "exit_code": int(report.exit_code),
+            "errors": [
+                {"code": one.code, "message": one.message, "hint": one.hint, "source": one.source}
+                for one in report.problems
+            ],
+        }
+        print(json.dumps({**envelope, **report.data}, ensure_ascii=False, default=str))
+        return
+    if report.text:
+        print(report.text if not sys.stdout.isatty() else safe_tty(report.text))
+    for problem in report.problems:
+        where = f"{problem.source}: " if problem.source else ""
+        talk(f"error: {where}{problem.message} [{problem.code}]")
+        if problem.hint:
+            talk(f"hint: {problem.hint}")
+
+
+def talk(message: str) -> None:
+    """Say something to the person, on stderr."""
+    print(safe_tty(message), file=sys.stderr, flush=True)
+
+
+def safe_tty(text: str) -> str:
+    """``text`` without control characters, so that an article cannot command a terminal.
+
+    Line ends and tabs stay; escape sequences, bells and bidirectional overrides become ``�``.
+    """
+    return "".join(
+        char
+        if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs"}
+        else ("\u200d" if char == "\u200d" else "�")
+        for char in text
+    )

@@ -1,0 +1,85 @@
+"""``copydesk run``: the whole way in one command."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.collect import OutOption, write_results
+from cli.output import JsonFlag, Problem, Report, talk
+from cli.progress import follow
+from cli.service import Service
+from cli.submit import Inputs, ProfileOption, refusal_problems, send
+from cli.verdict import exit_code_of, job_data, job_line
+from cli.watch import TimeoutOption, timeout_of
+from worker.errors import CopydeskError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["command"]
+
+
+def command(
+    inputs: Inputs,
+    out: OutOption = Path("out"),
+    profile: ProfileOption = None,
+    timeout: TimeoutOption = None,
+    as_json: JsonFlag = False,
+) -> Report:
+    """Submit articles, work on them, write the results: broker and worker start and stop.
+
+    What ``copydesk up`` has started is used and left running. Exit codes as for watch.
+    """
+    from worker.connection import open_store
+    from worker.settings import load_settings
+
+    settings = load_settings(profile=profile)
+    service = Service(settings)
+    try:
+        with _running(service), open_store(settings) as store:
+            submission = send(inputs, store, settings)
+            talk(f"job {submission.job}: {submission.accepted} articles")
+            if submission.cached < submission.accepted:
+                with _working(service):
+                    progress = follow(store, submission.job, timeout=timeout_of(timeout))
+            progress = write_results(store, submission.job, out)
+    except CopydeskError as error:
+        refused = getattr(error, "refused", ())
+        problems = [*refusal_problems(refused), Problem.from_error(error)]
+        return Report("run", {}, "", error.exit_code, problems, as_json)
+    talk(f"job {submission.job}: {job_line(progress)}")
+    return Report(
+        command="run",
+        data={**job_data(progress), "out": str(out)},
+        text=str(out),
+        exit_code=exit_code_of(progress),
+        problems=refusal_problems(submission.refused),
+        as_json=as_json,
+    )
+
+
+@contextmanager
+def _running(service: Service) -> Iterator[None]:
+    """The broker, stopped at the end if it was this command that started it."""
+    started = service.start_broker()
+    try:
+        yield
+    finally:
+        if started:
+            service.stop_broker()
+
+
+@contextmanager
+def _working(service: Service) -> Iterator[None]:
+    """A worker, stopped at the end if it was this command that started it."""
+    started = service.start_worker()
+    try:
+        if started:
+            talk("starting the worker; it loads the model")
+            service.wait_for_worker()
+        yield
+    finally:
+        if started:
+            service.stop_worker()

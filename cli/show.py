@@ -1,0 +1,37 @@
+"""``copydesk show``: one article of a job, as an editor wants to see it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.output import JsonFlag, Report
+from cli.watch import JobArgument
+from worker.errors import ExitCode
+
+__all__ = ["command"]
+
+
+def command(
+    job: JobArgument,
+    article: Annotated[str, typer.Argument(help="An article's id.", show_default=False)],
+    as_json: JsonFlag = False,
+) -> Report:
+    """Print one article: summary, repaired text, what was changed, removed and refused."""
+    from cli.markdown import render_article
+    from cli.results import result_row
+    from worker.connection import open_store
+    from worker.records import ArticleState, JobId
+    from worker.settings import load_settings
+
+    with open_store(load_settings()) as store:
+        collected = store.article(JobId(job), article)
+    failed = collected.outcome.state is ArticleState.FAILED
+    return Report(
+        command="show",
+        data=result_row(collected),
+        text=render_article(collected),
+        exit_code=ExitCode.ALL_FAILED if failed else ExitCode.OK,
+        as_json=as_json,
+    )

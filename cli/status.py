@@ -1,0 +1,43 @@
+"""``copydesk status``: one look at a job, or at the whole desk."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.output import JsonFlag, Report
+from cli.verdict import exit_code_of, job_data, job_line
+
+__all__ = ["command"]
+
+
+def command(
+    job: Annotated[
+        str | None, typer.Argument(help="A job's id; none: the whole desk.", show_default=False)
+    ] = None,
+    as_json: JsonFlag = False,
+) -> Report:
+    """Show a job's counters, or workers and unfinished jobs.
+
+    For a job the exit code says how it went so far: 0 well, 1 some failed, 6 all failed.
+    """
+    from worker.connection import open_store
+    from worker.records import JobId
+    from worker.settings import load_settings
+
+    with open_store(load_settings()) as store:
+        if job is not None:
+            progress = store.progress(JobId(job))
+            text = f"{job}: {job_line(progress)}"
+            return Report("status", job_data(progress), text, exit_code_of(progress), (), as_json)
+        workers = store.workers()
+        active = [progress for progress in store.jobs() if not progress.finished]
+    lines = [f"{len(workers)} workers, {len(active)} unfinished jobs"]
+    lines += [f"worker {one.name} (pid {one.pid}), {one.done_chunks} chunks" for one in workers]
+    lines += [f"{progress.id}: {job_line(progress)}" for progress in active]
+    data = {
+        "workers": [one.model_dump() for one in workers],
+        "jobs": [job_data(progress) for progress in active],
+    }
+    return Report("status", data, "\n".join(lines), as_json=as_json)

@@ -1,0 +1,35 @@
+"""``copydesk up``: broker and worker, kept running in the background."""
+
+from __future__ import annotations
+
+from cli.output import JsonFlag, Report, talk
+from cli.service import Service
+from cli.submit import ProfileOption
+
+__all__ = ["command"]
+
+
+def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
+    """Start the embedded broker and a worker in the background, if they do not run yet.
+
+    With COPYDESK_BROKER_URL set, only the worker is started.
+    """
+    from worker.settings import load_settings
+
+    service = Service(load_settings(profile=profile))
+    started_broker = service.start_broker()
+    started_worker = service.start_worker()
+    if started_worker:
+        talk("starting the worker; it loads the model")
+        service.wait_for_worker()
+    broker = "embedded" if service.embedded else "your own"
+    text = (
+        f"broker ({broker}): {'started' if started_broker else 'runs'}\n"
+        f"worker: {'started' if started_worker else 'runs'}, log in {service.worker_log}"
+    )
+    data = {
+        "broker_started": started_broker,
+        "worker_started": started_worker,
+        "worker_log": service.worker_log,
+    }
+    return Report("up", data, text, as_json=as_json)

@@ -1,0 +1,36 @@
+"""How a job went, as an exit code and in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from worker.errors import ExitCode
+
+if TYPE_CHECKING:
+    from worker.records import JobProgress
+
+__all__ = ["exit_code_of", "job_data", "job_line"]
+
+
+def exit_code_of(progress: JobProgress) -> ExitCode:
+    """0 all done (so far), 1 some failed, were refused or cancelled, 6 all of them."""
+    bad = progress.failed + progress.cancelled + progress.refused
+    if not bad:
+        return ExitCode.OK
+    return ExitCode.SOME_FAILED if progress.total > progress.failed else ExitCode.ALL_FAILED
+
+
+def job_data(progress: JobProgress) -> dict[str, Any]:
+    """A job's counters as JSON keys."""
+    data = progress.model_dump(mode="json")
+    return {"job": data.pop("id"), **data, "finished": progress.finished}
+
+
+def job_line(progress: JobProgress) -> str:
+    """A job's counters in one line."""
+    parts = [f"{progress.done}/{progress.total} done"]
+    for name in ("cached", "failed", "cancelled", "running", "queued", "refused"):
+        count = getattr(progress, name)
+        if count:
+            parts.append(f"{count} {name}")
+    return ", ".join(parts)

@@ -1,0 +1,42 @@
+"""``copydesk watch``: follow a job until it is finished."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from cli.output import JsonFlag, Report
+from cli.progress import follow
+from cli.verdict import exit_code_of, job_data, job_line
+
+__all__ = ["JobArgument", "TimeoutOption", "command", "timeout_of"]
+
+JobArgument = Annotated[str, typer.Argument(help="A job's id.", show_default=False)]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", min=0, help="Seconds to wait at most; then exit 5.", show_default=False
+    ),
+]
+
+
+def command(job: JobArgument, timeout: TimeoutOption = None, as_json: JsonFlag = False) -> Report:
+    """Show done, failed, cached, rate, time left and workers until the job is finished.
+
+    Exit code 0 when all is done, 1 when some failed, 6 when all failed, 5 after --timeout.
+    """
+    from worker.connection import open_store
+    from worker.records import JobId
+    from worker.settings import load_settings
+
+    with open_store(load_settings()) as store:
+        progress = follow(store, JobId(job), timeout=timeout_of(timeout))
+    line = f"{job}: {job_line(progress)}"
+    return Report("watch", job_data(progress), line, exit_code_of(progress), (), as_json)
+
+
+def timeout_of(seconds: float | None) -> timedelta | None:
+    """The wait as a time span; ``None`` for as long as it takes."""
+    return None if seconds is None else timedelta(seconds=seconds)

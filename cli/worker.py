@@ -1,0 +1,34 @@
+"""``copydesk worker``: a worker in the foreground, for containers and service managers."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cli.output import JsonFlag, Report, render
+from cli.service import WORKER_COMMAND, worker_environment
+from cli.submit import ProfileOption
+
+__all__ = ["command"]
+
+
+def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
+    """Run a worker in the foreground until it is stopped; it logs to stderr.
+
+    SIGTERM lets it finish its chunk, SIGQUIT gives it 30 seconds for that.
+    """
+    from worker.connection import open_store
+    from worker.engine.model import locate
+    from worker.settings import load_profile, load_settings
+
+    settings = load_settings(profile=profile)
+    locate(load_profile(settings).model, settings.home)
+    with open_store(settings) as store:
+        others = len(store.workers())
+    if as_json:
+        # The process becomes the worker: what there is to say is said now.
+        render(Report("worker", {"workers_before": others}, as_json=True))
+        sys.stdout.flush()
+    os.execve(  # noqa: S606 - no shell is wanted
+        WORKER_COMMAND[0], list(WORKER_COMMAND), worker_environment(settings)
+    )

@@ -1,0 +1,191 @@
+"""How much nearer repair brings sentences to the way others word them, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+
+from pydantic import BaseModel, ConfigDict
+
+from worker.evaluation.metric import (
+    GleuScorer,
+    Nearness,
+    facts,
+    lower_case_words,
+    nearness,
+    normalised_words,
+)
+from worker.evaluation.rows import RepairRow
+
+__all__ = ["RepairReport", "evaluate_repair"]
+
+#: Sentences handed over at a time: enough for an engine to sort by length and fill its batches,
+#: few enough that progress moves.
+SLICE_SENTENCES = 1024
+
+
+class RepairReport(BaseModel):
+    """Figures of one run. The keys are stable; one that does not apply is ``None``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    n: int
+    """Sentences."""
+    changed_share: float
+    """Sentences whose typography-normalised words differ from the source's, 0-1."""
+    closer: int
+    """Changed sentences with a lower mean word edit distance to the five nearest versions."""
+    farther: int
+    """Changed sentences with a higher one."""
+    same: int
+    """Changed sentences with the same one."""
+    net: float
+    """Word edits saved, summed over the changed sentences."""
+    chrf_before: float
+    """Corpus chrF (sacrebleu's defaults, 0-100) of the sources, raw, against one version each:
+    ``target``, else the first of ``targets``."""
+    chrf_after: float
+    """The same of the outputs."""
+    ter_before: float
+    """Corpus TER (sacrebleu's defaults, 0 is best) of the sources against the same version."""
+    ter_after: float
+    """The same of the outputs."""
+    gleu_before: float | None
+    """GLEU (0-100) of the sources over the sentences that have several versions, else ``None``."""
+    gleu_after: float | None
+    """The same of the outputs."""
+    invented: int
+    """Outputs with a number or a capitalised name that the source lacks."""
+    lost: int
+    """Outputs that lack a number or a capitalised name of the source."""
+    sentences_per_s: float
+    """Of the callable alone."""
+
+
+def evaluate_repair(
+    rows: Sequence[RepairRow],
+    mend: Callable[[Sequence[str]], Sequence[str]],
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> RepairReport:
+    """Figures of ``mend`` on ``rows``.
+
+    ``mend`` is called with up to ``SLICE_SENTENCES`` sources at a time and gives as many outputs,
+    in order; what it raises goes through. ``on_progress`` gets the sentences done and their
+    total. Of versions that are equal after normalisation one counts.
+
+    Raises:
+        ValueError: no rows, or ``mend`` gave another number of sentences than it got.
+    """
+    if not rows:
+        raise ValueError("there is nothing to measure")
+    sources = [row.source for row in rows]
+    outputs, seconds = _mended(sources, mend, on_progress)
+    targets = [row.target for row in rows]
+    moves = [
+        nearness(row.source, output, row.versions)
+        for row, output in zip(rows, outputs, strict=True)
+        if normalised_words(row.source) != normalised_words(output)
+    ]
+    chrf_before, chrf_after = _chrf(sources, targets), _chrf(outputs, targets)
+    ter_before, ter_after = _ter(sources, outputs, targets)
+    gleu_before, gleu_after = _gleu(rows, outputs)
+    invented, lost = _fact_faults(rows, outputs)
+    closer, farther, same = _directions(moves)
+    return RepairReport(
+        n=len(rows),
+        changed_share=len(moves) / len(rows),
+        closer=closer,
+        farther=farther,
+        same=same,
+        net=sum(move.saved for move in moves),
+        chrf_before=chrf_before,
+        chrf_after=chrf_after,
+        ter_before=ter_before,
+        ter_after=ter_after,
+        gleu_before=gleu_before,
+        gleu_after=gleu_after,
+        invented=invented,
+        lost=lost,
+        sentences_per_s=len(rows) / seconds,
+    )
+
+
+def _mended(
+    sources: Sequence[str],
+    mend: Callable[[Sequence[str]], Sequence[str]],
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[list[str], float]:
+    """Outputs in order, and the seconds that ``mend`` took."""
+    outputs: list[str] = []
+    seconds = 0.0
+    for start in range(0, len(sources), SLICE_SENTENCES):
+        given = sources[start : start + SLICE_SENTENCES]
+        began = perf_counter()
+        got = mend(given)
+        seconds += perf_counter() - began
+        if len(got) != len(given):
+            raise ValueError(f"{len(given)} sentences went in, {len(got)} came out")
+        outputs.extend(got)
+        if on_progress is not None:
+            on_progress(len(outputs), len(sources))
+    return outputs, seconds
+
+
+def _directions(moves: Sequence[Nearness]) -> tuple[int, int, int]:
+    closer = sum(1 for move in moves if move.after < move.before)
+    farther = sum(1 for move in moves if move.after > move.before)
+    return closer, farther, len(moves) - closer - farther
+
+
+def _chrf(outputs: Sequence[str], targets: Sequence[str]) -> float:
+    from sacrebleu.metrics.chrf import CHRF
+
+    return float(CHRF().corpus_score(outputs, [targets]).score)
+
+
+def _ter(
+    sources: Sequence[str], outputs: Sequence[str], targets: Sequence[str]
+) -> tuple[float, float]:
+    """Corpus TER of sources and outputs, 0-100; what was left alone is aligned once."""
+    from sacrebleu.metrics.ter import TER
+
+    metric = TER()
+    edits = {"before": 0.0, "after": 0.0}
+    length = 0.0
+    for source, output, target in zip(sources, outputs, targets, strict=True):
+        before = metric.sentence_score(source, [target])
+        after = before if output == source else metric.sentence_score(output, [target])
+        edits["before"] += before.num_edits
+        edits["after"] += after.num_edits
+        length += before.ref_length
+    return 100 * edits["before"] / length, 100 * edits["after"] / length
+
+
+def _gleu(
+    rows: Sequence[RepairRow], outputs: Sequence[str]
+) -> tuple[float, float] | tuple[None, None]:
+    scorer = GleuScorer(outputs=2)
+    several = False
+    for row, output in zip(rows, outputs, strict=True):
+        if len(row.versions) > 1:
+            several = True
+            scorer.add(row.source, (row.source, output), row.versions)
+    if not several:
+        return None, None
+    before, after = scorer.scores()
+    return before, after
+
+
+def _fact_faults(rows: Sequence[RepairRow], outputs: Sequence[str]) -> tuple[int, int]:
+    """Outputs with a fact too many, outputs with one too few."""
+    # The outputs are left out: a word that only they have must not excuse itself.
+    common = lower_case_words(text for row in rows for text in (row.source, *row.versions))
+    invented = lost = 0
+    for row, output in zip(rows, outputs, strict=True):
+        if row.source == output:
+            continue
+        before, after = facts(row.source, common), facts(output, common)
+        invented += bool(after.missing_in(before))
+        lost += bool(before.missing_in(after))
+    return invented, lost

@@ -1,0 +1,249 @@
+"""Rows to measure on, read from JSON Lines (plain or gzip) with errors that name the line.
+
+Knows the shapes of the files, not what is measured on them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from worker.errors import UsageError
+from worker.records import ArticleFormat
+
+__all__ = [
+    "PageRow",
+    "RepairRow",
+    "SummaryRow",
+    "read_page_rows",
+    "read_repair_rows",
+    "read_summary_rows",
+]
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+#: Where a summary row has its article and its reference, in the order they are looked for.
+_SUMMARY_SHAPES = (
+    ("article", "summary"),
+    ("leads", "summary"),
+    ("src", "ref_summ"),
+    ("text", "summary"),
+)
+
+_REPAIR_HINT = 'a row is {"source": "…", "target": "…"} or {"source": "…", "targets": ["…", …]}'
+_SUMMARY_HINT = (
+    'a row is {"article": "…", "summary": "…"}; also "text" or "leads" with "summary", or "src" '
+    'with "ref_summ"'
+)
+_PAGE_HINT = 'a row is {"html": "…", "article": "…"} or {"text": "…", "article": "…"}'
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RepairRow(_Row):
+    """A sentence and how people (or other engines) word it."""
+
+    source: str
+    target: str
+    """The version that chrF and TER compare with: ``target``, else the first of ``targets``."""
+    versions: tuple[str, ...]
+    """All versions: ``targets``, with ``target`` in front where it is not among them."""
+
+
+class SummaryRow(_Row):
+    """An article and a person's summary of it."""
+
+    id: str
+    """Number of the row's line; rows may share an article."""
+    text: str
+    title: str = ""
+    summary: str
+
+
+class PageRow(_Row):
+    """A page and the lines of it that are the article."""
+
+    id: str
+    url: str = ""
+    text: str
+    """The page: HTML, or plain text with furniture."""
+    format: ArticleFormat
+    article: str
+    """The gold text."""
+
+
+_R = TypeVar("_R", bound=_Row)
+
+
+def read_repair_rows(path: Path, limit: int | None = None) -> list[RepairRow]:
+    """The first ``limit`` rows (all by default) of a file with ``source`` and ``target(s)``.
+
+    Further keys are ignored, ``reference`` too.
+
+    Raises:
+        UsageError: a missing, unreadable or empty file, a line that is not a JSON object, a
+            missing key; the message begins with ``file:line`` where there is a line.
+    """
+    return _read(path, limit, _repair_row, _REPAIR_HINT)
+
+
+def read_summary_rows(path: Path, limit: int | None = None) -> list[SummaryRow]:
+    """The first ``limit`` rows (all by default) of a file with articles and summaries.
+
+    ``article`` + ``summary``, ``leads`` (a list of objects with ``text``, joined to one article)
+    + ``summary``, ``src`` + ``ref_summ``, or ``text`` + ``summary``. A ``title`` beside
+    ``article`` or ``text`` is the article's; beside ``leads`` it is part of the reference and is
+    not used.
+
+    Raises:
+        UsageError: as for ``read_repair_rows``.
+    """
+    return _read(path, limit, _summary_row, _SUMMARY_HINT)
+
+
+def read_page_rows(path: Path, limit: int | None = None) -> list[PageRow]:
+    """The first ``limit`` rows (all by default) of a file with pages and their gold article.
+
+    Raises:
+        UsageError: as for ``read_repair_rows``.
+    """
+    return _read(path, limit, _page_row, _PAGE_HINT)
+
+
+class _ShapeError(Exception):
+    """A row lacks something; the message says what, without the place."""
+
+
+def _repair_row(row: Mapping[str, Any], number: int) -> RepairRow:
+    del number
+    source = _text(row, "source")
+    versions: list[str] = []
+    if "targets" in row:
+        versions = _texts(row, "targets")
+    if "target" in row:
+        target = _text(row, "target")
+        versions = versions if target in versions else [target, *versions]
+    elif versions:
+        target = versions[0]
+    else:
+        raise _ShapeError('neither "target" nor "targets"')
+    return RepairRow(source=source, target=target, versions=tuple(versions))
+
+
+def _summary_row(row: Mapping[str, Any], number: int) -> SummaryRow:
+    shape = next((shape for shape in _SUMMARY_SHAPES if shape[0] in row), None)
+    if shape is None:
+        raise _ShapeError('no "article", "leads", "src" or "text"')
+    body, reference = shape
+    title = ""
+    if body == "leads":
+        text = "\n\n".join(_lead_texts(row))
+    else:
+        text = _text(row, body)
+        if body != "src" and isinstance(row.get("title"), str):
+            title = row["title"]
+    return SummaryRow(id=str(number), text=text, title=title, summary=_text(row, reference))
+
+
+def _page_row(row: Mapping[str, Any], number: int) -> PageRow:
+    html = "html" in row
+    if not html and "text" not in row:
+        raise _ShapeError('neither "html" nor "text"')
+    return PageRow(
+        id=str(row.get("id") or number),
+        url=str(row.get("url") or ""),
+        text=_text(row, "html" if html else "text"),
+        format=ArticleFormat.HTML if html else ArticleFormat.TEXT,
+        article=_text(row, "article"),
+    )
+
+
+def _text(row: Mapping[str, Any], key: str) -> str:
+    if key not in row:
+        raise _ShapeError(f'"{key}" is missing')
+    value = row[key]
+    if not isinstance(value, str) or not value.strip():
+        raise _ShapeError(f'"{key}" is not a text, or empty')
+    return value
+
+
+def _texts(row: Mapping[str, Any], key: str) -> list[str]:
+    values = row[key]
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise _ShapeError(f'"{key}" is not a list of texts')
+    return [value for value in cast("list[str]", values) if value.strip()]
+
+
+def _lead_texts(row: Mapping[str, Any]) -> list[str]:
+    leads = row["leads"]
+    if not isinstance(leads, list) or not all(isinstance(lead, dict) for lead in leads):
+        raise _ShapeError('"leads" is not a list of objects with "text"')
+    # NeuS has leads that are only a headline.
+    texts = [_text(lead, "text") for lead in leads if lead.get("text") != ""]
+    if not texts:
+        raise _ShapeError('"leads" has no text')
+    return texts
+
+
+def _read(
+    path: Path, limit: int | None, row_from: Callable[[Mapping[str, Any], int], _R], hint: str
+) -> list[_R]:
+    rows: list[_R] = []
+    for number, line in _lines(path):
+        if limit is not None and len(rows) >= limit:
+            break
+        place = f"{path}:{number}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(
+                f"{place}: not JSON: {error}", code="row_not_json", hint=f"one a line: {hint}"
+            ) from error
+        if not isinstance(row, dict):
+            raise UsageError(f"{place}: not a JSON object", code="row_not_json", hint=hint)
+        try:
+            rows.append(row_from(row, number))
+        except _ShapeError as error:
+            raise UsageError(f"{place}: {error}", code="row_incomplete", hint=hint) from error
+    if not rows:
+        raise UsageError(f"{path}: there is no row in it", code="rows_empty", hint=hint)
+    return rows
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines that are not blank; gzip is told by its first bytes, not by the name."""
+    number = 0
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+            raw.seek(0)
+            stream = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if packed else raw
+            with io.TextIOWrapper(stream, encoding="utf-8-sig") as text:
+                for number, line in enumerate(text, start=1):
+                    if line.strip():
+                        yield number, line
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"there is no file {path}", code="file_missing", hint="a .jsonl or .jsonl.gz file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path}:{number + 1}: not UTF-8: {error.reason}",
+            code="file_unreadable",
+            hint="JSON Lines are UTF-8, plain or gzip",
+        ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(
+            f"{path} cannot be read: {error}",
+            code="file_unreadable",
+            hint="JSON Lines, plain or gzip",
+        ) from error
