@@ -70,7 +70,7 @@ def _profile(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    from worker.engine.model import locate
+    from worker.model import locate
     from worker.settings import load_profile
 
     return locate(load_profile(settings).model, settings.home)

@@ -17,7 +17,7 @@ def pull(as_json: JsonFlag = False) -> Report:
 
     Everything works offline afterwards.
     """
-    from worker.engine.model import pull as fetch
+    from worker.engine.pull import pull as fetch
     from worker.settings import load_settings
 
     folder = fetch(load_settings(), talk)
@@ -27,7 +27,7 @@ def pull(as_json: JsonFlag = False) -> Report:
 @app.command("path")
 def path(as_json: JsonFlag = False) -> Report:
     """Print where the profile's model is; exit code 2 when it is missing."""
-    from worker.engine.model import locate
+    from worker.model import locate
     from worker.settings import load_profile, load_settings
 
     settings = load_settings()

@@ -56,7 +56,7 @@ class Service:
         Raises:
             ModelMissingError: the profile's model is not here.
         """
-        from worker.engine.model import locate
+        from worker.model import locate
         from worker.settings import load_profile
 
         locate(load_profile(self._settings).model, self._settings.home)

@@ -78,7 +78,7 @@ def send(inputs: Sequence[str], store: JobStore, settings: Settings) -> Submissi
     """
     from cli.documents import read_documents
     from worker.dispatch import submit
-    from worker.engine.model import with_digest
+    from worker.model import with_digest
     from worker.settings import load_profile
 
     profile = with_digest(load_profile(settings), settings)

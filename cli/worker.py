@@ -18,7 +18,7 @@ def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
     SIGTERM lets it finish its chunk, SIGQUIT gives it 30 seconds for that.
     """
     from worker.connection import open_store
-    from worker.engine.model import locate
+    from worker.model import locate
     from worker.settings import load_profile, load_settings
 
     settings = load_settings(profile=profile)

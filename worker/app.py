@@ -52,7 +52,8 @@ _POLICY: dict[str, Any] = {
     "worker_pool_start_method": "fork",
     "worker_proc_alive_timeout": 120.0,
     "worker_max_tasks_per_child": 500,
-    "worker_max_memory_per_child": 6_000_000,
+    # In KB: above the 2.5 GB that a worker may need, below the 4 GB of its container.
+    "worker_max_memory_per_child": 3_000_000,
     "task_time_limit": 900,
     "task_soft_time_limit": 840,
     "worker_soft_shutdown_timeout": 30.0,

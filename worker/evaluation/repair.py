@@ -139,7 +139,7 @@ def _directions(moves: Sequence[Nearness]) -> tuple[int, int, int]:
 
 
 def _chrf(outputs: Sequence[str], targets: Sequence[str]) -> float:
-    from sacrebleu.metrics.chrf import CHRF
+    from sacrebleu.metrics.chrf import CHRF  # noqa: PLC0415 - slow to load
 
     return float(CHRF().corpus_score(outputs, [targets]).score)
 
@@ -148,7 +148,7 @@ def _ter(
     sources: Sequence[str], outputs: Sequence[str], targets: Sequence[str]
 ) -> tuple[float, float]:
     """Corpus TER of sources and outputs, 0-100; what was left alone is aligned once."""
-    from sacrebleu.metrics.ter import TER
+    from sacrebleu.metrics.ter import TER  # noqa: PLC0415 - slow to load
 
     metric = TER()
     edits = {"before": 0.0, "after": 0.0}

@@ -37,6 +37,8 @@ class SummaryReport(BaseModel):
 
     n: int
     """Articles."""
+    failed: int
+    """Articles without a result; their ROUGE counts as 0, and they count nowhere else."""
     rouge1: float
     rouge2: float
     rougeL: float  # noqa: N815 - the measure's own name, and a stable key
@@ -61,15 +63,15 @@ class SummaryReport(BaseModel):
 
 def evaluate_summary(
     rows: Sequence[SummaryRow],
-    summarise: Callable[[Sequence[Article]], Sequence[Result]],
+    summarise: Callable[[Sequence[Article]], Sequence[Result | None]],
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SummaryReport:
     """Figures of ``summarise`` on ``rows``.
 
     ``summarise`` is called with up to ``SLICE_ARTICLES`` articles at a time and gives as many
-    results, in order; what it raises goes through. ``on_progress`` gets the articles done and
-    their total.
+    results, in order, ``None`` for an article that failed; what it raises goes through.
+    ``on_progress`` gets the articles done and their total.
 
     Raises:
         ValueError: no rows, or ``summarise`` gave another number of results than it got articles.
@@ -78,24 +80,27 @@ def evaluate_summary(
         raise ValueError("there is nothing to measure")
     results, seconds = _summarised(rows, summarise, on_progress)
     references = [row.summary for row in rows]
-    reached = _rouge(references, (result.summary for result in results))
+    summaries = [result.summary if result else "" for result in results]
+    made = [result for result in results if result]
+    reached = _rouge(references, summaries)
     leads = _rouge(references, (_lead(row.text) for row in rows))
     refused = Counter(
         refusal.reason.value
-        for result in results
+        for result in made
         for refusal in result.refused
         if refusal.stage == "summary"
     )
     return SummaryReport(
         n=len(rows),
+        failed=len(results) - len(made),
         rouge1=reached["rouge1"],
         rouge2=reached["rouge2"],
         rougeL=reached["rougeL"],
         lead3_rouge1=leads["rouge1"],
         lead3_rouge2=leads["rouge2"],
         lead3_rougeL=leads["rougeL"],
-        words_mean=fmean(len(result.summary.split()) for result in results),
-        extractive_share=fmean(result.method is Method.EXTRACTIVE for result in results),
+        words_mean=_mean([len(result.summary.split()) for result in made]),
+        extractive_share=_mean([result.method is Method.EXTRACTIVE for result in made]),
         refused=dict(sorted(refused.items())),
         articles_per_s=len(rows) / seconds,
     )
@@ -103,12 +108,12 @@ def evaluate_summary(
 
 def _summarised(
     rows: Sequence[SummaryRow],
-    summarise: Callable[[Sequence[Article]], Sequence[Result]],
+    summarise: Callable[[Sequence[Article]], Sequence[Result | None]],
     on_progress: Callable[[int, int], None] | None,
-) -> tuple[list[Result], float]:
+) -> tuple[list[Result | None], float]:
     """Results in order, and the seconds that ``summarise`` took."""
     articles = [Article(id=row.id, title=row.title, text=row.text) for row in rows]
-    results: list[Result] = []
+    results: list[Result | None] = []
     seconds = 0.0
     for start in range(0, len(articles), SLICE_ARTICLES):
         given = articles[start : start + SLICE_ARTICLES]
@@ -121,6 +126,10 @@ def _summarised(
         if on_progress is not None:
             on_progress(len(results), len(articles))
     return results, seconds
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fmean(values) if values else 0.0
 
 
 def _lead(text: str) -> str:

@@ -1,0 +1,45 @@
+# Every target sets up what it needs: a virtual environment in .venv, built once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint format bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(BIN)/.ready ## Repair and summarise the articles of seeds/ into out/
+	$(BIN)/copydesk model pull
+	$(BIN)/copydesk run seeds/ -o $(OUT)
+
+check: lint test ## What CI runs: format, ruff, mypy, import contracts, tests
+
+lint: $(BIN)/.ready ## Format, ruff, mypy strict, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(BIN)/.ready ## All tests, with a real Valkey, a real worker and the real model
+	$(BIN)/copydesk model pull
+	$(BIN)/pytest $(TESTS)
+
+format: $(BIN)/.ready ## Format the code and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(BIN)/.ready ## Articles a minute, end to end, against a plain loop
+	$(BIN)/copydesk model pull
+	$(BIN)/python -m tests.bench.throughput
+
+clean: ## Remove the virtual environment and what was written
+	rm -rf $(VENV) $(OUT) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# The stamp is newer than all that says what to install, or the environment is built anew.
+$(BIN)/.ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@

@@ -1,0 +1,208 @@
+"""One article's result as Markdown for an editor, and what the reason codes mean in plain English.
+
+All text of an article is foreign here: it can neither break the page, bring in HTML, nor reach a
+terminal's controls.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from worker.reason import Reason
+from worker.records import Method
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.records import (
+        CollectedArticle,
+        Edit,
+        Flag,
+        Refusal,
+        Removal,
+        Result,
+        SummarySentence,
+    )
+
+__all__ = ["METHOD_TEXT", "REASON_TEXT", "escape_line", "escape_text", "render_article"]
+
+METHOD_TEXT = {
+    Method.WRITTEN: "Written by the model; every sentence passed the checks against the article.",
+    Method.MIXED: "Some sentences were written by the model and passed the checks; the others are "
+    "the article's own.",
+    Method.EXTRACTIVE: "The article's own sentences.",
+}
+
+REASON_TEXT = {
+    Reason.EMPTY: "There is no text in it",
+    Reason.BINARY: "It is not text",
+    Reason.BAD_ENCODING: "Its character encoding could not be told",
+    Reason.TOO_LARGE: "It is too long",
+    Reason.BAD_JSON: "The line is not a JSON object",
+    Reason.NO_TEXT_FIELD: "No field of it holds the text",
+    Reason.DUPLICATE_ID: "Another article has this id already",
+    Reason.FILE_MISSING: "There is no such file or folder",
+    Reason.FILE_UNREADABLE: "The file could not be read",
+    Reason.UNKNOWN_FORMAT: "Files of this kind are not read",
+    Reason.BAD_CSV: "The row does not fit the table",
+    Reason.NOT_ENGLISH: "The text is not in English",
+    Reason.NO_STORY: "Nothing but page furniture was found",
+    Reason.ENGINE_ERROR: "The model failed on this article",
+    Reason.INTERNAL_ERROR: "A fault in Copydesk itself",
+    Reason.TOO_SLOW: "The article took longer than it may",
+    Reason.WORKER_LOST: "Workers were lost while they worked on it",
+    Reason.REPEATED_TITLE: "The headline once more",
+    Reason.REPEATED_LINE: "A line that stands in the article more than once",
+    Reason.OUTLET_SUFFIX: "The outlet's name behind the headline",
+    Reason.PROMO_LINE: "A pointer to another story",
+    Reason.GLUED_PROMO: "A pointer to another story, glued to a sentence",
+    Reason.TAG_LINE: "A list of key words",
+    Reason.COMMENT_FORM: "The page's comment form",
+    Reason.SHARE_BAR: "Share, print or follow buttons",
+    Reason.SUBSCRIPTION: "An offer to subscribe or sign up",
+    Reason.LEGAL_LINE: "Copyright, cookies or terms",
+    Reason.NAVIGATION: "The page's menus and links",
+    Reason.CREDIT_LINE: "A picture or other credit",
+    Reason.HTML_BOILERPLATE: "Parts of the web page outside the article",
+    Reason.FALSE_BREAK: "A full stop cut the sentence in two",
+    Reason.STRAY_PIECE: "A lone word without content behind a full stop",
+    Reason.MODEL_REWRITE: "It reads better and passed every check",
+    Reason.NUMBER_CHANGED: "A number, date or amount would change",
+    Reason.NAME_CHANGED: "A name would change",
+    Reason.QUOTE_CHANGED: "Words of a quotation would change",
+    Reason.NEGATION_CHANGED: "A negation would appear or vanish",
+    Reason.MODALITY_CHANGED: "A word such as may or must would appear or vanish",
+    Reason.CONTENT_LOST: "A word that carries content would be lost",
+    Reason.CONTENT_ADDED: "Something would be said that the source does not say",
+    Reason.LENGTH_CHANGED: "It is far longer or shorter than the source",
+    Reason.TOO_DIFFERENT: "Too little of the source would be left",
+    Reason.NOT_BETTER: "It does not read better than the source",
+    Reason.UNFINISHED: "The model did not finish the sentence",
+    Reason.CHATTER: "The model talked about its task",
+    Reason.TOO_LONG: "The sentence is too long for the model",
+    Reason.NOT_SUPPORTED: "No sentence of the article carries it",
+    Reason.LOADED_WORD: "It has a word of judgement that its evidence does not have",
+    Reason.SUMMARY_TOO_SHORT: "Too little was left to stand as a summary",
+    Reason.AWKWARD: "It reads badly and was left as it was",
+    Reason.LOADED_LANGUAGE: "Words of judgement in the article's own voice",
+    Reason.SHORT_ARTICLE: "The article is too short for a summary of the usual length",
+}
+
+#: Controls of ASCII and Latin-1 but line feed, and the marks that turn the direction of writing:
+#: they would move a terminal's cursor or show text in another order than it has.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+_LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+#: Punctuation with a meaning anywhere in a line of Markdown (CommonMark 0.31 and GitHub's tables
+#: and strikethrough).
+_INLINE = re.compile(r"[\\`*_\[\]#|~]")
+#: At the start of a line: lists, rules, underlined headings, numbered lists.
+_LINE_START = re.compile(r"(\d{1,9})([.)])|[-+=]")
+#: An ampersand that would begin a character reference.
+_REFERENCE = re.compile(r"&(?=#?[A-Za-z0-9]{1,32};)")
+
+
+def render_article(collected: CollectedArticle) -> str:
+    """The article's result as a page; sections without content are left out.
+
+    An article without a result gets its state and, if it failed, the reason.
+    """
+    result = collected.result
+    if result is None:
+        return _render_state(collected)
+    title = escape_line(result.title) or escape_line(collected.article.id)
+    blocks = [f"# {title}"]
+    if result.summary.strip():
+        blocks += [escape_text(result.summary), f"*{METHOD_TEXT[result.method]}*"]
+    for heading, content in _sections(result):
+        blocks += [f"## {heading}", content]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _render_state(collected: CollectedArticle) -> str:
+    article, outcome = collected.article, collected.outcome
+    blocks = [f"# {escape_line(article.title) or escape_line(article.id)}"]
+    why = f": {_why(outcome.reason)}" if outcome.reason else ""
+    blocks += [f"*{outcome.state.value.capitalize()}{why}*"]
+    blocks += [escape_text(said) for said in (outcome.message, outcome.hint) if said]
+    return "\n\n".join(blocks) + "\n"
+
+
+def escape_text(text: str) -> str:
+    """Foreign text as Markdown that shows just these lines and paragraphs."""
+    lines = _LINE_END.sub("\n", text).split("\n")
+    # An empty line ends a paragraph; several are the same as one.
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(escape_line(line) for line in lines)).strip("\n")
+
+
+def escape_line(text: str) -> str:
+    """Foreign text as one line of Markdown that shows just this text."""
+    # Tabs and line ends become blanks before the other controls go, so that no words are joined.
+    text = _CONTROL.sub("", " ".join(_LINE_END.sub(" ", text).split()))
+    text = _INLINE.sub(r"\\\g<0>", text.strip())
+    # Entities, since not every reader of Markdown takes a backslash before these.
+    text = _REFERENCE.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
+    start = _LINE_START.match(text)
+    if start is None:
+        return text
+    at = start.start(2) if start[2] else 0
+    return f"{text[:at]}\\{text[at:]}"
+
+
+def _sections(result: Result) -> Iterator[tuple[str, str]]:
+    """Heading and content of each section that has content."""
+    lists = (
+        ("What was changed", [_show_edit(edit) for edit in result.edits]),
+        ("What was taken out", [_show_removal(removal) for removal in result.removed]),
+        ("Proposals not used", [_show_refusal(refusal) for refusal in result.refused]),
+        ("To look at", [_show_flag(flag) for flag in result.flags]),
+        ("Evidence", [_show_evidence(sentence) for sentence in result.evidence]),
+    )
+    if result.repaired.strip():
+        yield "Repaired text", escape_text(result.repaired)
+    for heading, items in lists:
+        if items:
+            yield heading, "\n".join(items)
+
+
+def _item(said: str, *details: str) -> str:
+    return "\n".join([f"- {said}", *(f"  - {detail}" for detail in details)])
+
+
+def _quoted(text: str) -> str:
+    return escape_line(text) or "*(nothing)*"
+
+
+def _why(reason: Reason) -> str:
+    return f"{REASON_TEXT[reason]} (`{reason.value}`)"
+
+
+def _show_edit(edit: Edit) -> str:
+    return _item(
+        f"{_quoted(edit.before)} → {_quoted(edit.after)}",
+        f"{_why(edit.reason)}, paragraph {edit.paragraph + 1}",
+    )
+
+
+def _show_removal(removal: Removal) -> str:
+    place = f", line {removal.line}" if removal.line else ""
+    return _item(_quoted(removal.text), f"{_why(removal.reason)}{place}")
+
+
+def _show_refusal(refusal: Refusal) -> str:
+    detail = f": {escape_line(refusal.detail)}" if refusal.detail else ""
+    source = [f"for: {escape_line(refusal.before)}"] if refusal.before else []
+    return _item(_quoted(refusal.proposal), *source, f"{_why(refusal.reason)}{detail}")
+
+
+def _show_flag(flag: Flag) -> str:
+    words = [f"words: {', '.join(escape_line(word) for word in flag.words)}"] if flag.words else []
+    text = [escape_line(flag.text)] if flag.text else []
+    return _item(_why(flag.reason), *text, *words)
+
+
+def _show_evidence(summary: SummarySentence) -> str:
+    carried = (f"{found.index + 1}: {escape_line(found.text)}" for found in summary.sentences)
+    return _item(escape_line(summary.sentence), *carried)

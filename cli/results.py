@@ -1,0 +1,353 @@
+"""Result files of a job: rows, errors, Markdown pages and the manifest, each whole or not there.
+
+Knows no Redis: it is handed collected articles and counters.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field
+
+from cli.markdown import render_article
+from worker import __version__
+from worker.errors import OutputError
+from worker.reason import Reason
+from worker.records import (
+    ArticleState,
+    CollectedArticle,
+    Edit,
+    Flag,
+    InputRefusal,
+    JobProgress,
+    Method,
+    Record,
+    Refusal,
+    Removal,
+    SummarySentence,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["ErrorRow", "Manifest", "ResultRow", "ResultWriter", "result_row"]
+
+RESULTS_NAME = "results.jsonl"
+ERRORS_NAME = "errors.jsonl"
+MANIFEST_NAME = "manifest.json"
+
+_AGAIN = "what was written before is whole; collect can be run again"
+_HINTS = {
+    errno.ENOSPC: f"the disk is full: free some space or choose another folder; {_AGAIN}",
+    errno.EDQUOT: f"your quota is used up: free some space or choose another folder; {_AGAIN}",
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EPERM: "choose a folder that you may write to",
+    errno.EROFS: "choose a folder that is not mounted read-only",
+    errno.ENOTDIR: "choose a folder, not a file",
+    errno.EEXIST: "choose a folder, not a file",
+}
+
+#: Characters that JSON may hold as they are, but that end a line for some readers, or that a
+#: terminal takes for a control.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029]")
+
+
+class ResultRow(Record):
+    """A line of ``results.jsonl``: one article, in every state that is an end."""
+
+    id: str
+    state: ArticleState
+    file: str | None = None
+    """The article's Markdown page; ``None`` unless it is done."""
+    title: str | None = None
+    repaired: str | None = None
+    summary: str | None = None
+    method: Method | None = None
+    evidence: tuple[SummarySentence, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    removed: tuple[Removal, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    timings: dict[str, float] = Field(default_factory=dict)
+    cached: bool
+    source: str
+    reason: Reason | None
+    """Why it failed; ``None`` unless it did."""
+    message: str
+    hint: str
+
+
+class ErrorRow(Record):
+    """A line of ``errors.jsonl``: an input that was refused or an article that failed."""
+
+    id: str | None
+    """``None`` for a refused input."""
+    source: str
+    reason: Reason | None
+    message: str
+    hint: str
+
+
+class Manifest(Record):
+    """``manifest.json``: what the files hold; written last."""
+
+    job: str
+    profile: str
+    version: str
+    """Of the program that wrote the files."""
+    created: datetime
+    """When the job was made."""
+    collected: datetime
+    """When the files were written."""
+    complete: bool
+    """The job is finished, and every one of its articles has its row."""
+    total: int
+    states: dict[ArticleState, int]
+    """The job's articles by state at the time of writing; they sum to ``total``."""
+    rows: int
+    pages: int
+    cached: int
+    refused_inputs: int
+    """Inputs that were refused and so are no articles."""
+    errors: dict[Reason, int]
+    """Rows of ``errors.jsonl`` by reason."""
+    edits: dict[Reason, int]
+    refused: dict[Reason, int]
+    """Proposals not used, by reason."""
+    removed: dict[Reason, int]
+    flags: dict[Reason, int]
+    files: tuple[str, ...]
+    """The files beside the pages."""
+
+
+class ResultWriter:
+    """Writes the result files of one job into a folder, which is made if need be.
+
+    Use it as a context manager. Every file is written under another name and put into place when
+    it is whole and on the disk, replacing an earlier one: a reader, an interruption or a full disk
+    never meets half a file. Pages appear as they are written, the rows and the manifest at
+    ``finish``; without ``finish`` the earlier rows and manifest stay.
+
+    Raises:
+        OutputError: from every method, when a file or the folder cannot be written.
+    """
+
+    def __init__(self, out: Path, *, job: str, profile: str) -> None:
+        self._out = out
+        self._job = job
+        self._profile = profile
+        self._names: set[bytes] = set()
+        self._rows = self._pages = self._cached = self._refused_inputs = 0
+        self._counts: dict[str, Counter[Reason]] = {
+            name: Counter() for name in ("errors", "edits", "refused", "removed", "flags")
+        }
+        self._results: _WholeFile
+        self._errors: _WholeFile
+
+    def __enter__(self) -> Self:
+        try:
+            self._out.mkdir(parents=True, exist_ok=True)
+            self._out = self._out.resolve(strict=True)
+        except (OSError, RuntimeError) as error:
+            raise _output_error(self._out, error) from error
+        self._results = _WholeFile(self._out, RESULTS_NAME)
+        try:
+            self._errors = _WholeFile(self._out, ERRORS_NAME)
+        except BaseException:
+            self._results.discard()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._results.discard()
+        self._errors.discard()
+
+    def write(self, collected: CollectedArticle) -> None:
+        """Adds an article that is done, failed or cancelled."""
+        article, outcome, result = collected.article, collected.outcome, collected.result
+        name = None
+        if result is not None:
+            name = self._page_name(collected)
+            with _WholeFile(self._out, name) as page:
+                page.write(render_article(collected))
+                page.keep()
+            self._pages += 1
+            for field in ("edits", "refused", "removed", "flags"):
+                self._counts[field].update(found.reason for found in getattr(result, field))
+        row = _row(collected, name)
+        self._results.write(_line(row))
+        self._rows += 1
+        self._cached += outcome.cached
+        if outcome.state is ArticleState.FAILED:
+            self._add_error(
+                article.id, article.source, outcome.reason, outcome.message, outcome.hint
+            )
+
+    def refuse(self, refusal: InputRefusal) -> None:
+        """Adds an input that was not accepted."""
+        self._refused_inputs += 1
+        self._add_error(None, refusal.source, refusal.reason, refusal.message, refusal.hint)
+
+    def finish(self, progress: JobProgress) -> Manifest:
+        """Puts the rows and, last, the manifest into place.
+
+        Args:
+            progress: the job's counters, read after the last article was collected or before:
+                ``complete`` is true only when they agree with the rows.
+        """
+        manifest = Manifest(
+            job=self._job,
+            profile=self._profile,
+            version=__version__,
+            created=datetime.fromtimestamp(progress.created, UTC),
+            collected=datetime.now(UTC),
+            complete=progress.finished and self._rows == progress.total,
+            total=progress.total,
+            states={state: getattr(progress, state.value) for state in ArticleState},
+            rows=self._rows,
+            pages=self._pages,
+            cached=self._cached,
+            refused_inputs=max(progress.refused, self._refused_inputs),
+            **{name: dict(counts.most_common()) for name, counts in self._counts.items()},
+            files=(RESULTS_NAME, ERRORS_NAME, MANIFEST_NAME),
+        )
+        with _WholeFile(self._out, MANIFEST_NAME) as file:
+            file.write(_safe(manifest.model_dump_json(indent=2)) + "\n")
+            self._results.keep()
+            self._errors.keep()
+            file.keep()
+        return manifest
+
+    def _add_error(
+        self, article_id: str | None, source: str, reason: Reason | None, message: str, hint: str
+    ) -> None:
+        row = ErrorRow(id=article_id, source=source, reason=reason, message=message, hint=hint)
+        self._errors.write(_line(row))
+        if reason is not None:
+            self._counts["errors"][reason] += 1
+
+    def _page_name(self, collected: CollectedArticle) -> str:
+        """A name that no other page has, also where case does not count."""
+        stem = collected.article.file_stem
+        for name in (stem, f"{stem}-{_digest(collected.article.id).hex()[:8]}"):
+            # Digests, as in the readers: a million names would take a hundred megabytes.
+            taken = _digest(name.casefold())
+            if taken not in self._names:
+                self._names.add(taken)
+                return f"{name}.md"
+        raise OutputError(f"article {collected.article.id!r} was written twice")
+
+
+def result_row(collected: CollectedArticle) -> dict[str, Any]:
+    """A row of ``results.jsonl`` as JSON's own types; it names no page."""
+    return _row(collected, None).model_dump(mode="json")
+
+
+def _row(collected: CollectedArticle, page: str | None) -> ResultRow:
+    article, outcome, result = collected.article, collected.outcome, collected.result
+    fields = type(result).model_fields if result is not None else {}
+    return ResultRow(
+        id=article.id,
+        state=outcome.state,
+        file=page,
+        **{field: getattr(result, field) for field in fields},
+        cached=outcome.cached,
+        source=article.source,
+        reason=outcome.reason,
+        message=outcome.message,
+        hint=outcome.hint,
+    )
+
+
+class _WholeFile:
+    """A text file that gets its name when it is whole; till then it is hidden.
+
+    As a context manager it leaves nothing behind that was not kept.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder / name
+        if not self._path.parent.resolve().is_relative_to(folder) or Path(name).name != name:
+            raise OutputError(f"{self._path} is outside of {folder}", code="output_outside")
+        self._draft = folder / f".{name}.{secrets.token_hex(4)}.tmp"
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            descriptor = os.open(self._draft, flags, 0o666)
+        except OSError as error:
+            raise _output_error(self._path, error) from error
+        self._file = open(descriptor, "w", encoding="utf-8", newline="\n")  # noqa: SIM115, PTH123
+        self._over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.discard()
+
+    def write(self, text: str) -> None:
+        """Adds text."""
+        try:
+            self._file.write(text)
+        except OSError as error:
+            self.discard()
+            raise _output_error(self._path, error) from error
+
+    def keep(self) -> None:
+        """Puts the file into place, when its content is on the disk."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._draft.replace(self._path)
+        except OSError as error:
+            self.discard()
+            raise _output_error(self._path, error) from error
+        self._over = True
+
+    def discard(self) -> None:
+        """Takes the file back, unless it is in place or taken back already."""
+        if self._over:
+            return
+        self._over = True
+        # Closing writes what is buffered, which fails again where writing has failed.
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._draft.unlink()
+
+
+def _line(row: Record) -> str:
+    return _safe(row.model_dump_json()) + "\n"
+
+
+def _safe(text: str) -> str:
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _output_error(path: Path, error: Exception) -> OutputError:
+    cause = (isinstance(error, OSError) and error.strerror) or str(error)
+    hint = _HINTS.get(error.errno or 0, _AGAIN) if isinstance(error, OSError) else _AGAIN
+    return OutputError(f"{path} cannot be written: {cause}", hint=hint)

