@@ -35,6 +35,8 @@ class Reason(StrEnum):
     """The file may not be read, or reading it failed."""
     UNKNOWN_FORMAT = "unknown_format"
     """The file's suffix is none that Copydesk reads."""
+    BAD_CSV = "bad_csv"
+    """The row does not fit the table: its quoting is broken, or it has too few or many columns."""
 
     # Articles that end as failed ----------------------------------------------------------
     NOT_ENGLISH = "not_english"

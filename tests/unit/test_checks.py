@@ -1,0 +1,206 @@
+"""Whether proposals and summary sentences say what their source says."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.checks import check_proposal, check_summary_sentence
+from worker.reason import Reason
+from worker.settings import CheckSettings
+
+#: The limits the figures in the module were measured at.
+LIMITS = CheckSettings(min_support=0.8)
+
+ARTICLE = (
+    "Mayor Ada Lund has vowed not to sell the harbour while Piet Brandt is in office.",
+    "The council in Porto said on Monday that 1,200 homes had lost power.",
+    'Brandt called the plan "a gift to nobody" after the meeting.',
+    "Repairs may start in June, the operator said.",
+)
+
+
+def refusal(source: str, proposal: str) -> Reason | None:
+    return check_proposal(source, proposal, LIMITS).reason
+
+
+@pytest.mark.parametrize(
+    ("source", "proposal"),
+    [
+        ("The talks was held in Porto on Monday.", "The talks were held in Porto on Monday."),
+        ("He said “no” to the town\u2019s plan.", 'He said "no" to the town\'s plan.'),
+        ("He don't know the way to town.", "He does not know the way to town."),
+        ("Rebels have fled the city.", "The rebels have fled the city."),
+        ("Yesterday Lund visited the harbour.", "Lund visited the harbour yesterday."),
+        ("Prices grew by 5 per cent, the bank said.", "Prices grew by 5 percent, the bank said."),
+        ("The reportedly fire reportedly began at night.", "The fire reportedly began at night."),
+        (
+            "The accident was happened at the old bridge.",
+            "The accident happened at the old bridge.",
+        ),
+        ("He informed on the grow of the town.", "He informed of the growth of the town."),
+    ],
+)
+def test_a_repair_that_keeps_the_facts_is_accepted(source: str, proposal: str) -> None:
+    verdict = check_proposal(source, proposal, LIMITS)
+    assert verdict.reason is None, verdict.detail
+    assert verdict.accepted
+    assert verdict.scores["similarity"] >= LIMITS.min_similarity
+
+
+@pytest.mark.parametrize(
+    ("proposal", "reason"),
+    [
+        ("", Reason.UNFINISHED),
+        (" ...", Reason.UNFINISHED),
+        ("Lund said in May that 40 boats may not leave", Reason.UNFINISHED),
+        ("Sure, Lund said in May that 40 boats may not leave the old port.", Reason.CHATTER),
+        ("Corrected sentence: Lund said in May that 40 boats may not leave.", Reason.CHATTER),
+        ("Lund said in May\nthat 40 boats may not leave the old port.", Reason.CHATTER),
+        ("Lund said in May that 41 boats may not leave the old port.", Reason.NUMBER_CHANGED),
+        ("Lund said in May that boats may not leave the old port.", Reason.NUMBER_CHANGED),
+        ("Lund said in May that about 40 boats may not leave the old port.", Reason.NUMBER_CHANGED),
+        ("Lund said in May that 40% boats may not leave the old port.", Reason.NUMBER_CHANGED),
+        ("Brandt said in May that 40 boats may not leave the old port.", Reason.NAME_CHANGED),
+        ("Lund said in June that 40 boats may not leave the old port.", Reason.NAME_CHANGED),
+        ("Lund said in May that 40 boats may not leave the old Port.", Reason.NAME_CHANGED),
+        ("In May lund said that 40 boats may not leave the old port.", Reason.NAME_CHANGED),
+        ('Lund said in May that 40 boats "may not leave" the old port.', Reason.QUOTE_CHANGED),
+        ("Lund said in May that 40 boats may leave the old port.", Reason.NEGATION_CHANGED),
+        ("Lund did not say in May that 40 boats may leave the old port.", Reason.NEGATION_CHANGED),
+        ("Lund said in May that 40 boats must not leave the old port.", Reason.MODALITY_CHANGED),
+        ("Lund said in May that 40 boats may not leave the old port?", Reason.MODALITY_CHANGED),
+        ("Lund said in May that 40 boats may not leave the port.", Reason.CONTENT_LOST),
+        ("Lund said in May that 40 ships may not leave the old port.", Reason.CONTENT_LOST),
+        (
+            "Lund said in May that 40 boats may not leave the old fishing port.",
+            Reason.CONTENT_ADDED,
+        ),
+    ],
+)
+def test_the_first_refusal_is_named(proposal: str, reason: Reason) -> None:
+    source = "Lund said in May that 40 boats may not leave the old port."
+    assert refusal(source, proposal) is reason
+
+
+@pytest.mark.parametrize(
+    ("source", "proposal", "reason"),
+    [
+        ("Turkey said it left.", "The turkey said it left.", Reason.NAME_CHANGED),
+        ("Ada is the aunt of Bo.", "Bo is the aunt of Ada.", Reason.NAME_CHANGED),
+        ("It cost $5 in all.", "It cost £5 in all.", Reason.NUMBER_CHANGED),
+        ("It rose from 5 to 7.", "It rose from 7 to 5.", Reason.NUMBER_CHANGED),
+        ("A third of 1,000 left.", "A third of 1000 left.", Reason.NUMBER_CHANGED),
+        (
+            "Some 25% more ships were ordered in the year.",
+            "Some 25% of ships were ordered more in the year.",
+            Reason.NUMBER_CHANGED,
+        ),
+        ('He said "we stay" there.', 'He said "we go" there.', Reason.QUOTE_CHANGED),
+        ('He said "we stay".', "He said we stay.", Reason.QUOTE_CHANGED),
+        ("The men left before noon.", "The men left after noon.", Reason.CONTENT_LOST),
+        ("He told her that she won.", "She told him that he won.", Reason.CONTENT_LOST),
+        (
+            "Police were met by crowds at the old gate.",
+            "Police met crowds at the old gate.",
+            Reason.CONTENT_LOST,
+        ),
+        (
+            "Crowds met at the old gate in the rain on the day.",
+            "Crowds were met at the old gate in the rain on the day.",
+            Reason.TOO_DIFFERENT,
+        ),
+        (
+            "The army on the hill said that the rebels of the north fled.",
+            "The rebels on the hill said that the army of the north fled.",
+            Reason.TOO_DIFFERENT,
+        ),
+        (
+            "A dog and a cat sat.",
+            "The dog is and the cat it is that of the sat.",
+            Reason.LENGTH_CHANGED,
+        ),
+    ],
+)
+def test_what_a_count_alone_would_miss_is_refused(
+    source: str, proposal: str, reason: Reason
+) -> None:
+    assert refusal(source, proposal) is reason
+
+
+def test_too_little_in_order_is_refused_by_its_score() -> None:
+    verdict = check_proposal("People left the old port.", "The old port people left.", LIMITS)
+    assert verdict.reason is Reason.TOO_DIFFERENT
+    assert verdict.scores["similarity"] == pytest.approx(0.6)
+
+
+def test_any_sentence_may_stand_for_itself() -> None:
+    for sentence in ARTICLE:
+        assert check_proposal(sentence, sentence, LIMITS).accepted
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence"),
+    [
+        ("Mayor Ada Lund has vowed not to sell the harbour while Piet Brandt is in office.", (0,)),
+        ("The council said that 1,200 homes had lost power.", (1,)),
+        ("The council in Porto said that 1200 homes had lost power.", (1,)),
+        ("Repairs may start in June.", (3,)),
+        ('Brandt called the plan "a gift to nobody".', (2,)),
+    ],
+)
+def test_a_supported_sentence_names_its_evidence(sentence: str, evidence: tuple[int, ...]) -> None:
+    support = check_summary_sentence(sentence, ARTICLE, LIMITS)
+    assert support.verdict.reason is None, support.verdict.detail
+    assert support.evidence == evidence
+
+
+def test_every_sentence_of_the_article_carries_itself() -> None:
+    for at, sentence in enumerate(ARTICLE):
+        support = check_summary_sentence(sentence.replace('"', "”"), ARTICLE, LIMITS)
+        assert support.verdict.accepted
+        assert support.evidence == (at,)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "reason"),
+    [
+        ("The council in Porto said that 1,300 homes had lost power.", Reason.NUMBER_CHANGED),
+        ("The council in Lisbon said that 1,200 homes had lost power.", Reason.NAME_CHANGED),
+        ("Piet Lund has vowed not to sell the harbour.", Reason.NAME_CHANGED),
+        ('Brandt called the plan "a gift to all".', Reason.QUOTE_CHANGED),
+        ('The council said that homes "had lost power".', Reason.QUOTE_CHANGED),
+        ("Mayor Ada Lund has vowed to sell the harbour.", Reason.NEGATION_CHANGED),
+        ("Repairs will start in June.", Reason.MODALITY_CHANGED),
+        ("Repairs start in June.", Reason.MODALITY_CHANGED),
+        ("The council in Porto said that 1,200 homes had sadly lost power.", Reason.LOADED_WORD),
+        ("The council in Porto said that 1,200 homes had lost gas.", Reason.NOT_SUPPORTED),
+        ("Piet Brandt has vowed not to sell the harbour.", Reason.NOT_SUPPORTED),
+        ("The council on Monday lost power.", Reason.NOT_SUPPORTED),
+        ("Sure, here is the summary.", Reason.CHATTER),
+        ("Snow fell on hills.", Reason.NOT_SUPPORTED),
+        ("", Reason.NOT_SUPPORTED),
+    ],
+)
+def test_an_unsupported_summary_sentence_is_refused(sentence: str, reason: Reason) -> None:
+    support = check_summary_sentence(sentence, ARTICLE, LIMITS)
+    assert support.verdict.reason is reason, support.verdict.detail
+
+
+def test_a_name_takes_no_verb_of_another() -> None:
+    article = (*ARTICLE, "Rosa Falk opened the museum in the old mill.")
+    support = check_summary_sentence("Lund opened the museum in the old mill.", article, LIMITS)
+    assert support.verdict.reason is Reason.NOT_SUPPORTED
+
+
+def test_an_empty_article_carries_nothing() -> None:
+    support = check_summary_sentence("Repairs may start.", (), LIMITS)
+    assert support.verdict.reason is not None
+    assert support.evidence == ()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("unit", ["not a ", "Ab ", "'a' ", '"a" ', "was said ", "1 ", "may x "])
+def test_a_hostile_line_ends_in_time(unit: str) -> None:
+    text = unit * (60_000 // len(unit)) + "."
+    assert check_proposal(text, text, LIMITS).accepted
+    check_summary_sentence(text, (text + "b", "x."), LIMITS)

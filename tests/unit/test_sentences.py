@@ -1,0 +1,172 @@
+"""Where sentences end, and which faults of a translation are mended on the way."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from worker.reason import Reason
+from worker.sentences import Split, split, split_sentences
+
+
+def mended(text: str) -> tuple[str, list[Reason]]:
+    result = split([text])
+    return " ".join(*result.paragraphs), [edit.reason for edit in result.edits]
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["The bridge is open.", "Tolls start in May.", "Who pays?", "Not us!"],
+        ["He stayed; Milltown said so; She left.", "Then it rained."],
+        ["Gen. Lind met Gov. Berg and Sen. Holm.", "Lt. Col. Dahl of St. Olaf came too."],
+        ["V. K. Lind and Anna B. Holm spoke.", "No. 5 won."],
+        ["She told the FT.", "It was for people with MS.", "Then he left."],
+        ["She answered.", 'He said: "Nobody knows. "'],
+        ["The mayor came.", "- Nobody knows, she said."],
+        ["It cost 3.5 million in the U.S. market.", "That was on Sept. 5 at 3 p.m. local time."],
+        ['"It is open." said the mayor.', "Nobody answered."],
+        ["He left. the minister stayed."],
+    ],
+)
+def test_sentences_end_where_a_reader_ends_them(sentences: list[str]) -> None:
+    assert split_sentences(" ".join(sentences)) == sentences
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  ",
+        'He left. " ',
+        "...",
+        "\u201cWhy?\u201d\u2026 (No.) \u2014",
+        "a\n\nb. C d.\tE",
+        "5. 6. 7.",
+    ],
+)
+def test_no_character_is_lost(text: str) -> None:
+    assert "".join("".join(split_sentences(text)).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "Talks on the old harbour. are not planned.",
+            "Talks on the old harbour are not planned.",
+        ),
+        ("The plan of 2021. was dropped.", "The plan of 2021 was dropped."),
+        ("They built a bridge. which was sold.", "They built a bridge which was sold."),
+        ("It rained all day. and nobody came.", "It rained all day and nobody came."),
+        ("He lives. in the north of the country.", "He lives in the north of the country."),
+    ],
+)
+def test_a_false_break_is_glued(before: str, after: str) -> None:
+    result = split([before])
+
+    assert result.paragraphs == ((after,),)
+    (edit,) = result.edits
+    assert (edit.paragraph, edit.before, edit.after) == (0, before, after)
+    assert edit.reason is Reason.FALSE_BREAK
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He left early. the minister stayed.",
+        "He left early. in the spring rebels attacked the town.",
+        "He left early. in the evening it was cold.",
+        "He bought a phone. iPhone sales rose.",
+        "They met again. de Gaulle was late.",
+        "Was he there? are they sure.",
+        "Stop there! and go.",
+        "The town is quiet. is he guilty?",
+        "The town is quiet. are they asleep.",
+        "Acme Ltd. is in Milltown.",
+        "Gas, oil, etc. are dear.",
+        "The firm Norda AB LLC. was sold.",
+        "It weighs 40 approx. and more.",
+        "He waited... and left.",
+        "See 5. and so on.",
+        "They asked J. or K. would go.",
+        "He said: \u201cWe know the harbour. are you sure.\u201d",
+        'He said: "It rained. and nobody came."',
+        "They left. is.",
+        "The bridge is shut. and who pays?",
+        "He lives. in the north of the country near the sea.",
+        "They wrote about COVID. and left.",
+        "He left early. in cold rain snow fell.",
+    ],
+)
+def test_a_break_that_may_be_meant_stays(text: str) -> None:
+    assert mended(text) == (text, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("They keep the road open. Is.", "They keep the road open."),
+        ("The council agreed. Of the. It met on Monday.", "The council agreed. It met on Monday."),
+        ("Is it open? And the. Yes.", "Is it open? Yes."),
+        ("It is open. Is. Of the.", "It is open."),
+    ],
+)
+def test_a_stray_piece_is_taken_out(before: str, after: str) -> None:
+    assert mended(before) == (after, [Reason.STRAY_PIECE])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Will he go? No.",
+        "Will he go? Not.",
+        "Will he go? Never.",
+        "Will he go? Yes.",
+        "He left the town. Why?",
+        "Who asked him? He did.",
+        "Is it open? It is.",
+        "Who is it? Me.",
+        "It opens in spring. May.",
+        "It is in the west. OR.",
+        "They gave a grade. A.",
+        "The war is over. Over.",
+        "Which one is it? Both.",
+        "Is. It begins with that.",
+        "\u201cWe agreed. Is. Then we left.\u201d",
+        'He said: "We agreed. Of the. Then we left."',
+        "They wrote this: Is.",
+        "\u201cWe left.\u201d Is.",
+    ],
+)
+def test_a_word_that_can_mean_something_stays(text: str) -> None:
+    assert mended(text) == (text, [])
+
+
+def test_a_stray_edit_shows_the_sentence_before_it() -> None:
+    (edit,) = split(["All is well.", "The road is open. Is. Of the."]).edits
+
+    assert edit.paragraph == 1
+    assert edit.before == "The road is open. Is. Of the."
+    assert edit.after == "The road is open."
+
+
+def test_empty_paragraphs_are_left_out_and_edits_count_what_is_given_out() -> None:
+    result = split(["", "All is well.", " ", "Talks. are over."])
+
+    assert result.paragraphs == (("All is well.",), ("Talks are over.",))
+    assert [edit.paragraph for edit in result.edits] == [1]
+    assert split([]) == Split(paragraphs=(), edits=())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a. " * 100_000, '"' * 300_000, "word. are " * 30_000, "Open. " + "Is. " * 75_000],
+    ids=["initials", "quotes", "breaks", "strays"],
+)
+def test_hostile_text_takes_seconds_at_most(text: str) -> None:
+    began = time.monotonic()
+    split([text])
+
+    assert time.monotonic() - began < 10

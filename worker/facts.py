@@ -1,0 +1,434 @@
+"""What a text claims, as countable facts: numbers, names, quotations, negations, modals, content.
+
+Pure and linear in the length of the text. Judges nothing: `worker.checks` compares the counts.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from worker.lexicon import (
+    CONJUNCTIONS,
+    DETERMINERS,
+    FRONT_ADVERBS,
+    FUNCTION_WORDS,
+    MODALS,
+    NEGATIONS,
+    NUMBER_WORDS,
+    ORDINAL_WORDS,
+    PREPOSITIONS,
+    PRONOUNS,
+    SCALE_WORDS,
+    is_plain,
+)
+
+__all__ = [
+    "Token",
+    "content_words",
+    "fold",
+    "leads",
+    "modal_key",
+    "modals",
+    "names",
+    "negation_key",
+    "negations",
+    "number_list",
+    "numbers",
+    "quotation_spans",
+    "quotations",
+    "token_content",
+    "tokens",
+    "words",
+]
+
+
+class Token(NamedTuple):
+    """One word, number or mark of a folded text."""
+
+    text: str
+    initial: bool
+    """Whether a capital may stand here only because a sentence or quotation begins."""
+    spaced: bool
+    """Whether white space, or nothing, stands before it."""
+    start: int
+    """Position in the folded text of the token, or of the word it is cut from."""
+
+    @property
+    def capital(self) -> bool:
+        """Whether any letter is a capital."""
+        return self.text != self.text.lower()
+
+    @property
+    def soft(self) -> bool:
+        """Whether the capital may be due to the position alone."""
+        return self.initial and self.text[1:] == self.text[1:].lower()
+
+
+_FOLDS = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032`\u00b4\u02bc\uff07", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\uff02", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-"),
+        **dict.fromkeys("\u2014\u2015", " - "),
+        # Invisible: soft hyphen, zero-width marks, byte order mark.
+        **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", ""),
+    }
+)
+_PER_CENT = re.compile(r"\bper cent\b", re.IGNORECASE)
+_NO_ONE = re.compile(r"\b(no) one\b", re.IGNORECASE)
+
+_TOKEN = re.compile(
+    r"""
+    [^\W\d_](?:\.[^\W\d_](?!\w))++\.?                            # U.S., p.m.
+    | \d++(?:[.,:/]\d++)*+[^\W\d_]*+(?:-[^\W\d_][^\W_]*+)*+      # 1,000  10:30  5km  22-year-old
+    | [^\W_]++(?:['&][^\W_]++)*+(?:-[^\W_]++(?:'[^\W_]++)*+)*+   # don't  AT&T  Jean-Pierre  F-16
+    | \.\.++
+    | \S
+    """,
+    re.VERBOSE,
+)
+
+_CLITIC = re.compile(r"(n't|'(?:s|re|ve|ll|d|m))$", re.IGNORECASE)
+_CONTRACTED = {"ca": "can", "wo": "will", "sha": "shall", "ai": "is"}
+_BREAKS = frozenset({".", "!", "?", ":", "..", "..."})
+_DASH = "-"
+_OPENERS = frozenset({'"', "'", "(", "["})
+
+
+def fold(text: str) -> str:
+    """The text in NFKC with one kind of quote, apostrophe, hyphen, ``percent`` and ``no-one``."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_FOLDS))
+    text = text.replace("`", "'").replace("''", '"').replace("--", " - ")
+    return _NO_ONE.sub(r"\1-one", _PER_CENT.sub("percent", text))
+
+
+def _pieces(token: str) -> Iterator[str]:
+    """A token cut at its clitic: ``don't`` as ``do n't``, ``Putin's`` as ``Putin 's``."""
+    if token.lower() == "cannot":
+        yield from (token[:3], token[3:])
+        return
+    cut = _CLITIC.search(token[-4:]) if "'" in token else None
+    if cut is None or len(token) == len(cut[0]):
+        yield token
+        return
+    stem, clitic = token[: -len(cut[0])], cut[0]
+    if clitic.lower() == "n't":
+        full = _CONTRACTED.get(stem.lower(), stem.lower())
+        yield full.capitalize() if stem[:1].isupper() else full
+    else:
+        yield stem
+    yield clitic.lower()
+
+
+#: Each check reads a sentence several times over; longer texts are not worth the memory.
+_MAX_CACHED_CHARS = 1_000
+
+
+def tokens(text: str) -> tuple[Token, ...]:
+    """All words, numbers and marks of the text in order."""
+    return _cached_tokens(text) if len(text) <= _MAX_CACHED_CHARS else _tokens(text)
+
+
+def _tokens(text: str) -> tuple[Token, ...]:
+    found: list[Token] = []
+    folded = fold(text)
+    initial = True
+    for match in _TOKEN.finditer(folded):
+        start, token = match.start(), match[0]
+        spaced = start == 0 or folded[start - 1].isspace()
+        if token[0].isalnum():
+            for piece in _pieces(token):
+                found.append(Token(piece, initial, spaced, start))
+                initial = spaced = False
+        else:
+            found.append(Token(token, False, spaced, start))
+            opens = token in _BREAKS or (spaced and token in _OPENERS)
+            initial = (initial or opens) and token != _DASH
+    return tuple(found)
+
+
+_cached_tokens = lru_cache(maxsize=2_000)(_tokens)
+
+
+def words(text: str) -> list[str]:
+    """The typography-normalised tokens: case kept, punctuation and clitics apart."""
+    return [token.text for token in tokens(text)]
+
+
+# Numbers -------------------------------------------------------------------------------------
+
+_DIGITS = re.compile(r"(\d++(?:[.,:/]\d++)*+)([^\W\d_]*+)")
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})++(?:\.\d++)?+")
+_ORDINAL = frozenset({"st", "nd", "rd", "th"})
+
+
+def _digit_keys(piece: str) -> Iterator[str]:
+    for match in _DIGITS.finditer(piece):
+        digits, tail = match[1], match[2].lower()
+        if _GROUPED.fullmatch(digits):
+            digits = digits.replace(",", "")
+        yield digits + tail if tail in _ORDINAL or tail == "s" else digits
+
+
+def _add_word_key(lower: str, keys: list[str], after_number: bool) -> bool:
+    """Add the key of a number word to ``keys``; whether ``lower`` is one."""
+    if lower in NUMBER_WORDS or lower in ORDINAL_WORDS:
+        key = NUMBER_WORDS.get(lower) or ORDINAL_WORDS[lower]
+        if after_number and keys[-1] in _TENS and len(key.rstrip("sthndr")) == 1:
+            keys[-1] = keys[-1][0] + key
+        else:
+            keys.append(key)
+        return True
+    if lower in SCALE_WORDS:
+        # "two millions" is "two million"; "millions of" is no number of millions.
+        keys.append(SCALE_WORDS[lower] if after_number else lower)
+        return True
+    return False
+
+
+_TENS = frozenset({"20", "30", "40", "50", "60", "70", "80", "90"})
+
+
+def number_list(text: str) -> list[str]:
+    """The keys of `numbers` in the order of the text."""
+    keys: list[str] = []
+    found = tokens(text)
+    adjacent = False  # Whether the last piece belonged to a number; hyphenated pieces count.
+    for index, token in enumerate(found):
+        lower = token.text.lower()
+        if lower in {"%", "percent"}:
+            if adjacent:
+                keys[-1] += "%"
+            adjacent = False
+            continue
+        if lower == "no-one":
+            continue
+        for piece in lower.split("-") if "-" in lower[1:] else (lower,):
+            fresh = list(_digit_keys(piece))
+            if fresh and _is_minus(found, index):
+                fresh[0] = "-" + fresh[0]
+            keys.extend(fresh)
+            adjacent = bool(fresh) or _add_word_key(piece, keys, adjacent)
+    return keys
+
+
+def _is_minus(found: Sequence[Token], index: int) -> bool:
+    """Whether the number at ``index`` has a sign: a hyphen spaced before and not behind."""
+    return (
+        index > 0
+        and found[index - 1].text == "-"
+        and found[index - 1].spaced
+        and not found[index].spaced
+    )
+
+
+def numbers(text: str) -> Counter[str]:
+    """How often each number occurs, under one key for its spellings.
+
+    ``1,000`` is ``1000``, ``twenty-two`` is ``22``, ``third`` is ``3rd``, ``5 per cent`` is ``5%``;
+    a word of size counts by itself (``2 million`` is ``2`` and ``million``); the ends of a range
+    and the digits inside a word count each.
+    """
+    return Counter(number_list(text))
+
+
+# Names ---------------------------------------------------------------------------------------
+
+#: Words that a title may capitalise and that are no name by themselves.
+_NEVER_NAMES = DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS
+
+
+def leads(token: Token, follower: Token | None) -> bool:
+    """Whether a first word begins a name of several: "Vladimir Putin", not "The Kremlin"."""
+    return (
+        follower is not None
+        and follower.capital
+        and token.text.lower() not in FUNCTION_WORDS | FRONT_ADVERBS
+        and not token.text.endswith("ly")
+    )
+
+
+def names(text: str) -> Counter[str]:
+    """How often each name occurs: capitalised words, acronyms (dots dropped), months, weekdays.
+
+    A hyphenated name is one (``Jean-Pierre``); of ``Moscow-based`` only ``Moscow`` counts. At the
+    start of a sentence a word counts unless it is plain, or stands in lower case elsewhere.
+    """
+    found = tokens(text)
+    lower_case = {token.text for token in found if not token.capital}
+    counts: Counter[str] = Counter()
+    for index, token in enumerate(found):
+        if not token.capital:
+            continue
+        lower = token.text.lower()
+        if token.soft:
+            follower = found[index + 1] if index + 1 < len(found) else None
+            if lower in lower_case or (is_plain(token.text) and not leads(token, follower)):
+                continue
+        elif lower in _NEVER_NAMES and (len(lower) == 1 or not token.text.isupper()):
+            continue
+        counts.update(_name_keys(token.text))
+    return counts
+
+
+def _name_keys(token: str) -> Iterator[str]:
+    parts = token.replace(".", "").split("-")
+    if all(part != part.lower() or part.isdigit() for part in parts):
+        yield "-".join(parts)
+    else:
+        yield from (part for part in parts if part != part.lower())
+
+
+# Quotations ----------------------------------------------------------------------------------
+
+#: Cut-off words whose apostrophe looks like an opening quote.
+_ELISIONS = re.compile(r"(?:\d\ds|em|n|til|tis|twas|cause|cos|bout|round)\b")
+
+
+def quotations(text: str) -> tuple[str, ...]:
+    """The words inside each quotation, in order, without punctuation.
+
+    A double mark without its partner opens a quotation up to the end of the text, or up to the
+    next opening mark, or closes one from the start. A single mark without its partner is an
+    apostrophe. Single marks inside double ones open no quotation of their own.
+    """
+    folded = fold(text)
+    return tuple(
+        " ".join(word for word in words(folded[start:end]) if word[-1].isalnum())
+        for start, end in quotation_spans(text)
+    )
+
+
+def quotation_spans(text: str) -> list[tuple[int, int]]:
+    """Where the quotations begin and end in the folded text, in order, without their marks."""
+    folded = fold(text)
+    spans = _double_spans(folded)
+    rest = folded
+    if spans:
+        cuts = [0, *(edge for span in spans for edge in span), len(folded)]
+        # Blank the quotations out, so that positions stay.
+        rest = "".join(
+            " " * (end - start) if number % 2 else folded[start:end]
+            for number, (start, end) in enumerate(pairwise(cuts))
+        )
+    return sorted(spans + _single_spans(rest))
+
+
+def _double_spans(text: str) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    opened: int | None = None
+    last = 0
+    for match in re.finditer('"', text):
+        at = match.start()
+        before, after = text[at - 1 : at], text[at + 1 : at + 2]
+        closes = bool(before) and not before.isspace() and before not in "([-" and not _word(after)
+        opens = (not before or before.isspace() or before in "([-") and _word(after)
+        if opened is None and not closes:
+            opened = at
+        elif opened is not None:
+            spans.append((opened + 1, at))
+            opened = at if opens else None
+        elif not before.isdigit():  # Else 5" is a length.
+            spans.append((last, at))
+        last = at + 1
+    if opened is not None:
+        spans.append((opened + 1, len(text)))
+    return spans
+
+
+def _single_spans(text: str) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    opened: int | None = None
+    doubtful: int | None = None  # A mark that closes, or belongs to a plural: workers' union.
+    for match in re.finditer("'", text):
+        at = match.start()
+        before, after = text[at - 1 : at], text[at + 1 : at + 2]
+        if _opens(text, at):
+            if opened is not None and doubtful is not None:
+                spans.append((opened, doubtful))
+            opened, doubtful = at + 1, None
+        elif opened is None or (_word(before) and _word(after)) or _ELISIONS.match(text, at + 1):
+            continue
+        elif before == "s" and after == " " and text[at + 2 : at + 3].islower():
+            doubtful = at
+        else:
+            spans.append((opened, at))
+            opened = doubtful = None
+    if opened is not None and doubtful is not None:
+        spans.append((opened, doubtful))
+    return spans
+
+
+def _opens(text: str, at: int) -> bool:
+    """Whether the single mark at ``at`` can open a quotation."""
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    bounded = not before or before.isspace() or before in '([-"'
+    return bounded and bool(after.strip()) and not _ELISIONS.match(text, at + 1)
+
+
+def _word(character: str) -> bool:
+    return character.isalnum()
+
+
+# Negations, modals, content ------------------------------------------------------------------
+
+
+def negations(text: str) -> Counter[str]:
+    """How often each negation occurs; ``n't`` and ``cannot`` count as ``not``."""
+    return Counter(filter(None, map(negation_key, tokens(text))))
+
+
+_NEGATION_KEYS = {"n't": "not", "no-one": "nobody"}
+_MODAL_KEYS = {"'ll": "will", "'d": "would"}
+
+
+def negation_key(token: Token) -> str:
+    """The key of a negation in `negations`; empty for any other token."""
+    lower = token.text.lower()
+    return _NEGATION_KEYS.get(lower, lower if lower in NEGATIONS else "")
+
+
+def modal_key(token: Token) -> str:
+    """The key of a modal verb in `modals`; empty for any other token.
+
+    The month of May and a man called Will, known by their capital, are none.
+    """
+    lower = token.text.lower()
+    if lower not in MODALS or (token.capital and not token.soft):
+        return ""
+    return _MODAL_KEYS.get(lower, lower)
+
+
+def modals(text: str) -> Counter[str]:
+    """How often each modal verb occurs; ``'ll`` counts as ``will``, ``'d`` as ``would``."""
+    return Counter(filter(None, map(modal_key, tokens(text))))
+
+
+def content_words(text: str) -> list[str]:
+    """The words that carry content, lower-cased, hyphenated ones in parts."""
+    return [word for token in tokens(text) for word in token_content(token)]
+
+
+def token_content(token: Token) -> list[str]:
+    """The content words in one token: none for function words, numbers and marks."""
+    lower = token.text.lower()
+    if lower == "no-one" or (lower in FUNCTION_WORDS and not (token.capital and not token.soft)):
+        return []
+    parts = lower.replace(".", "").split("-") if token.text[0].isalnum() else ()
+    return [
+        word
+        for word in (part.lstrip("0123456789,:/") for part in parts)
+        if word
+        and word not in _ORDINAL
+        and word not in NUMBER_WORDS
+        and word not in ORDINAL_WORDS
+        and word not in SCALE_WORDS
+        and word not in {"percent", "s"}
+    ]
