@@ -161,16 +161,16 @@ def _read_stream(
 
 def _read_path(given: str, max_chars: int) -> Iterator[Draft | InputRefusal]:
     """The drafts of one file or folder."""
+    if not given:  # for Path it is the current folder; here, an empty shell variable
+        yield refuse(Reason.FILE_MISSING, "", "an empty name was given")
+        return
     path = Path(given)
     try:
-        # Path("") is the current folder: an empty shell variable must not submit it.
-        mode = path.stat().st_mode if given else 0
+        mode = path.stat().st_mode
     except (OSError, ValueError) as error:
         yield _unreadable(given, error)
         return
-    if not given:
-        yield refuse(Reason.FILE_MISSING, "", "an empty name was given")
-    elif stat.S_ISDIR(mode):
+    if stat.S_ISDIR(mode):
         yield from _read_folder(path, max_chars)
     elif _parted(path)[1] not in _SUFFIXES:
         yield refuse(Reason.UNKNOWN_FORMAT, _shown(path), "its suffix is not known", _KNOWN)

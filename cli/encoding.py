@@ -27,12 +27,6 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-#: Several bytes that are one UTF-8 character, or nearly: damaged UTF-8, not Windows-1252.
-_UTF8_PIECE = re.compile(
-    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
-    rb"|[\xc3\xe2][\x80-\xbf]"
-)
-
 _UPPER = "À-ÑÓ-ÖØ-ÞŒŠŽŸ"  # without Ò, which is Mac Roman's opening quotation mark
 _LOWER = "ß-öø-ÿœšž"
 _LETTER = f"A-Za-z{_UPPER}{_LOWER}"
@@ -48,6 +42,7 @@ _IMPLAUSIBLE = re.compile(
       [^\x00-\x7f{_UPPER}{_LOWER}\u2013\u2014\u2018-\u201a\u201c-\u201e\u2022\u2026·°£€¥§©®™½¼¾«»\xd7\xa0]
     | [a-z{_LOWER}][{_UPPER}]                       # a capital inside a word
     | [{_UPPER}][A-Z][a-z] | [A-Z][{_UPPER}][a-z]
+    | [{_UPPER}{_LOWER}]{{3}}                       # a word of another alphabet
     | [{_UPPER}{_LOWER}][0-9] | [0-9][{_UPPER}{_LOWER}]
     | (?<![{_LETTER}])[{_UPPER}ßá-öø-ÿœšž](?![{_LETTER}])   # one letter alone, but for à
     | [ïâãÃÂÐ](?![a-z])                             # leads of UTF-8
@@ -80,7 +75,7 @@ def decode_text(data: bytes) -> str | None:
         return data.decode(marked_encoding(data) or "utf-8")
     except UnicodeDecodeError:
         pass
-    if marked_encoding(data) or _UTF8_PIECE.search(data):
+    if marked_encoding(data):
         return None
     try:
         text = data.decode("cp1252")

@@ -83,7 +83,7 @@ REASON_TEXT = {
     Reason.TOO_LONG: "The sentence is too long for the model",
     Reason.NOT_SUPPORTED: "No sentence of the article carries it",
     Reason.LOADED_WORD: "It has a word of judgement that its evidence does not have",
-    Reason.SUMMARY_TOO_SHORT: "Too little was left to stand as a summary",
+    Reason.ATTRIBUTION_LOST: "It says as a fact what the article lets somebody say",
     Reason.AWKWARD: "It reads badly and was left as it was",
     Reason.LOADED_LANGUAGE: "Words of judgement in the article's own voice",
     Reason.SHORT_ARTICLE: "The article is too short for a summary of the usual length",

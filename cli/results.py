@@ -159,12 +159,10 @@ class ResultWriter:
             self._out = self._out.resolve(strict=True)
         except (OSError, RuntimeError) as error:
             raise _output_error(self._out, error) from error
-        self._results = _WholeFile(self._out, RESULTS_NAME)
-        try:
-            self._errors = _WholeFile(self._out, ERRORS_NAME)
-        except BaseException:
-            self._results.discard()
-            raise
+        with contextlib.ExitStack() as files:
+            self._results = files.enter_context(_WholeFile(self._out, RESULTS_NAME))
+            self._errors = files.enter_context(_WholeFile(self._out, ERRORS_NAME))
+            self._files = files.pop_all()
         return self
 
     def __exit__(
@@ -173,8 +171,7 @@ class ResultWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._results.discard()
-        self._errors.discard()
+        self._files.close()
 
     def write(self, collected: CollectedArticle) -> None:
         """Adds an article that is done, failed or cancelled."""

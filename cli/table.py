@@ -104,6 +104,8 @@ def read_table(
     except UnicodeDecodeError:
         message = f"not {encoding.upper()}; nothing after this line was read"
         yield refuse(Reason.BAD_ENCODING, origin.at(lines.number + 1).source, message)
+    finally:
+        text.detach()  # or the caller's stream would be closed with this one
 
 
 def _read_rows(lines: _RowLines, origin: Origin, limit: int) -> Iterator[Draft | InputRefusal]:
