@@ -55,8 +55,8 @@ def read_documents(
     """Each article of the inputs, or why it is none, in order; nothing is raised for bad input.
 
     Memory is bounded but for 16 bytes an id and the names in one folder. A folder is read
-    recursively in the order of names, without hidden files and files of other kinds; a folder
-    reached twice through links is read once.
+    recursively in the order of names, without hidden files, READMEs and files of other kinds; a
+    folder reached twice through links is read once.
 
     Args:
         inputs: files, folders, ``-`` for stdin: JSON Lines where it begins with ``{``, else one
@@ -119,6 +119,11 @@ class _Desk:
             return False
         self._taken.add(digest)
         return True
+
+
+def _is_passed_over(name: str) -> bool:
+    """Whether a folder's file is hidden, or tells of the folder instead of being an article."""
+    return name.startswith(".") or Path(name).stem.upper() == "README"
 
 
 def _bounded(article_id: str) -> str:
@@ -204,7 +209,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, int | InputRefusal]]:
                 if (status.st_dev, status.st_ino) not in seen:
                     seen.add((status.st_dev, status.st_ino))
                     names = sorted(os.listdir(path), reverse=True)  # noqa: PTH208 - names suffice
-                    waiting.extend(path / name for name in names if not name.startswith("."))
+                    waiting.extend(path / name for name in names if not _is_passed_over(name))
                 continue
         except OSError as error:
             # A broken link of another kind would have been passed over whole, too.

@@ -29,10 +29,10 @@ def unpack(blob: bytes) -> Any:
     Raises:
         ValueError: the blob is damaged, or expands to more than 64 MB.
     """
-    size = zstandard.frame_content_size(blob)
-    if not 0 <= size <= _MAX_BYTES:
-        raise ValueError(f"a blob says that it expands to {size} bytes; {_MAX_BYTES} are allowed")
     try:
+        size = zstandard.frame_content_size(blob)
+        if not 0 <= size <= _MAX_BYTES:
+            raise ValueError(f"a blob says that it expands to {size} bytes; {_MAX_BYTES} may be")
         return json.loads(zstandard.ZstdDecompressor().decompress(blob, max_output_size=size or 1))
     except zstandard.ZstdError as error:
         raise ValueError(f"a blob is damaged: {error}") from error

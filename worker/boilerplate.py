@@ -34,8 +34,8 @@ _PATTERNS = {
         |your\ e-?mail\ (?:address\ )?(?:will\ not|won['\u2019]t|will\ never)\ be
             \ (?:published|shared).*
         |(?:all\ )?(?:required\ )?fields\ (?:are\ )?marked.{0,60}|required\ fields\ are\ marked.*
-        |save\ my\ name,?\ (?:and\ )?e-?mail.*
-        |\(?\d+\)?\ comments?|comments?\ ?\(\d+\)|no\ comments(?:\ yet)?|comments
+        |save\ my\ name\b.{0,120}
+        |\(?\d+\)?\ comments?|comments?\ ?\(\d+\)|no\ comments(?:\ yet)?|comments?
         |comments\ (?:are|have\ been)\ (?:now\ )?(?:closed|disabled|turned\ off)
         |(?:view|show|read|load|see|hide|join)\ (?:all\ |the\ |more\ )*
             (?:\d+\ )?(?:comments|conversation|discussion)(?:\ \(\d+\))?
@@ -56,6 +56,7 @@ _PATTERNS = {
         |(?:follow|like|find|join|visit)\ (?:us|me|[A-Z@]\S{{0,30}}(?:\ \S{{1,30}}){{0,5}})\ on[ ]
             {_NETWORK}.{{0,60}}
         |click\ to\ (?:share|tweet|print|e-?mail).{{0,60}}
+        |(?:face|you)\ ?(?:book|tube)|twitter|instagram|whats\ ?app|linked\ ?in|reddit|telegram
         |like\ (?:this|loading)|\d[\d.,]*k?\ shares?|shares|order\ reprints
         """,
     Reason.SUBSCRIPTION: r"""
@@ -74,7 +75,7 @@ _PATTERNS = {
         |(?:join|follow)\ (?:us\ on\ )?(?:our|the)\ .{0,40}\b
             (?:whats\ ?app|telegram)\ (?:channel|group).{0,60}
         |this\ (?:article|story|content)\ is\ (?:for|only\ available\ to)\ subscribers.{0,40}
-        |newsletters?(?:\ sign-?\ ?up)?|e-?mail\ address
+        |newsletters?(?:\ sign-?\ ?up)?|(?:(?:enter|type)\ )?(?:your\ )?e-?mail\ address|\[\ ?sign\ up\ ?\]
         """,
     Reason.LEGAL_LINE: r"""
         (?:copyright\ )?(?:©|ⓒ|\(c\)|&copy;).{0,200}|copyright\ (?:19|20)\d\d\b.{0,200}
@@ -104,7 +105,7 @@ _PATTERNS = {
         |(?:advert(?:isements?)?|sponsored(?:\ content|\ links)?|promoted(?:\ content)?)
             (?:\ -\ .{0,60})?
         |scroll\ (?:down\ )?(?:to|for)\ .{0,40}|loading|click\ here(?:\ (?:to|for)\ .{0,80})?
-        |filed\ under|posted\ in|contact\ us|about\ us|advertise(?:\ with\ us)?
+        |a-\s?a\+|a\+\s?a-|filed\ under|posted\ in|contact\ us|about\ us|advertise(?:\ with\ us)?
         |an\ error\ has\ occurred,\ please\ try\ again.{0,20}
         """,
     Reason.CREDIT_LINE: r"""
@@ -177,7 +178,7 @@ def furniture_reason(line: str) -> Reason | None:
     text = bare_line(line)
     short = text.rstrip(_END_MARKS)
     for reason, pattern in _FURNITURE.items():
-        if not short or not any(map(pattern.fullmatch, {short, text})):
+        if not short or not any(map(pattern.fullmatch, {short, text, line.strip()})):
             continue
         if reason is not Reason.CREDIT_LINE or _names_only(text):
             return reason

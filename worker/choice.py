@@ -20,20 +20,24 @@ if TYPE_CHECKING:
 __all__ = ["rank_sentences", "select"]
 
 #: Weight of the position against centrality (0-1), and how fast it fades, in sentences.
-#: Set on dev_writers and dev_summeval: from .3 to .7 ROUGE-1 moves by less than one point.
+#: ROUGE-1 of own sentences, mean over four dev sets of 100: 36.4 at .4, 36.6 at .6 and .8.
 _LEAD_WEIGHT = 0.6
 _LEAD_SENTENCES = 3.0
 
-#: Who says it matters in news: a sentence that names its source gets this much more.
+#: Who says it matters in news: a sentence that names its source gets this much more. More than
+#: .1 costs ROUGE-1 (.25: one point).
 _ATTRIBUTION_BONUS = 0.1
 
 #: Sentences that were found awkward, lean on one before them, or judge in their own voice.
 _AWKWARD_PENALTY = 0.15
-_LEANING_PENALTY = 0.2
+_LEANING_PENALTY = 0.1
 _LOADED_PENALTY = 0.3
 
 #: Shorter pieces are headings and exclamations; they carry no story of their own.
-_LEAST_WORDS = 6
+_LEAST_WORDS = 7
+
+#: What a sentence of the story ends with; headings, bylines and time stamps do not.
+_SENTENCE_ENDS = (".", "!", '."', ".\u201d", ".'", ".\u2019", ".)", "\u2026")
 
 #: A sentence that shares more of its content words with one already chosen says it again.
 _MOST_OVERLAP = 0.6
@@ -64,7 +68,7 @@ def rank_sentences(sentences: Sequence[str], awkward: Collection[int] = ()) -> l
 
     scores = []
     for at, (sentence, bag) in enumerate(zip(sentences, bags, strict=True)):
-        if len(words(sentence)) < _LEAST_WORDS or sentence.rstrip().endswith("?"):
+        if len(words(sentence)) < _LEAST_WORDS or not sentence.endswith(_SENTENCE_ENDS):
             scores.append(-math.inf)
             continue
         own = math.sqrt(sum((times * weight[word]) ** 2 for word, times in bag.items())) or 1.0

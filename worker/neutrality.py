@@ -6,8 +6,9 @@ and no hit as nothing at all.
 
 from __future__ import annotations
 
-from worker.facts import Token, quotation_spans, tokens
+from worker.facts import Token, tokens
 from worker.lexicon import ATTRIBUTION_VERBS, AUXILIARIES, DETERMINERS, LOADED_WORDS, PRONOUNS
+from worker.quotation import quotation_spans
 
 __all__ = ["loaded_words"]
 

@@ -121,8 +121,8 @@ class Reason(StrEnum):
     """No sentence of the article carries it."""
     LOADED_WORD = "loaded_word"
     """A word of judgement that its evidence does not have."""
-    SUMMARY_TOO_SHORT = "summary_too_short"
-    """What passed the checks is too short to stand as a summary."""
+    ATTRIBUTION_LOST = "attribution_lost"
+    """It says as a fact what the article lets somebody say."""
 
     # Flags --------------------------------------------------------------------------------
     AWKWARD = "awkward"

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Mended", "mend_sentences"]
 
-#: Tokens of the chat format and the instruction around a sentence, generously.
-_PROMPT_TOKENS = 128
-
 #: Tokens that an answer may have beyond its share, so that short sentences can be finished.
 _SPARE_TOKENS = 8
 
@@ -59,16 +56,17 @@ def mend_sentences(sentences: Sequence[str], engine: Engine, profile: Profile) -
     sizes = engine.count_tokens(sentences)
     mended = [Mended(sentence, was) for sentence, was in zip(sentences, spotted, strict=True)]
 
+    template = profile.prompts[profile.repair.prompt]
+    around = engine.prompt_tokens(template)
     prompts: dict[int, Prompt] = {}
     for index, sentence in enumerate(sentences):
         if not spotted[index]:
             continue
         budget = int(sizes[index] * profile.repair.max_growth) + _SPARE_TOKENS
-        if sizes[index] + budget + _PROMPT_TOKENS > engine.window:
+        if sizes[index] + budget + around > engine.window:
             mended[index] = Mended(sentence, spotted=True, reason=Reason.TOO_LONG)
             continue
-        instruction = profile.prompts[profile.repair.prompt]
-        prompts[index] = Prompt(instruction, sentence, budget)
+        prompts[index] = Prompt(template, sentence, budget)
 
     answers = engine.generate(list(prompts.values()))
     for index, answer in zip(prompts, answers, strict=True):

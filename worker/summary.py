@@ -9,12 +9,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.checks import check_summary_sentence
 from worker.choice import rank_sentences, select
 from worker.engine import Prompt
 from worker.reason import Reason
 from worker.records import EvidenceSentence, Method, Refusal, SummarySentence
 from worker.sentences import split_sentences
+from worker.support import check_summary_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

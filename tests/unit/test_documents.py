@@ -169,6 +169,8 @@ def test_a_folder_is_read_in_order_of_names(tmp_path: Path) -> None:
     for name in ("b.txt", "2024/z.md", "2024/a.html.gz", "c/d/e.txt", ".hidden/a.txt", ".b.txt"):
         put(tmp_path / name, gzip.compress(TEXT.encode()) if name.endswith(".gz") else TEXT)
     put(tmp_path / "picture.png")
+    put(tmp_path / "README.md")
+    put(tmp_path / "2024" / "Readme.txt")
     put(tmp_path / "b.empty.txt", "")
     assert told(read(tmp_path)) == ["2024.a", "2024.z", "empty", "b", "c.d.e"]
 
@@ -178,6 +180,11 @@ def test_a_folder_without_files_to_read_is_refused(tmp_path: Path) -> None:
     refused = refusal(tmp_path)
     assert refused.reason is Reason.EMPTY
     assert ".jsonl" in refused.hint
+
+
+def test_a_readme_that_is_named_is_read(tmp_path: Path) -> None:
+    put(tmp_path / "README.md")
+    assert told(read(tmp_path / "README.md")) == ["README"]
 
 
 def test_links_between_folders_are_followed_once(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from worker.facts import (
     names,
     negations,
     numbers,
-    quotations,
     words,
 )
 from worker.lexicon import related
+from worker.quotation import quotations
 
 
 def test_words_cut_marks_and_clitics_and_keep_case() -> None:

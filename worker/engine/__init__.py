@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.settings import ModelSettings, Settings
+    from worker.settings import ModelSettings, PromptTemplate, Settings
 
 __all__ = ["Engine", "Generation", "Prompt", "Surprisal", "open_engine"]
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One request: an instruction, the text it is about, and the answer's budget."""
+    """One request: what to do, the text it is about, and the answer's budget."""
 
-    instruction: str
+    template: PromptTemplate
     text: str
     max_tokens: int
 
@@ -64,6 +64,9 @@ class Engine(Protocol):
 
     def surprisal(self, texts: Sequence[str]) -> list[Surprisal]:
         """One figure per text."""
+
+    def prompt_tokens(self, template: PromptTemplate) -> int:
+        """Tokens that the template puts around a text."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without any prompt around it."""

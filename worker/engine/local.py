@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from worker.settings import ModelSettings, Settings
+    from worker.settings import ModelSettings, PromptTemplate, Settings
 
 __all__ = ["LocalEngine", "prepare"]
 
@@ -84,7 +84,7 @@ class LocalEngine:
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """One greedy answer per prompt, in the order of the prompts."""
-        encoded = self._encode([self._chat(prompt) for prompt in prompts])
+        encoded = self._encode([self._chat(prompt.template, prompt.text) for prompt in prompts])
         sizes = [len(ids) + prompt.max_tokens for ids, prompt in zip(encoded, prompts, strict=True)]
         answers: dict[int, Generation] = {}
         for batch in _batches(sizes, self._batch_tokens):
@@ -103,11 +103,16 @@ class LocalEngine:
                 found[index] = Surprisal(total, len(encoded[index]) - 1)
         return [found[index] for index in range(len(texts))]
 
-    def _chat(self, prompt: Prompt) -> str:
-        messages = [
-            {"role": "system", "content": prompt.instruction},
-            {"role": "user", "content": prompt.text},
-        ]
+    def prompt_tokens(self, template: PromptTemplate) -> int:
+        """Tokens that the template puts around a text."""
+        return self.count_tokens([self._chat(template, "")])[0]
+
+    def _chat(self, template: PromptTemplate, text: str) -> str:
+        messages = [{"role": "system", "content": template.instruction}]
+        for given, wanted in template.examples:
+            messages.append({"role": "user", "content": given})
+            messages.append({"role": "assistant", "content": wanted})
+        messages.append({"role": "user", "content": text})
         return str(
             self._tokenizer.apply_chat_template(
                 messages, tokenize=False, add_generation_prompt=True
