@@ -76,6 +76,24 @@ def _unfinished(source: Reading, proposal: Reading) -> str | None:
     return "no end" if source.folded.rstrip(_CLOSERS).endswith(_ENDS) and not ended else None
 
 
+#: Marks of a list, and ends by which a sentence leans on the next line.
+_LIST_MARK = re.compile(r"\s*(?:[-*\u2022\u00b7\u2013]|\(?\w{1,2}[.)])\s")
+_LEANING_ENDS = (";", ":", ",")
+
+
+def _layout_difference(source: Reading, proposal: Reading) -> str | None:
+    """The mark before a list's item, markup, and an end that is no full stop."""
+    return _difference(_layout(source.folded), _layout(proposal.folded))
+
+
+def _layout(text: str) -> Counter[str]:
+    mark = _LIST_MARK.match(text)
+    found = Counter(re.findall(r"[*_#\[\]<>]", text))
+    found["list mark"] = mark is not None
+    found["end " + text.rstrip()[-1:]] = text.rstrip().endswith(_LEANING_ENDS)
+    return +found
+
+
 def _difference(source: Counter[str], proposal: Counter[str]) -> str | None:
     """The keys that differ as ``-lost +added``; ``None`` where nothing does."""
     if source == proposal:
@@ -314,6 +332,7 @@ def _passive(side: Reading, at: int) -> bool | None:
 _STEPS: tuple[tuple[Reason, Callable[[Reading, Reading], str | None]], ...] = (
     (Reason.UNFINISHED, _unfinished),
     (Reason.CHATTER, chatter_in),
+    (Reason.LAYOUT_CHANGED, _layout_difference),
     (Reason.NUMBER_CHANGED, _number_difference),
     (Reason.NAME_CHANGED, _name_difference),
     (Reason.QUOTE_CHANGED, _quote_difference),
@@ -331,7 +350,8 @@ def check_proposal(source: str, proposal: str, limits: CheckSettings) -> Verdict
     """Whether ``proposal`` says what ``source`` says; the first refusal of this cascade counts.
 
     1. unfinished: empty; no full stop, or no capital to begin with, where the source has one
-    2. chatter: talk about the task, an echo of the prompt, a new line, markup
+    2. chatter: talk about the task, an echo of the prompt, a new line, markup; then
+       layout_changed: list marks, markup, a closing semicolon, colon or comma
     3. number_changed: numbers and their order, digits, currency signs, "about" before a number
     4. name_changed: capitalised words and their order
     5. quote_changed: words inside quotations, number of quotations

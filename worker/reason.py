@@ -109,6 +109,8 @@ class Reason(StrEnum):
     """Too little of the source is left."""
     NOT_BETTER = "not_better"
     """The model itself does not find the proposal more fluent than the source."""
+    LAYOUT_CHANGED = "layout_changed"
+    """A list mark, markup, or a closing semicolon or colon appeared or vanished."""
     UNFINISHED = "unfinished"
     """The model stopped in the middle of a sentence, or wrote nothing."""
     CHATTER = "chatter"

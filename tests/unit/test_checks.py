@@ -193,6 +193,19 @@ def test_what_somebody_says_is_not_said_as_a_fact() -> None:
     assert support.evidence == (3,)
 
 
+@pytest.mark.parametrize(
+    ("source", "proposal"),
+    [
+        ("- the facades are protected;", "The facades are protected."),
+        ("- the facade are protected.", "The facade is protected."),
+        ("The council sold **two halls** on Monday.", "The council sold two halls on Monday."),
+        ("The council sold:", "The council sold."),
+    ],
+)
+def test_the_layout_stays(source: str, proposal: str) -> None:
+    assert refusal(source, proposal) is Reason.LAYOUT_CHANGED
+
+
 def test_a_pronoun_may_not_vanish() -> None:
     source = "She married with me who was a teacher there."
     assert refusal(source, "She married with a teacher there.") is Reason.CONTENT_LOST
