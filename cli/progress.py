@@ -27,8 +27,20 @@ _POLL_SECONDS = 0.25
 _LINE_SECONDS = 5.0
 
 
-def follow(store: JobStore, job: JobId, *, timeout: timedelta | None = None) -> JobProgress:
+def follow(
+    store: JobStore,
+    job: JobId,
+    *,
+    timeout: timedelta | None = None,
+    on_poll: Callable[[], None] | None = None,
+) -> JobProgress:
     """Show the job's progress on stderr until it is finished.
+
+    Args:
+        store: where the job is.
+        job: its id.
+        timeout: longest wait; ``None`` for as long as it takes.
+        on_poll: is called at each look; what it raises ends the wait.
 
     Returns:
         The last progress.
@@ -49,6 +61,8 @@ def follow(store: JobStore, job: JobId, *, timeout: timedelta | None = None) -> 
                 )
             rate = (progress.done + progress.failed - begin) / elapsed if elapsed else 0.0
             show(progress, _pace(progress, rate, len(store.workers())))
+            if on_poll is not None:
+                on_poll()
             time.sleep(_POLL_SECONDS)
             progress = store.progress(job)
         show(progress, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ def command(
     from worker.connection import open_store
     from worker.settings import load_settings
 
+    # A service manager's SIGTERM must not leave broker and worker behind: it ends like Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = load_settings(profile=profile)
     service = Service(settings)
     try:
@@ -43,7 +46,8 @@ def command(
             talk(f"job {submission.job}: {submission.accepted} articles")
             if submission.cached < submission.accepted:
                 with _working(service):
-                    progress = follow(store, submission.job, timeout=timeout_of(timeout))
+                    wait = timeout_of(timeout)
+                    follow(store, submission.job, timeout=wait, on_poll=service.check_worker)
             progress = write_results(store, submission.job, out)
     except CopydeskError as error:
         refused = getattr(error, "refused", ())

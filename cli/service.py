@@ -82,6 +82,19 @@ class Service:
             hint=f"its log is {self._worker.log}",
         )
 
+    def check_worker(self) -> None:
+        """See that the background worker lives.
+
+        Raises:
+            EngineError: ``worker_died``, with the end of its log.
+        """
+        if not self._worker.running:
+            raise EngineError(
+                f"the worker is gone:\n{self._worker.tail()}",
+                code="worker_died",
+                hint=f"its log is {self.worker_log}; the job is kept: copydesk up goes on with it",
+            )
+
     def stop_worker(self) -> bool:
         """Stop the background worker; a chunk in hand is finished or goes back to the queue."""
         return self._worker.stop(signal.SIGQUIT, patience_seconds=_STOP_SECONDS)
