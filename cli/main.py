@@ -69,34 +69,39 @@ def _options(
 
 def main() -> None:
     """Run one command and exit with its code."""
-    arguments = sys.argv[1:]
     try:
-        found = app(args=arguments, standalone_mode=False)
-        code = _finish(found)
-    except TyperException as error:
-        code = _fail(Problem("usage", error.format_message()), ExitCode.USAGE, arguments)
-    except CopydeskError as error:
-        code = _fail(Problem.from_error(error), error.exit_code, arguments)
-        _trace(arguments)
+        code = _run(sys.argv[1:])
+        sys.stdout.flush()
     except BrokenPipeError:
         # The reader of stdout has gone (`copydesk jobs | head`): nothing more to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.OK
+    sys.exit(int(code))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        return _finish(app(args=arguments, standalone_mode=False))
+    except TyperException as error:
+        return _fail(Problem("usage", error.format_message()), ExitCode.USAGE, arguments)
+    except CopydeskError as error:
+        _trace(arguments)
+        return _fail(Problem.from_error(error), error.exit_code, arguments)
+    except BrokenPipeError:
+        raise
     except Exception as error:  # noqa: BLE001 - the last net; -v shows the traceback
+        _trace(arguments)
         problem = Problem(
             "internal_error",
             f"{type(error).__name__}: {error}",
             hint="this is a fault in copydesk; please report it with the output of -v",
         )
-        code = _fail(problem, ExitCode.SOME_FAILED, arguments)
-        _trace(arguments)
-    sys.exit(int(code))
+        return _fail(problem, ExitCode.SOME_FAILED, arguments)
 
 
 def _finish(found: object) -> int:
     if isinstance(found, Report):
         render(found)
-        sys.stdout.flush()
         return int(found.exit_code)
     if found == ExitCode.INTERRUPTED:
         talk("interrupted")
@@ -104,9 +109,10 @@ def _finish(found: object) -> int:
 
 
 def _fail(problem: Problem, code: ExitCode, arguments: list[str]) -> ExitCode:
+    words = [word for word in arguments if not word.startswith("-")]
     render(
         Report(
-            command=next((word for word in arguments if not word.startswith("-")), ""),
+            command=" ".join(words[: 2 if words[:1] == ["model"] else 1]),
             exit_code=code,
             problems=[problem],
             as_json="--json" in arguments,

@@ -75,7 +75,8 @@ _PATTERNS = {
         |(?:join|follow)\ (?:us\ on\ )?(?:our|the)\ .{0,40}\b
             (?:whats\ ?app|telegram)\ (?:channel|group).{0,60}
         |this\ (?:article|story|content)\ is\ (?:for|only\ available\ to)\ subscribers.{0,40}
-        |newsletters?(?:\ sign-?\ ?up)?|(?:(?:enter|type)\ )?(?:your\ )?e-?mail\ address|\[\ ?sign\ up\ ?\]
+        |newsletters?(?:\ sign-?\ ?up)?|(?:(?:enter|type)\ )?(?:your\ )?e-?mail\ address
+        |\[\ ?sign\ up\ ?\]
         """,
     Reason.LEGAL_LINE: r"""
         (?:copyright\ )?(?:©|ⓒ|\(c\)|&copy;).{0,200}|copyright\ (?:19|20)\d\d\b.{0,200}

@@ -68,7 +68,7 @@ def rank_sentences(sentences: Sequence[str], awkward: Collection[int] = ()) -> l
 
     scores = []
     for at, (sentence, bag) in enumerate(zip(sentences, bags, strict=True)):
-        if len(words(sentence)) < _LEAST_WORDS or not sentence.endswith(_SENTENCE_ENDS):
+        if len(sentence.split()) < _LEAST_WORDS or not sentence.endswith(_SENTENCE_ENDS):
             scores.append(-math.inf)
             continue
         own = math.sqrt(sum((times * weight[word]) ** 2 for word, times in bag.items())) or 1.0
@@ -96,7 +96,7 @@ def select(
     *,
     budget: int,
     enough: int | None = None,
-    taken: Collection[int] = (),
+    said: Collection[int] = (),
 ) -> list[int]:
     """Indexes of the best sentences that fit, in the article's order, none said twice.
 
@@ -106,17 +106,17 @@ def select(
         sizes: their sizes, in the unit of ``budget``.
         budget: most that the chosen may come to.
         enough: stop as soon as they come to this much.
-        taken: indexes that are chosen already, and count.
+        said: indexes of what is told already: neither chosen nor said again.
     """
     bags = [set(content_words(sentence)) for sentence in sentences]
-    chosen = list(taken)
-    used = sum(sizes[index] for index in chosen)
+    chosen: list[int] = []
+    used = 0
     for index in sorted(range(len(sentences)), key=lambda at: (-scores[at], at)):
         if enough is not None and used >= enough:
             break
-        if index in chosen or scores[index] == -math.inf or used + sizes[index] > budget:
+        if index in said or scores[index] == -math.inf or used + sizes[index] > budget:
             continue
-        if any(_overlap(bags[index], bags[other]) > _MOST_OVERLAP for other in chosen):
+        if any(_overlap(bags[index], bags[other]) > _MOST_OVERLAP for other in (*said, *chosen)):
             continue
         chosen.append(index)
         used += sizes[index]

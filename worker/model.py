@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.errors import ConfigError, ModelMissingError
+from worker.settings import Profile
 
 if TYPE_CHECKING:
-    from worker.settings import ModelSettings, Profile, Settings
+    from worker.settings import ModelSettings, Settings
 
 __all__ = [
     "EMBEDDED",
@@ -111,8 +112,21 @@ def fingerprint(model: ModelSettings, home: Path) -> str:
 
 
 def with_digest(profile: Profile, settings: Settings) -> Profile:
-    """``profile`` with ``model_digest`` filled in; now its ``digest`` covers the weights."""
-    return profile.model_copy(update={"model_digest": fingerprint(profile.model, settings.home)})
+    """``profile`` with ``model_digest`` filled in; now its ``digest`` covers the weights.
+
+    A model folder is made absolute, since workers stand elsewhere.
+    """
+    model = profile.model
+    if model.name != "embedded" and is_local(model):
+        model = model.model_copy(update={"name": locate(model, settings.home)})
+    # Not ``model_copy``: it would carry a digest along that was read before.
+    return Profile(
+        **{
+            **profile.model_dump(),
+            "model": model.model_dump(),
+            "model_digest": fingerprint(model, settings.home),
+        }
+    )
 
 
 def sha256_of(path: Path) -> str:

@@ -215,19 +215,19 @@ def _result(draft: _Draft, summary: Summary, timings: dict[str, float], profile:
         edits=tuple(draft.edits),
         refused=(*draft.refused, *summary.refused),
         removed=draft.removed,
-        flags=tuple(_flags(draft, summary, profile)),
+        flags=tuple(_flags(draft, profile)),
         timings=timings,
     )
 
 
-def _flags(draft: _Draft, summary: Summary, profile: Profile) -> list[Flag]:
+def _flags(draft: _Draft, profile: Profile) -> list[Flag]:
     sentences = draft.sentences
     flags = [Flag(reason=Reason.AWKWARD, text=sentences[index]) for index in draft.awkward]
     for sentence in sentences:
         loaded = loaded_words(sentence)
         if loaded:
             flags.append(Flag(reason=Reason.LOADED_LANGUAGE, text=sentence, words=loaded))
-    if len(summary.text.split()) < profile.summary.min_words:
+    if sum(len(sentence.split()) for sentence in sentences) < profile.summary.min_words:
         flags.append(Flag(reason=Reason.SHORT_ARTICLE))
     return flags
 

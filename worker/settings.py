@@ -27,7 +27,7 @@ from pydantic_settings import (
 from worker.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
     "PIPELINE_VERSION",
@@ -260,17 +260,27 @@ def _read_prompt(path: Path) -> PromptTemplate:
         ) from error
 
 
-def _unknown_key(key: str, known: Iterable[str], where: str = "the environment") -> ConfigError:
+def _variable(key: str) -> str:
+    return _ENV_PREFIX + key.upper()
+
+
+def _unknown_key(
+    key: str,
+    known: Iterable[str],
+    where: str = "the environment",
+    spelled: Callable[[str], str] = str,
+) -> ConfigError:
+    names = sorted(known)
     return ConfigError(
-        f"unknown key {key} in {where}",
+        f"unknown key {spelled(key)} in {where}",
         code="config_unknown_key",
-        hint=_nearest(key, known) or f"known keys: {', '.join(sorted(known))}",
+        hint=_nearest(key, names, spelled) or f"known keys: {', '.join(map(spelled, names))}",
     )
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def _nearest(word: str, known: Iterable[str], spelled: Callable[[str], str] = str) -> str:
     found = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {found[0]}?" if found else ""
+    return f"did you mean {spelled(found[0])}?" if found else ""
 
 
 def _config_error(error: ValidationError, model: type[BaseModel], *, where: str) -> ConfigError:

@@ -39,11 +39,12 @@ def spot(
 
 
 def _reads_badly(sentence: str, surprisal: Surprisal, settings: SpottingSettings) -> bool:
-    found = [word.lower() for word in words(sentence) if word[0].isalnum()]
-    if len(found) < _LEAST_WORDS:
+    if len(sentence.split()) < _LEAST_WORDS:
         return False
     if surprisal.mean_nats > settings.surprisal_nats:
         return True
+    # With its marks: "late, late" is meant.
+    found = [word.lower() for word in words(sentence)]
     return any(
         first == second and first.isalpha() and first not in _RIGHTLY_DOUBLED
         for first, second in pairwise(found)

@@ -5,7 +5,6 @@ What fails a check is not used; the article's own sentences stand in, and the re
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,16 +84,13 @@ def _assemble(
     used = sum(len(item.sentence.split()) for item in kept)
     own: list[int] = []
     if used < settings.min_words:
-        covered = {one.index for item in kept for one in item.sentences}
-        open_scores = [
-            -math.inf if index in covered else score for index, score in enumerate(scores)
-        ]
         own = select(
             story.sentences,
-            open_scores,
+            scores,
             sizes,
             budget=settings.max_words - used,
             enough=settings.min_words - used,
+            said={one.index for item in kept for one in item.sentences},
         ) or _shortest(story.sentences, sizes, kept)
     kept += [_own_sentence(story, index) for index in own]
     # In the order in which the article tells it.

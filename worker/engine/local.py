@@ -56,19 +56,31 @@ class LocalEngine:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
                 place, padding_side="left", **options
             )
-            self._model: Any = AutoModelForCausalLM.from_pretrained(
-                place, dtype=getattr(torch, model.dtype), use_safetensors=True, **options
-            ).eval()
-        except (OSError, ValueError, RuntimeError) as error:
-            raise EngineError(
-                f"the model {model.name} cannot be loaded: {error}",
-                code="model_load_failed",
-                hint="copydesk doctor says what is wrong with it",
-            ) from error
+            # With the loading info it gives a pair, which its types do not say.
+            loaded, found = cast(
+                "tuple[Any, Any]",
+                AutoModelForCausalLM.from_pretrained(
+                    place,
+                    dtype=getattr(torch, model.dtype),
+                    use_safetensors=True,
+                    output_loading_info=True,
+                    **options,
+                ),
+            )
+        except Exception as error:  # a damaged file can raise anything
+            raise _load_error(model, str(error)) from error
+        if found["missing_keys"]:
+            # transformers would fill them in at random and go on.
+            missing = ", ".join(sorted(found["missing_keys"])[:3])
+            raise _load_error(model, f"its files lack weights: {missing}")
+        if not self._tokenizer.chat_template:
+            raise _load_error(model, "it has no chat template: it is not tuned to instructions")
+        self._model: Any = loaded.eval()
         self._batch_tokens = model.batch_tokens
         config = self._model.config
-        self._pad = int(self._tokenizer.pad_token_id or config.eos_token_id)
         self._ends = _end_tokens(self._model)
+        pad = self._tokenizer.pad_token_id
+        self._pad = int(pad) if pad is not None else min(self._ends, default=0)
         # What precedes a scored text, so that its first token has a probability too.
         self._start = int(config.bos_token_id if config.bos_token_id is not None else self._pad)
         self._window = int(config.max_position_embeddings)
@@ -217,6 +229,14 @@ def _batches(sizes: Sequence[int], budget: int) -> Iterator[list[int]]:
         batch.append(index)
     if batch:
         yield batch
+
+
+def _load_error(model: ModelSettings, why: str) -> EngineError:
+    return EngineError(
+        f"the model {model.name} cannot be loaded: {why}",
+        code="model_load_failed",
+        hint="copy or pull it again, or name another one in the profile",
+    )
 
 
 def _end_tokens(model: Any) -> frozenset[int]:

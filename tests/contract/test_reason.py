@@ -1,0 +1,83 @@
+"""Reason codes stand in result files: the set of them only grows."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+
+import pytest
+
+from cli.markdown import REASON_TEXT
+from worker import reason
+from worker.reason import Reason
+
+PINNED = {
+    # inputs refused
+    *("empty", "binary", "bad_encoding", "too_large", "bad_json", "no_text_field"),
+    *("duplicate_id", "file_missing", "file_unreadable", "unknown_format", "bad_csv"),
+    # articles failed
+    *("not_english", "no_story", "engine_error", "internal_error", "too_slow", "worker_lost"),
+    # furniture removed
+    *("repeated_title", "repeated_line", "outlet_suffix", "promo_line", "glued_promo"),
+    *("tag_line", "comment_form", "share_bar", "subscription", "legal_line", "navigation"),
+    *("credit_line", "html_boilerplate"),
+    # sentences mended
+    *("false_break", "stray_piece"),
+    # proposals
+    *("model_rewrite", "number_changed", "name_changed", "quote_changed", "negation_changed"),
+    *("modality_changed", "content_lost", "content_added", "length_changed", "too_different"),
+    *("not_better", "unfinished", "chatter", "too_long", "layout_changed"),
+    # summary sentences
+    *("not_supported", "loaded_word", "attribution_lost"),
+    # flags
+    *("awkward", "loaded_language", "short_article"),
+}
+
+
+def explained() -> set[str]:
+    """Names of the members with a text right behind them."""
+    (body,) = [
+        node.body
+        for node in ast.walk(ast.parse(inspect.getsource(reason)))
+        if isinstance(node, ast.ClassDef)
+    ]
+    return {
+        node.targets[0].id
+        for node, following in zip(body, [*body[1:], None], strict=True)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(following, ast.Expr)
+        and isinstance(following.value, ast.Constant)
+        and str(following.value.value).endswith(".")
+    }
+
+
+def test_no_code_goes_or_is_renamed() -> None:
+    assert {one.value for one in Reason} >= PINNED
+
+
+def test_a_new_code_is_pinned_here() -> None:
+    assert {one.value for one in Reason} <= PINNED
+
+
+@pytest.mark.parametrize("one", Reason)
+def test_a_code_is_its_name_in_small(one: Reason) -> None:
+    assert one.value == one.name.lower()
+    assert one.value.replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize("one", Reason)
+def test_a_code_is_explained_where_it_stands(one: Reason) -> None:
+    assert one.name in explained()
+
+
+@pytest.mark.parametrize("one", Reason)
+def test_a_code_has_plain_words_for_an_editor(one: Reason) -> None:
+    text = REASON_TEXT[one]
+
+    assert text[0].isupper()
+    assert not text.endswith(".")
+
+
+def test_plain_words_are_told_apart() -> None:
+    assert len(set(REASON_TEXT.values())) == len(REASON_TEXT) == len(Reason)

@@ -1,0 +1,81 @@
+"""Names that lie in the brokers of running installations: changed, they lose what is queued."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from worker.app import PROCESS_CHUNK, QUEUE, create_app
+from worker.jobs import _Key
+from worker.settings import Settings
+
+#: Everything of ours in a broker begins so; configs/docker/users.acl allows nothing else.
+PREFIX = "cd:"
+
+
+def test_the_task_and_its_queue() -> None:
+    assert PROCESS_CHUNK == "copydesk.process_chunk"
+    assert QUEUE == "copydesk"
+
+
+def test_the_worker_has_this_task_and_no_other() -> None:
+    # In a process of its own: the module opens the store of whatever home is set when it is read.
+    program = "from worker.tasks import app; print(*(n for n in app.tasks if n[:7] != 'celery.'))"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert done.stdout.split() == [PROCESS_CHUNK]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (_Key.JOBS, "cd:jobs"),
+        (_Key.LEASES, "cd:leases"),
+        (_Key.UNACKED, "cd:mq:unacked_index"),
+        (_Key.job("J"), "cd:job:J"),
+        (_Key.chunk("J", 7), "cd:job:J:chunk:7"),
+        (_Key.ids("J"), "cd:job:J:ids"),
+        (_Key.refused("J"), "cd:job:J:refused"),
+        (_Key.result("P", "C"), "cd:result:P:C"),
+        (_Key.worker("W"), "cd:worker:W"),
+    ],
+)
+def test_keys(key: str, expected: str) -> None:
+    assert key == expected
+
+
+def test_every_key_is_pinned_and_prefixed() -> None:
+    makers = [name for name in vars(_Key) if not name.startswith("__")]
+    constants = [getattr(_Key, name) for name in makers if name.isupper()]
+
+    assert len(makers) == 9
+    assert all(key.startswith(PREFIX) for key in constants)
+
+
+def test_the_messages_have_the_prefix_too(settings: Settings) -> None:
+    conf = create_app(settings).conf
+
+    assert conf.broker_transport_options["global_keyprefix"] == "cd:mq:"
+    assert [queue.name for queue in conf.task_queues] == [QUEUE]
+    assert conf.task_default_queue == QUEUE
+
+
+def test_messages_are_json_only(settings: Settings) -> None:
+    conf = create_app(settings).conf
+
+    assert conf.accept_content == ["json"]
+    assert conf.task_serializer == "json"
+    assert conf.result_backend is None
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()

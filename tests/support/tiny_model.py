@@ -1,0 +1,71 @@
+"""A real Llama with random weights, small enough to build in a blink, for tests of the engine.
+
+Its tokenizer takes each word of ``WORDS`` as one token, so that a test can count by eye.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+__all__ = ["END_WORDS", "WINDOW", "WORDS", "build_tiny_model"]
+
+_SPECIAL = ("<unk>", "<pad>", "<end>")
+
+#: The whole vocabulary, beside the special tokens.
+WORDS = tuple(first + second for first in "bdfgklmnprst" for second in ("a", "e", "i", "o", "u"))
+
+#: Any of these ends an answer: with random weights one token alone would hardly come up.
+END_WORDS = WORDS[::5]
+
+#: Most tokens of prompt and answer together.
+WINDOW = 128
+
+_CHAT = "{% for message in messages %}{{ message['content'] }} {% endfor %}"
+
+
+def build_tiny_model(
+    folder: Path, *, padding: bool = True, ends: Sequence[str] = ("<end>", *END_WORDS)
+) -> Path:
+    """``folder`` with config, tokenizer and safetensors, the same at each call.
+
+    Args:
+        folder: is made if it is not there.
+        padding: whether the tokenizer has a token for it; some models' have none.
+        ends: the words that end an answer.
+    """
+    vocabulary = {word: at for at, word in enumerate((*_SPECIAL, *WORDS))}
+    words = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106 - no password
+    words.pre_tokenizer = WhitespaceSplit()
+    tokenizer: Any = PreTrainedTokenizerFast(
+        tokenizer_object=words,
+        eos_token="<end>",  # noqa: S106
+        pad_token="<pad>" if padding else None,
+    )
+    tokenizer.chat_template = _CHAT
+    tokenizer.save_pretrained(folder)
+
+    torch.manual_seed(7)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=WINDOW,
+        # Far from zero, so that no two tokens are all but equally likely.
+        initializer_range=0.6,
+        bos_token_id=None,
+        eos_token_id=[vocabulary[word] for word in ends],
+        pad_token_id=vocabulary["<pad>"] if padding else None,
+    )
+    model: Any = LlamaForCausalLM(config)
+    model.save_pretrained(folder)
+    return folder

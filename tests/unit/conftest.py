@@ -1,0 +1,46 @@
+"""The settings in force, a profile whose limits stay put, and an engine without a model."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.fake_engine import FakeEngine
+from worker.settings import (
+    CheckSettings,
+    Profile,
+    RepairSettings,
+    Settings,
+    SpottingSettings,
+    SummarySettings,
+    load_profile,
+    load_settings,
+)
+
+#: What the tests of the stages reckon with, however the shipped profile is tuned.
+LIMITS = {
+    "spotting": SpottingSettings(surprisal_nats=5.0),
+    "repair": RepairSettings(max_growth=1.3),
+    "checks": CheckSettings(
+        min_length_ratio=0.75,
+        max_length_ratio=1.3,
+        min_similarity=0.7,
+        min_gain_nats=2.0,
+        min_support=0.8,
+    ),
+    "summary": SummarySettings(min_words=30, max_words=80, source_tokens=700),
+}
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return load_settings()
+
+
+@pytest.fixture
+def profile(settings: Settings) -> Profile:
+    return load_profile(settings).model_copy(update=LIMITS)
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()

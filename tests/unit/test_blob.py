@@ -1,0 +1,78 @@
+"""What goes into a blob comes out of it, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import zstandard
+
+from worker import blob
+from worker.blob import pack, unpack
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        0,
+        1.5,
+        "",
+        [],
+        {},
+        {"text": "“Ja”, sagde hun \u2013 100 €\u2028\x00\n", "deep": [[1, [2, {"a": None}]]]},
+        ["the same words " * 1_000],
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_what_is_packed_is_unpacked(value: Any) -> None:
+    assert unpack(pack(value)) == value
+
+
+def test_repetition_is_packed_small() -> None:
+    assert len(pack(["the same words " * 1_000])) < 100
+
+
+def test_the_same_value_gives_the_same_bytes() -> None:
+    assert pack({"a": 1, "b": [2]}) == pack({"a": 1, "b": [2]})
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"not zstd at all",
+        pack({"a": "some text of a certain length"})[:-5],
+        zstandard.ZstdCompressor().compress(b"not json"),
+    ],
+    ids=["empty", "foreign", "cut", "no json"],
+)
+def test_a_damaged_blob_is_a_value_error(broken: bytes) -> None:
+    with pytest.raises(ValueError, match=r"a blob|Expecting value"):
+        unpack(broken)
+
+
+def test_a_blob_that_says_it_is_huge_is_refused_unopened() -> None:
+    bomb = zstandard.ZstdCompressor().compress(b" " * (blob._MAX_BYTES + 1))
+
+    assert len(bomb) < 10_000
+    with pytest.raises(ValueError, match=f"expands to {blob._MAX_BYTES + 1} bytes"):
+        unpack(bomb)
+
+
+def test_a_blob_that_does_not_say_its_size_is_refused() -> None:
+    maker = zstandard.ZstdCompressor(write_content_size=False)
+
+    with pytest.raises(ValueError, match="expands to -1 bytes"):
+        unpack(maker.compress(b"[]"))
+
+
+def test_a_blob_larger_than_it_says_is_refused() -> None:
+    honest = zstandard.ZstdCompressor(level=3).compress(json.dumps("a" * 200).encode())
+    # A frame header's size field: here one byte behind magic number and descriptor.
+    assert honest[5] == 202
+    lying = honest[:5] + bytes([10]) + honest[6:]
+
+    with pytest.raises(ValueError, match="damaged"):
+        unpack(lying)

@@ -1,0 +1,156 @@
+"""Which sentences carry the story."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from worker.choice import rank_sentences, select
+
+LEAD = "The harbour of Milltown will close for two weeks in June."
+QUAY = "Workers will repair the quay of the harbour, which a storm damaged in February."
+COST = "Mayor Ada Lund said that the repair of the quay will cost 14 million euros."
+FERRY = "Ferries to Bremen will leave from the north bank in the meantime."
+STORY = (LEAD, QUAY, COST, FERRY)
+
+#: Equal in all but the trait that a test adds.
+ONE = "Officers counted nine boats near the bridge yesterday."
+TWO = "Farmers planted tall trees along a quiet road."
+
+
+def sizes(sentences: tuple[str, ...]) -> list[int]:
+    return [len(sentence.split()) for sentence in sentences]
+
+
+def choose(sentences: tuple[str, ...], budget: int, enough: int | None = None) -> list[int]:
+    scores = rank_sentences(sentences)
+    return select(sentences, scores, sizes(sentences), budget=budget, enough=enough)
+
+
+# Ranking -------------------------------------------------------------------------------------
+
+
+def test_each_sentence_has_one_score() -> None:
+    assert len(rank_sentences(STORY)) == len(STORY)
+    assert rank_sentences([]) == []
+
+
+def test_of_equals_the_first_leads() -> None:
+    sentences = [
+        "Officers counted nine grey boats near Porto.",
+        "Farmers planted tall old trees along roads.",
+        "Teachers opened three new schools during spring.",
+        "Drivers parked six heavy trucks behind stations.",
+    ]
+    scores = rank_sentences(sentences)
+
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_lead_fades_and_what_is_central_wins_further_down() -> None:
+    filler = [f"Visitor number{at} bought gift{at} during walk{at} today." for at in range(20)]
+    central = "Number19 and gift19 and walk19 and number18 and gift18 made the story."
+    scores = rank_sentences([*filler, central])
+
+    assert scores[20] > scores[15]
+    assert scores[0] > scores[20]
+
+
+@pytest.mark.parametrize(
+    ("plain", "worse"),
+    [
+        (ONE, "They counted nine boats near the bridge yesterday."),
+        (ONE, "However officers counted nine boats near the bridge."),
+        (ONE, "Officers counted nine outrageous boats near the bridge."),
+    ],
+    ids=["pronoun", "connective", "loaded"],
+)
+def test_what_leans_or_judges_goes_behind(plain: str, worse: str) -> None:
+    assert rank_sentences([plain, TWO])[0] > rank_sentences([worse, TWO])[0] + 0.02
+
+
+def test_a_sentence_that_names_its_source_goes_ahead() -> None:
+    said = "Officers said nine boats were near the bridge yesterday."
+
+    assert rank_sentences([said, TWO])[0] > rank_sentences([ONE, TWO])[0] + 0.02
+
+
+def test_an_awkward_sentence_goes_behind() -> None:
+    plain, awkward = rank_sentences([ONE, TWO]), rank_sentences([ONE, TWO], awkward=[0])
+
+    assert awkward[0] < plain[0] - 0.02
+    assert awkward[1] == plain[1]
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        "Storm warning!",
+        "Will the harbour of Milltown open again in July?",
+        "Harbour of Milltown to close for two weeks in June",
+        "",
+        "— — —",
+    ],
+    ids=["exclamation", "question", "heading", "empty", "marks"],
+)
+def test_headings_and_questions_are_not_chosen_at_all(unfit: str) -> None:
+    scores = rank_sentences([LEAD, unfit])
+
+    assert scores[1] == -math.inf
+    assert scores[0] > 0
+
+
+def test_a_sentence_without_content_words_does_not_break_the_rank() -> None:
+    assert math.isfinite(rank_sentences(["It is what it is for us."])[0])
+
+
+def test_a_long_article_is_ranked_and_chosen_from_as_a_whole() -> None:
+    sentences = [
+        f"Speaker{at} told hall{at} that plan{at} will cost {at} euros." for at in range(5_000)
+    ]
+    scores = rank_sentences(sentences)
+    chosen = select(sentences, scores, [10] * 5_000, budget=700)
+
+    assert len(scores) == 5_000
+    assert len(chosen) == 70
+
+
+# Selection -----------------------------------------------------------------------------------
+
+
+def test_the_chosen_stand_in_the_articles_order() -> None:
+    scores = [0.1, 0.2, 0.9, 0.5]
+
+    assert select(STORY, scores, [10] * 4, budget=30) == [1, 2, 3]
+
+
+def test_nothing_over_the_budget_and_what_fits_behind_it() -> None:
+    scores = [0.9, 0.8, 0.7, 0.6]
+
+    assert select(STORY, scores, [10, 25, 10, 10], budget=20) == [0, 2]
+    assert select(STORY, scores, [10, 10, 10, 10], budget=9) == []
+    assert sum(sizes(STORY)[at] for at in choose(STORY, 30)) <= 30
+
+
+def test_enough_is_enough() -> None:
+    scores = [0.9, 0.8, 0.7, 0.6]
+
+    assert select(STORY, scores, [10] * 4, budget=40, enough=15) == [0, 1]
+    assert select(STORY, scores, [10] * 4, budget=40, enough=0) == []
+
+
+def test_nothing_is_said_twice() -> None:
+    again = "Milltown's harbour will close in June for two weeks, officials repeated."
+    sentences = (LEAD, again, FERRY)
+
+    assert choose(sentences, 100) == [0, 2]
+
+
+def test_what_should_not_be_chosen_is_not() -> None:
+    assert select(STORY, [-math.inf, 0.2, -math.inf, 0.1], [10] * 4, budget=100) == [1, 3]
+    assert select((), [], [], budget=100) == []
+
+
+def test_ties_go_to_the_first() -> None:
+    assert select(STORY, [0.5] * 4, [10] * 4, budget=20) == [0, 1]

@@ -1,0 +1,300 @@
+"""The real engine on a tiny model with random weights: order, budgets, batches, failures."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.support.tiny_model import END_WORDS, WINDOW, WORDS, build_tiny_model
+from worker.engine import Prompt, open_engine
+from worker.engine.local import LocalEngine, _batches
+from worker.errors import EngineError, ModelMissingError
+from worker.settings import ModelSettings, PromptTemplate, Settings
+
+
+def text_of(words: int, seed: int) -> str:
+    return " ".join(random.Random(seed).choices(WORDS, k=words))  # noqa: S311
+
+
+TASK = PromptTemplate(instruction="ba be")
+OTHER_TASK = PromptTemplate(instruction="tu to")
+
+#: Of many lengths, in no order.
+TEXTS = tuple(text_of(words, words) for words in (7, 30, 1, 12, 55, 3, 20, 8, 41, 2, 16))
+PROMPTS = tuple(
+    Prompt(TASK, text, max_tokens) for text, max_tokens in zip(TEXTS, (12, 5, 30) * 4, strict=False)
+)
+
+
+def settings() -> Settings:
+    return Settings(threads=1)
+
+
+def open_model(folder: Path, *, batch_tokens: int = 256) -> LocalEngine:
+    return LocalEngine(
+        ModelSettings(name=str(folder), dtype="float32", batch_tokens=batch_tokens), settings()
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> LocalEngine:
+    return open_model(folder)
+
+
+# Answers -------------------------------------------------------------------------------------
+
+
+def test_each_prompt_gets_the_answer_it_gets_alone(engine: LocalEngine) -> None:
+    alone = [engine.generate([prompt])[0] for prompt in PROMPTS]
+
+    assert len({answer.text for answer in alone}) > len(PROMPTS) / 2
+    assert engine.generate(PROMPTS) == alone
+    assert engine.generate(PROMPTS[::-1]) == alone[::-1]
+
+
+def test_the_size_of_the_batches_changes_no_answer(engine: LocalEngine, folder: Path) -> None:
+    assert open_model(folder, batch_tokens=4096).generate(PROMPTS) == engine.generate(PROMPTS)
+
+
+def test_the_same_prompts_give_the_same_answers(engine: LocalEngine) -> None:
+    torch.manual_seed(1)
+    before = engine.generate(PROMPTS)
+    torch.manual_seed(2)
+
+    assert engine.generate(PROMPTS) == before
+
+
+def test_an_answer_ends_by_itself_or_at_its_budget(engine: LocalEngine) -> None:
+    answers = engine.generate(PROMPTS)
+
+    assert {answer.finished for answer in answers} == {True, False}
+    for prompt, answer in zip(PROMPTS, answers, strict=True):
+        words = answer.text.split()
+        assert len(words) <= prompt.max_tokens - answer.finished
+        # What ends an answer is no part of it.
+        assert not {*END_WORDS, "<end>", "<pad>"} & set(words)
+    assert any(
+        len(one.text.split()) == p.max_tokens for p, one in zip(PROMPTS, answers, strict=True)
+    )
+
+
+def test_a_larger_budget_goes_on_where_a_smaller_was_cut(engine: LocalEngine) -> None:
+    prompts = [Prompt(TASK, text, 3) for text in TEXTS]
+    longer = [Prompt(TASK, text, 9) for text in TEXTS]
+
+    for short, long in zip(engine.generate(prompts), engine.generate(longer), strict=True):
+        assert long.text.startswith(short.text)
+
+
+def test_examples_come_as_turns_before_the_text(engine: LocalEngine) -> None:
+    shown = PromptTemplate(instruction="ba be", examples=(("ta", "te"), ("ti", "to")))
+    spelled = PromptTemplate(instruction="ba be ta te ti to")
+    one, other, third = engine.generate(
+        [Prompt(template, TEXTS[0], 30) for template in (shown, spelled, TASK)]
+    )
+
+    # The tiny model's chat format has no marks for its turns.
+    assert one == other
+    assert one != third
+
+
+def test_the_prompt_around_a_text_is_counted(engine: LocalEngine) -> None:
+    shown = PromptTemplate(instruction="ba be", examples=(("ta", "te ti"),))
+
+    assert engine.prompt_tokens(TASK) == 2
+    assert engine.prompt_tokens(shown) == 5
+
+
+def test_instruction_and_text_are_read(engine: LocalEngine) -> None:
+    one, other, third = engine.generate(
+        [
+            Prompt(TASK, TEXTS[0], 30),
+            Prompt(OTHER_TASK, TEXTS[0], 30),
+            Prompt(TASK, TEXTS[3], 30),
+        ]
+    )
+
+    assert len({one.text, other.text, third.text}) == 3
+
+
+def test_nothing_asked_is_nothing_answered(engine: LocalEngine) -> None:
+    assert engine.generate([]) == []
+    assert engine.surprisal([]) == []
+    assert engine.count_tokens([]) == []
+
+
+# Surprisal -----------------------------------------------------------------------------------
+
+
+def test_each_text_has_the_surprisal_it_has_alone(engine: LocalEngine) -> None:
+    alone = [engine.surprisal([text])[0] for text in TEXTS]
+    together = engine.surprisal(TEXTS)
+
+    assert [one.tokens for one in together] == [one.tokens for one in alone]
+    assert [one.total_nats for one in together] == pytest.approx(
+        [one.total_nats for one in alone], rel=1e-5
+    )
+    assert len({round(one.total_nats, 3) for one in alone}) == len(TEXTS)
+
+
+def test_every_token_counts_the_first_one_too(engine: LocalEngine) -> None:
+    (single,) = engine.surprisal(["ba"])
+
+    assert single.tokens == 1
+    assert single.total_nats > 0
+    assert single.mean_nats == single.total_nats
+
+
+def test_surprisal_is_the_sum_over_the_tokens(engine: LocalEngine) -> None:
+    beginnings = [" ".join(TEXTS[0].split()[:length]) for length in range(1, 8)]
+    totals = [one.total_nats for one in engine.surprisal(beginnings)]
+
+    assert totals == sorted(totals)
+    assert totals[-1] == pytest.approx(engine.surprisal([TEXTS[0]])[0].total_nats, rel=1e-5)
+
+
+def test_what_the_model_would_say_surprises_it_least(engine: LocalEngine) -> None:
+    said = max((one.text for one in engine.generate(PROMPTS)), key=len)
+    words = said.split()
+    shuffled = " ".join(random.Random(1).sample(words, k=len(words)))  # noqa: S311
+    likely, unlikely = engine.surprisal([said, shuffled])
+
+    assert likely.mean_nats < unlikely.mean_nats
+
+
+def test_an_empty_text_does_not_surprise(engine: LocalEngine) -> None:
+    empty, other = engine.surprisal(["", "ba be"])
+
+    assert (empty.total_nats, empty.tokens, empty.mean_nats) == (0.0, 0, 0.0)
+    assert other.tokens == 2
+
+
+# Sizes ---------------------------------------------------------------------------------------
+
+
+def test_tokens_are_counted_without_a_prompt_around_them(engine: LocalEngine) -> None:
+    assert engine.count_tokens(["", "ba", "ba unknown be"]) == [0, 1, 3]
+    assert engine.count_tokens(TEXTS) == [len(text.split()) for text in TEXTS]
+
+
+def test_the_window_is_the_models(engine: LocalEngine) -> None:
+    assert engine.window == WINDOW
+
+
+def test_batches_are_sorted_whole_and_within_the_budget() -> None:
+    sizes = [7, 300, 1, 12, 55, 3, 20, 12, 90, 2, 16]
+    batches = list(_batches(sizes, 100))
+
+    assert sorted(index for batch in batches for index in batch) == list(range(len(sizes)))
+    assert batches[0] == [1]  # larger than the budget: alone
+    assert all(sizes[batch[0]] * len(batch) <= 100 for batch in batches[1:])
+    flat = [sizes[index] for batch in batches for index in batch]
+    assert flat == sorted(sizes, reverse=True)
+    assert list(_batches([], 100)) == []
+
+
+# Loading -------------------------------------------------------------------------------------
+
+
+def test_the_engine_is_opened_by_its_settings(folder: Path, engine: LocalEngine) -> None:
+    opened = open_engine(ModelSettings(name=str(folder), dtype="float32"), settings())
+
+    assert opened.generate(PROMPTS[:2]) == engine.generate(PROMPTS[:2])
+
+
+def test_weights_can_be_held_in_bfloat16(folder: Path) -> None:
+    half = LocalEngine(ModelSettings(name=str(folder), dtype="bfloat16"), settings())
+
+    assert half._model.dtype is torch.bfloat16
+    assert len(half.generate(PROMPTS[:2])) == 2
+    assert half.surprisal(["ba be"])[0].total_nats > 0
+
+
+@pytest.mark.parametrize("name", ["embedded", "./no-such-folder"])
+def test_weights_that_are_not_here_are_missing(name: str) -> None:
+    with pytest.raises(ModelMissingError) as raised:
+        open_engine(ModelSettings(name=name), settings())
+
+    assert raised.value.code == "model_missing"
+    assert raised.value.hint
+
+
+def without(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def holding(name: str, content: bytes) -> Callable[[Path], None]:
+    def harm(folder: Path) -> None:
+        (folder / name).write_bytes(content)
+
+    return harm
+
+
+def saying(key: str, value: int) -> Callable[[Path], None]:
+    def harm(folder: Path) -> None:
+        path = folder / "config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**config, key: value}), encoding="utf-8")
+
+    return harm
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        without("config.json"),
+        without("model.safetensors"),
+        without("tokenizer.json"),
+        without("chat_template.jinja"),
+        holding("config.json", b"{"),
+        holding("config.json", b'{"model_type": "nobody knows"}'),
+        saying("hidden_size", 64),
+        saying("num_hidden_layers", 3),
+        holding("model.safetensors", b""),
+        holding("model.safetensors", b"\xff" * 64),
+        holding("tokenizer.json", b'{"version": "1.0"}'),
+    ],
+    ids=[
+        *("no config", "no weights", "no tokenizer", "no chat format"),
+        *("cut config", "unknown kind", "weights of another model", "a layer without weights"),
+        *("empty weights", "broken weights", "broken tokenizer"),
+    ],
+)
+def test_a_broken_folder_says_so(harm: Callable[[Path], None], tmp_path: Path) -> None:
+    broken = build_tiny_model(tmp_path / "broken")
+    harm(broken)
+
+    with pytest.raises(EngineError, match="cannot be loaded") as raised:
+        open_model(broken)
+
+    assert raised.value.code == "model_load_failed"
+    assert raised.value.hint
+
+
+def test_pickled_weights_are_never_loaded(tmp_path: Path) -> None:
+    folder = build_tiny_model(tmp_path / "pickled")
+    weights = open_model(folder)._model.state_dict()
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+
+    with pytest.raises(EngineError) as raised:
+        open_model(folder)
+
+    assert raised.value.code == "model_load_failed"
+
+
+def test_a_model_may_have_many_ends_and_no_padding(tmp_path: Path) -> None:
+    bare = open_model(build_tiny_model(tmp_path / "bare", padding=False))
+
+    alone = [bare.generate([prompt])[0] for prompt in PROMPTS]
+    assert bare.generate(PROMPTS) == alone

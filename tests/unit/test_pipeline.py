@@ -1,0 +1,392 @@
+"""A chunk's articles through all stages: each ends by itself, whatever its neighbours do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.fake_engine import BREAKS, FAILS, FakeEngine
+from worker.engine import Generation, Prompt
+from worker.errors import ModelMissingError
+from worker.furniture import Stripped, strip_furniture
+from worker.pipeline import mend_texts, process
+from worker.reason import Reason
+from worker.records import (
+    Article,
+    ArticleFormat,
+    ArticleState,
+    Method,
+    Outcome,
+    Processed,
+    Result,
+)
+from worker.settings import Profile
+
+TITLE = "Harbour of Milltown to close for two weeks"
+FIRST = (
+    "The harbour of Milltown will close for two weeks in June, the council said on Monday. "
+    "Workers will repair the old quay, which was damaged by a storm in February."
+)
+AWKWARD = "The crew comed back to the harbour with 12 people on Monday."
+MENDED = "The crew came back to the harbour with 12 people on Monday."
+LAST = "Mayor Ada Lund said that the work will cost 14 million euros."
+TEXT = f"{TITLE}\n\n{FIRST}\n\n{AWKWARD} Fishermen had asked the council to wait.\n\n{LAST}"
+
+GERMAN = (
+    "Der Hafen von Mühlstadt wird im Juni für zwei Wochen geschlossen, teilte der Stadtrat am "
+    "Montag mit. Arbeiter werden den alten Kai ausbessern, den ein Sturm beschädigt hat."
+)
+
+
+def article(text: str = TEXT, name: str = "a") -> Article:
+    return Article(id=name, text=text)
+
+
+def run(texts: Sequence[str], engine: FakeEngine, profile: Profile) -> list[Processed]:
+    return process(
+        [article(text, str(at)) for at, text in enumerate(texts)], lambda: engine, profile
+    )
+
+
+def result_of(text: str, engine: FakeEngine, profile: Profile) -> Result:
+    (processed,) = run([text], engine, profile)
+    assert processed.outcome == Outcome(state=ArticleState.DONE)
+    assert processed.result is not None
+    return processed.result
+
+
+def reasons(processed: Sequence[Processed]) -> list[Reason | None]:
+    return [one.outcome.reason for one in processed]
+
+
+# One article ---------------------------------------------------------------------------------
+
+
+def test_a_good_article_is_left_alone(profile: Profile, engine: FakeEngine) -> None:
+    text = TEXT.replace(AWKWARD, MENDED)
+    result = result_of(text, engine, profile)
+
+    assert result.title == TITLE
+    assert result.repaired == text.removeprefix(TITLE).strip()
+    assert (result.edits, result.removed, result.flags) == ((), (), ())
+    assert not [refusal for refusal in result.refused if refusal.stage == "repair"]
+
+
+def test_a_good_proposal_is_used_and_noted(profile: Profile, engine: FakeEngine) -> None:
+    engine.answers = {AWKWARD: MENDED}
+    result = result_of(TEXT, engine, profile)
+
+    (edit,) = result.edits
+    assert (edit.paragraph, edit.before, edit.after) == (1, AWKWARD, MENDED)
+    assert edit.reason is Reason.MODEL_REWRITE
+    assert edit.scores["gain_nats"] == 100.0
+    assert result.repaired == TEXT.removeprefix(TITLE).strip().replace(AWKWARD, MENDED)
+    assert result.flags == ()
+
+
+def test_a_bad_proposal_is_refused_and_flagged(profile: Profile, engine: FakeEngine) -> None:
+    wrong = MENDED.replace("12", "13")
+    engine.answers = {AWKWARD: wrong}
+    result = result_of(TEXT, engine, profile)
+
+    (refusal,) = [one for one in result.refused if one.stage == "repair"]
+    assert (refusal.before, refusal.proposal) == (AWKWARD, wrong)
+    assert (refusal.reason, refusal.detail) == (Reason.NUMBER_CHANGED, "-12 +13")
+    (flag,) = result.flags
+    assert (flag.reason, flag.text) == (Reason.AWKWARD, AWKWARD)
+    assert AWKWARD in result.repaired
+    assert wrong not in result.repaired
+    assert result.edits == ()
+
+
+def test_without_a_proposal_an_awkward_sentence_is_only_flagged(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    result = result_of(TEXT, engine, profile)
+
+    assert [flag.reason for flag in result.flags] == [Reason.AWKWARD]
+    assert not [one for one in result.refused if one.stage == "repair"]
+
+
+def test_paragraphs_survive(profile: Profile, engine: FakeEngine) -> None:
+    paragraphs = result_of(TEXT, engine, profile).repaired.split("\n\n")
+
+    assert len(paragraphs) == 3
+    assert paragraphs[0] == FIRST
+    assert paragraphs[2] == LAST
+
+
+def test_furniture_is_out_and_noted(profile: Profile, engine: FakeEngine) -> None:
+    result = result_of(f"{TEXT}\n\nLeave a Reply", engine, profile)
+
+    (removal,) = result.removed
+    assert (removal.text, removal.reason) == ("Leave a Reply", Reason.COMMENT_FORM)
+    assert removal.line == len(TEXT.split("\n")) + 2
+    assert "Leave a Reply" not in result.repaired
+
+
+def test_a_false_break_is_mended_before_the_engine_reads(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    broken = "The rebels in the northern valley. are not at the negotiating table."
+    whole = broken.replace("valley. are", "valley are")
+    result = result_of(f"{TEXT}\n\n{broken}", engine, profile)
+
+    (edit,) = result.edits
+    assert (edit.paragraph, edit.before, edit.after) == (3, broken, whole)
+    assert edit.reason is Reason.FALSE_BREAK
+    assert result.repaired.endswith(whole)
+
+
+def test_loaded_words_are_flagged_and_stay(profile: Profile, engine: FakeEngine) -> None:
+    loaded = "The shameful and outrageous plan was agreed on Friday in the town hall."
+    result = result_of(f"{TEXT.replace(AWKWARD, MENDED)}\n\n{loaded}", engine, profile)
+
+    (flag,) = result.flags
+    assert (flag.reason, flag.text) == (Reason.LOADED_LANGUAGE, loaded)
+    assert flag.words == ("shameful", "outrageous")
+    assert loaded in result.repaired
+
+
+def test_a_short_article_is_flagged(profile: Profile, engine: FakeEngine) -> None:
+    result = result_of(LAST, engine, profile)
+
+    assert [flag.reason for flag in result.flags] == [Reason.SHORT_ARTICLE]
+    assert result.summary == LAST
+    assert result.title == ""
+
+
+def test_the_summary_is_of_the_repaired_text(profile: Profile, engine: FakeEngine) -> None:
+    engine.answers = {AWKWARD: MENDED}
+    engine.summaries = {MENDED: MENDED}
+    result = result_of(f"{AWKWARD} {LAST}", engine, profile)
+
+    assert MENDED in result.summary
+    assert result.evidence[0].sentences[0].text == MENDED
+    assert AWKWARD not in result.summary
+
+
+def test_evidence_is_counted_over_the_whole_article(profile: Profile, engine: FakeEngine) -> None:
+    cost = "Mayor Ada Lund said the work will cost 14 million euros."
+    engine.summaries = {LAST: cost}
+    result = result_of(TEXT, engine, profile)
+
+    (written,) = [item for item in result.evidence if item.sentence == cost]
+    (proof,) = written.sentences
+    assert (proof.index, proof.text) == (4, LAST)
+    assert result.method is Method.MIXED
+
+
+def test_refused_summary_sentences_are_kept_for_the_editor(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    engine.summaries = {LAST: LAST.replace("14", "15")}
+    result = result_of(TEXT.replace(AWKWARD, MENDED), engine, profile)
+
+    (refusal,) = result.refused
+    assert (refusal.stage, refusal.reason) == ("summary", Reason.NUMBER_CHANGED)
+    assert "15" not in result.summary
+
+
+def test_timings_are_seconds_of_each_stage(profile: Profile, engine: FakeEngine) -> None:
+    timings = result_of(TEXT, engine, profile).timings
+
+    assert list(timings) == ["strip_and_split", "repair", "summary"]
+    assert all(0 <= seconds < 60 for seconds in timings.values())
+
+
+def test_shares_of_the_time_go_by_sentences(
+    profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(range(0, 1_000, 8))
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks))
+    monkeypatch.setattr("worker.pipeline.time", clock)
+    long, short = run([f"{FIRST} {MENDED}", LAST], engine, profile)
+
+    assert long.result is not None
+    assert short.result is not None
+    assert set(long.result.timings.values()) == {6.0}
+    assert set(short.result.timings.values()) == {2.0}
+
+
+def test_html_and_title_are_understood(profile: Profile, engine: FakeEngine) -> None:
+    page = (
+        f"<html><body><article><h1>{TITLE}</h1><p>{FIRST}</p><p>{LAST}</p></article></body></html>"
+    )
+    (processed,) = process(
+        [Article(id="a", text=page, title=TITLE, format=ArticleFormat.HTML)],
+        lambda: engine,
+        profile,
+    )
+
+    assert processed.result is not None
+    assert processed.result.title == TITLE
+    assert processed.result.repaired == f"{FIRST}\n\n{LAST}"
+
+
+# What is not for us --------------------------------------------------------------------------
+
+
+def test_another_language_fails_with_its_reason(profile: Profile, engine: FakeEngine) -> None:
+    (processed,) = run([GERMAN], engine, profile)
+
+    assert processed.result is None
+    assert processed.outcome.state is ArticleState.FAILED
+    assert processed.outcome.reason is Reason.NOT_ENGLISH
+    assert processed.outcome.message
+    assert processed.outcome.hint
+
+
+@pytest.mark.parametrize(
+    "nothing", ["", "  \n\n\t", "Leave a Reply\n\nYour email address will not be published."]
+)
+def test_furniture_alone_is_no_story(nothing: str, profile: Profile, engine: FakeEngine) -> None:
+    (processed,) = run([nothing], engine, profile)
+
+    assert processed.result is None
+    assert processed.outcome.state is ArticleState.FAILED
+    assert processed.outcome.reason is Reason.NO_STORY
+
+
+def test_the_engine_is_not_loaded_for_what_it_need_not_read(profile: Profile) -> None:
+    def refuse() -> FakeEngine:
+        raise AssertionError("the engine was asked for")
+
+    found = process([article(GERMAN), article("", "b")], refuse, profile)
+
+    assert reasons(found) == [Reason.NOT_ENGLISH, Reason.NO_STORY]
+
+
+# One bad article never costs another ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("marker", "reason", "message"),
+    [
+        (FAILS, Reason.ENGINE_ERROR, "the fake engine was told to fail"),
+        (BREAKS, Reason.INTERNAL_ERROR, "RuntimeError: the fake engine was told to break"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_text_that_the_engine_fails_on_costs_no_other(
+    marker: str, reason: Reason, message: str, place: int, profile: Profile
+) -> None:
+    texts = [TEXT.replace("12", str(number)) for number in (20, 30, 40)]
+    texts[place] += f" The boat {marker} left the harbour at noon."
+    engine = FakeEngine()
+    found = run(texts, engine, profile)
+
+    outcome = found[place].outcome
+    assert (outcome.state, outcome.reason) == (ArticleState.FAILED, reason)
+    assert outcome.message == message
+    assert outcome.hint
+    assert found[place].result is None
+    others = [one for at, one in enumerate(found) if at != place]
+    numbers = [number for at, number in enumerate(("20", "30", "40")) if at != place]
+    for one, number in zip(others, numbers, strict=True):
+        assert one.outcome == Outcome(state=ArticleState.DONE)
+        assert one.result is not None
+        assert f"with {number} people" in one.result.repaired
+
+
+def test_a_fault_in_a_stage_costs_one_article(
+    profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(one: Article) -> Stripped:
+        if one.id == "1":
+            raise KeyError("quay")
+        return strip_furniture(one)
+
+    monkeypatch.setattr("worker.pipeline.strip_furniture", faulty)
+    found = run([TEXT, TEXT, TEXT], engine, profile)
+
+    assert reasons(found) == [None, Reason.INTERNAL_ERROR, None]
+    assert found[1].outcome.message == "KeyError: 'quay'"
+
+
+def test_an_engine_that_loses_an_answer_is_a_fault(profile: Profile) -> None:
+    class Forgetful(FakeEngine):
+        def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+            return super().generate(prompts)[1:]
+
+    found = run([TEXT, TEXT], Forgetful(), profile)
+
+    assert reasons(found) == [Reason.INTERNAL_ERROR, Reason.INTERNAL_ERROR]
+
+
+def test_an_engine_that_cannot_be_opened_fails_each_with_its_hint(profile: Profile) -> None:
+    def missing() -> FakeEngine:
+        raise ModelMissingError("no weights", hint="run: copydesk model pull")
+
+    found = process([article(name="a"), article(name="b")], missing, profile)
+
+    assert reasons(found) == [Reason.ENGINE_ERROR, Reason.ENGINE_ERROR]
+    assert found[0].outcome.message == "no weights"
+    assert found[0].outcome.hint == "run: copydesk model pull"
+
+
+def test_a_time_limit_goes_through(profile: Profile) -> None:
+    class TimeLimitError(Exception):
+        """As Celery's: an Exception that comes from outside."""
+
+    def slow() -> FakeEngine:
+        raise TimeLimitError
+
+    with pytest.raises(TimeLimitError):
+        process([article(name="a"), article(name="b")], slow, profile)
+
+
+def test_results_stand_in_the_articles_order(profile: Profile, engine: FakeEngine) -> None:
+    texts = [TEXT.replace("12", "20"), GERMAN, TEXT.replace("12", "30"), "", LAST]
+    found = run(texts, engine, profile)
+
+    assert reasons(found) == [None, Reason.NOT_ENGLISH, None, Reason.NO_STORY, None]
+    said = [one.result.repaired if one.result else "" for one in found]
+    assert "with 20 people" in said[0]
+    assert "with 30 people" in said[2]
+    assert said[4] == LAST
+
+
+def test_no_articles_are_no_work(profile: Profile) -> None:
+    engine = FakeEngine()
+
+    assert process([], lambda: engine, profile) == []
+    assert not engine.calls
+
+
+# The same input gives the same output --------------------------------------------------------
+
+
+def test_the_same_article_gives_the_same_result_but_for_timings(profile: Profile) -> None:
+    def once(texts: Sequence[str]) -> Result:
+        engine = FakeEngine(answers={AWKWARD: MENDED}, summaries={LAST: f"{LAST} Nothing else."})
+        found = run(texts, engine, profile)[-1].result
+        assert found is not None
+        return found.model_copy(update={"timings": {}})
+
+    alone = once([TEXT])
+    assert once([TEXT]) == alone
+    # Nor does it matter who else is in the chunk.
+    assert once([LAST, GERMAN, TEXT.replace("12", "50"), TEXT]) == alone
+
+
+def test_a_chunk_goes_through_the_engine_together(profile: Profile, engine: FakeEngine) -> None:
+    run([TEXT.replace("12", str(number)) for number in range(20, 40)], engine, profile)
+
+    assert engine.calls["generate"] == 2  # repair and summary
+
+
+# Bare texts ----------------------------------------------------------------------------------
+
+
+def test_bare_texts_are_mended_one_by_one(profile: Profile, engine: FakeEngine) -> None:
+    engine.answers = {AWKWARD: MENDED}
+
+    assert mend_texts([f"{LAST} {AWKWARD}", "", LAST], engine, profile) == [
+        f"{LAST} {MENDED}",
+        "",
+        LAST,
+    ]
+    assert mend_texts([], engine, profile) == []

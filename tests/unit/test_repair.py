@@ -1,0 +1,156 @@
+"""From sentences to mended sentences: what is sent, what is used, what is refused and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.fake_engine import FAILS, FakeEngine
+from worker.errors import EngineError
+from worker.reason import Reason
+from worker.repair import Mended, mend_sentences
+from worker.settings import CheckSettings, Profile
+
+PLAIN = "The ferry to Bremen left on time on Monday."
+AWKWARD = "The crew comed back to the harbour with 12 people on Monday."
+MENDED = "The crew came back to the harbour with 12 people on Monday."
+
+
+def mend(sentence: str, proposal: str, profile: Profile, engine: FakeEngine) -> Mended:
+    engine.answers = {sentence: proposal}
+    return mend_sentences([sentence], engine, profile)[0]
+
+
+def test_what_reads_well_is_never_sent(profile: Profile, engine: FakeEngine) -> None:
+    assert mend_sentences([PLAIN, PLAIN], engine, profile) == [Mended(PLAIN), Mended(PLAIN)]
+    assert engine.prompts == []
+
+
+def test_what_reads_badly_is_sent_with_the_profiles_prompt(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    mend_sentences([PLAIN, AWKWARD], engine, profile)
+
+    (prompt,) = engine.prompts
+    assert prompt.template == profile.prompts[profile.repair.prompt]
+    assert prompt.text == AWKWARD
+    # 12 tokens, 1.3 times and 8 to spare.
+    assert prompt.max_tokens == 23
+
+
+def test_a_good_proposal_is_used(profile: Profile, engine: FakeEngine) -> None:
+    mended = mend(AWKWARD, MENDED, profile, engine)
+
+    assert mended.accepted
+    assert (mended.text, mended.proposal) == (MENDED, MENDED)
+    assert mended.spotted
+    assert mended.reason is Reason.MODEL_REWRITE
+    assert mended.scores == {"length_ratio": 1.0, "similarity": 0.9167, "gain_nats": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("proposal", "reason", "detail"),
+    [
+        (MENDED.replace("12", "13"), Reason.NUMBER_CHANGED, "-12 +13"),
+        (MENDED.replace("Monday", "Friday"), Reason.NAME_CHANGED, "-Monday"),
+        (MENDED.replace("came", "never came"), Reason.NEGATION_CHANGED, "+never"),
+        (MENDED.replace("came", "may come"), Reason.MODALITY_CHANGED, "+may"),
+        (MENDED.replace(" with 12 people", " with 12"), Reason.CONTENT_LOST, "people"),
+        (MENDED.replace("harbour", "harbour town"), Reason.CONTENT_ADDED, "town"),
+        (MENDED.removesuffix("."), Reason.UNFINISHED, "no end"),
+        ("", Reason.UNFINISHED, ""),
+        ("Sure, " + MENDED, Reason.CHATTER, "Sure,"),
+    ],
+    ids=lambda value: value if isinstance(value, Reason) else "",
+)
+def test_a_bad_proposal_is_refused_and_the_sentence_stays(
+    proposal: str, reason: Reason, detail: str, profile: Profile, engine: FakeEngine
+) -> None:
+    mended = mend(AWKWARD, proposal, profile, engine)
+
+    assert mended.reason is reason
+    assert detail in mended.detail
+    assert not mended.accepted
+    assert mended.text == AWKWARD
+    assert mended.proposal == proposal
+
+
+@pytest.mark.parametrize("proposal", [AWKWARD, f"  {AWKWARD}\n"])
+def test_an_unchanged_sentence_is_no_proposal(
+    proposal: str, profile: Profile, engine: FakeEngine
+) -> None:
+    assert mend(AWKWARD, proposal, profile, engine) == Mended(AWKWARD, spotted=True)
+
+
+def test_new_typography_alone_is_no_proposal(profile: Profile, engine: FakeEngine) -> None:
+    source = AWKWARD.replace("The crew", "The crew's mate")
+
+    mended = mend(source, source.replace("'", "\u2019"), profile, engine)
+
+    assert mended == Mended(source, spotted=True)
+
+
+def test_an_answer_that_was_cut_off_is_refused(profile: Profile, engine: FakeEngine) -> None:
+    mended = mend(AWKWARD, MENDED + " Yes." * 20, profile, engine)
+
+    assert mended.reason is Reason.UNFINISHED
+    assert mended.text == AWKWARD
+
+
+@pytest.mark.parametrize(("gain", "accepted"), [(1.9, False), (2.0, True)])
+def test_a_proposal_has_to_read_better(
+    gain: float, accepted: bool, profile: Profile, engine: FakeEngine
+) -> None:
+    engine.surprisals = {AWKWARD: 10.0, MENDED: 10.0 - gain / len(MENDED.split())}
+    mended = mend(AWKWARD, MENDED, profile, engine)
+
+    assert mended.scores["gain_nats"] == gain
+    assert mended.reason is (Reason.MODEL_REWRITE if accepted else Reason.NOT_BETTER)
+    assert mended.text == (MENDED if accepted else AWKWARD)
+    assert mended.proposal == MENDED
+
+
+def test_the_limits_are_the_profiles(profile: Profile, engine: FakeEngine) -> None:
+    strict = profile.model_copy(update={"checks": CheckSettings(min_similarity=0.95)})
+
+    assert mend(AWKWARD, MENDED, strict, engine).reason is Reason.TOO_DIFFERENT
+
+
+def test_a_sentence_beyond_the_window_is_not_sent(profile: Profile, engine: FakeEngine) -> None:
+    # 12 tokens and an answer of 23.
+    engine.window = 12 + 23 + engine.prompt_tokens(profile.prompts[profile.repair.prompt]) - 1
+    mended = mend(AWKWARD, MENDED, profile, engine)
+
+    assert (mended.text, mended.reason, mended.spotted) == (AWKWARD, Reason.TOO_LONG, True)
+    assert engine.prompts == []
+    engine.window += 1
+    assert mend(AWKWARD, MENDED, profile, engine).accepted
+
+
+def test_each_sentence_keeps_its_place(profile: Profile, engine: FakeEngine) -> None:
+    other = AWKWARD.replace("12", "99")
+    engine.answers = {AWKWARD: MENDED, other: MENDED}
+    mended = mend_sentences([PLAIN, other, AWKWARD, PLAIN], engine, profile)
+
+    assert [item.text for item in mended] == [PLAIN, other, MENDED, PLAIN]
+    assert [item.reason for item in mended] == [
+        None,
+        Reason.NUMBER_CHANGED,
+        Reason.MODEL_REWRITE,
+        None,
+    ]
+
+
+def test_all_sentences_go_through_the_engine_together(profile: Profile, engine: FakeEngine) -> None:
+    engine.answers = {AWKWARD: MENDED}
+    mend_sentences([AWKWARD, PLAIN] * 20, engine, profile)
+
+    assert engine.calls == {"surprisal": 2, "generate": 1}
+
+
+def test_no_sentences_are_no_work(profile: Profile, engine: FakeEngine) -> None:
+    assert mend_sentences([], engine, profile) == []
+
+
+def test_a_failure_of_the_engine_is_the_callers(profile: Profile, engine: FakeEngine) -> None:
+    with pytest.raises(EngineError, match="told to fail"):
+        mend_sentences([PLAIN, f"The {FAILS} left the harbour."], engine, profile)

@@ -1,0 +1,257 @@
+"""A summary is written from checked sentences, or the article's own stand in; always with proof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.support.fake_engine import FAILS, FakeEngine
+from worker.engine import Generation, Prompt
+from worker.errors import EngineError
+from worker.reason import Reason
+from worker.records import Method
+from worker.settings import Profile, SummarySettings
+from worker.summary import Story, Summary, summarise
+
+SENTENCES = (
+    "The harbour of Milltown will close for two weeks in June, the council said on Monday.",
+    "Workers will repair the old quay, which was damaged by a storm in February.",
+    "Mayor Ada Lund said that the work will cost 14 million euros.",
+    "Ferries to Bremen will leave from the north bank until the quay is open again.",
+    "Fishermen had asked the council to wait until September.",
+    "It is the third repair in ten years.",
+)
+STORY = Story(SENTENCES, frozenset())
+
+#: Each stands up to the checks; together 35 words.
+CLOSING = "The harbour of Milltown will close for two weeks in June, the council said."
+COST = "Mayor Ada Lund said the work will cost 14 million euros."
+FERRIES = "Ferries to Bremen will leave from the north bank."
+
+
+class WordyEngine(FakeEngine):
+    """Says the same to every prompt, finished or not."""
+
+    def __init__(self, text: str, *, finished: bool = True) -> None:
+        super().__init__()
+        self.said = Generation(text, finished)
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        self.prompts += prompts
+        return [self.said for _ in prompts]
+
+
+def write(text: str, profile: Profile, *, finished: bool = True, story: Story = STORY) -> Summary:
+    return summarise([story], WordyEngine(text, finished=finished), profile)[0]
+
+
+def limited(profile: Profile, least: int, most: int) -> Profile:
+    return profile.model_copy(update={"summary": SummarySettings(min_words=least, max_words=most)})
+
+
+def proven(summary: Summary, story: Story = STORY) -> bool:
+    """Whether the text is its sentences, each with evidence that the article has at that place."""
+    assert summary.text == " ".join(item.sentence for item in summary.evidence)
+    return all(
+        item.sentences and all(story.sentences[one.index] == one.text for one in item.sentences)
+        for item in summary.evidence
+    )
+
+
+# How it came about ---------------------------------------------------------------------------
+
+
+def test_what_passes_every_check_is_written(profile: Profile) -> None:
+    summary = write(f"{CLOSING} {COST} {FERRIES}", profile)
+
+    assert summary.method is Method.WRITTEN
+    assert summary.text == f"{CLOSING} {COST} {FERRIES}"
+    assert [[one.index for one in item.sentences] for item in summary.evidence] == [[0], [2], [3]]
+    assert summary.refused == ()
+    assert proven(summary)
+
+
+def test_too_little_of_it_is_filled_with_the_articles_own(profile: Profile) -> None:
+    summary = write(COST, profile)
+
+    assert summary.method is Method.MIXED
+    assert COST in summary.text
+    own = [item for item in summary.evidence if item.sentence in SENTENCES]
+    assert len(own) == len(summary.evidence) - 1
+    # What the model said already is not said again in the article's words.
+    assert SENTENCES[2] not in summary.text
+    assert 30 <= len(summary.text.split()) <= 80
+    assert proven(summary)
+
+
+@pytest.mark.parametrize("nothing", ["", "The town is in crisis."])
+def test_without_a_usable_sentence_it_is_extractive(nothing: str, profile: Profile) -> None:
+    summary = write(nothing, profile)
+
+    assert summary.method is Method.EXTRACTIVE
+    assert {item.sentence for item in summary.evidence} <= set(SENTENCES)
+    assert summary.evidence[0].sentence == SENTENCES[0]
+    assert 30 <= len(summary.text.split()) <= 80
+    assert proven(summary)
+
+
+def test_the_articles_own_sentences_from_the_model_are_extractive(profile: Profile) -> None:
+    summary = write(" ".join(SENTENCES[:3]), profile)
+
+    assert summary.method is Method.EXTRACTIVE
+    assert summary.text == " ".join(SENTENCES[:3])
+
+
+# What is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sentence", "reason", "detail"),
+    [
+        ("Mayor Ada Lund said the work will cost 15 million euros.", Reason.NUMBER_CHANGED, "15"),
+        ("Piet Brandt said that the work will cost 14 million.", Reason.NAME_CHANGED, "Piet"),
+        ("Ferries to Bremen will not leave.", Reason.NEGATION_CHANGED, "not"),
+        ("Ferries to Bremen leave from the north bank.", Reason.MODALITY_CHANGED, "leave"),
+        ("The outrageous work will cost 14 million euros.", Reason.LOADED_WORD, "outrageous"),
+        ("The work will cost 14 million euros.", Reason.ATTRIBUTION_LOST, ""),
+        ("The town is in crisis.", Reason.NOT_SUPPORTED, "town"),
+        ('Lund said "the work will cost 14 million".', Reason.QUOTE_CHANGED, "work"),
+        ("Here is a summary of the harbour news.", Reason.CHATTER, "Here is"),
+    ],
+    ids=lambda value: value if isinstance(value, Reason) else "",
+)
+def test_what_fails_a_check_is_not_used_and_says_why(
+    sentence: str, reason: Reason, detail: str, profile: Profile
+) -> None:
+    summary = write(f"{CLOSING} {sentence} {FERRIES}", profile)
+
+    (refusal,) = summary.refused
+    assert (refusal.stage, refusal.before, refusal.proposal) == ("summary", "", sentence)
+    assert refusal.reason is reason
+    assert detail in refusal.detail
+    assert "support" in refusal.scores
+    assert sentence not in summary.text
+    assert summary.method is Method.MIXED
+    assert proven(summary)
+
+
+def test_a_last_sentence_that_was_cut_off_is_refused(profile: Profile) -> None:
+    summary = write(f"{CLOSING} {COST}", profile, finished=False)
+
+    (refusal,) = summary.refused
+    assert (refusal.proposal, refusal.reason) == (COST, Reason.UNFINISHED)
+    assert CLOSING in summary.text
+
+
+def test_a_sentence_said_twice_is_used_once(profile: Profile) -> None:
+    summary = write(f"{COST} {COST} {CLOSING} {FERRIES}", profile)
+
+    assert summary.text.count(COST) == 1
+
+
+# Length and order ----------------------------------------------------------------------------
+
+
+def test_written_sentences_over_the_limit_are_left_out(profile: Profile) -> None:
+    summary = write(f"{CLOSING} {COST} {FERRIES}", limited(profile, 10, 26))
+
+    assert summary.text == f"{CLOSING} {COST}"
+    assert summary.method is Method.WRITTEN
+
+
+@pytest.mark.parametrize(("least", "most"), [(30, 80), (12, 20), (60, 70)])
+def test_the_articles_own_sentences_keep_to_the_limits(
+    least: int, most: int, profile: Profile
+) -> None:
+    summary = write("", limited(profile, least, most))
+
+    assert least <= len(summary.text.split()) <= most
+
+
+def test_a_summary_tells_it_in_the_articles_order(profile: Profile) -> None:
+    summary = write(f"{FERRIES} {COST} {CLOSING}", profile)
+
+    assert summary.text == f"{CLOSING} {COST} {FERRIES}"
+
+
+def test_a_short_article_is_its_own_summary(profile: Profile) -> None:
+    story = Story(SENTENCES[:1], frozenset())
+    summary = write("", profile, story=story)
+
+    assert summary.text == SENTENCES[0]
+    assert summary.method is Method.EXTRACTIVE
+    assert proven(summary, story)
+
+
+def test_an_article_of_pieces_gives_its_shortest_rather_than_nothing(profile: Profile) -> None:
+    story = Story(("Storm over the harbour!", "Who pays?", "Read on."), frozenset())
+    summary = write("", profile, story=story)
+
+    assert summary.text == "Who pays?"
+    assert proven(summary, story)
+
+
+def test_no_sentences_at_all_give_an_empty_summary(profile: Profile) -> None:
+    story = Story((), frozenset())
+
+    assert write("Something.", profile, story=story).text == ""
+    assert summarise([], FakeEngine(), profile) == []
+
+
+# What the engine is asked --------------------------------------------------------------------
+
+
+def test_the_engine_reads_the_article_under_the_profiles_prompt(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    summarise([STORY], engine, profile)
+
+    (prompt,) = engine.prompts
+    assert prompt.template == profile.prompts[profile.summary.prompt]
+    assert prompt.text == " ".join(SENTENCES)
+    assert prompt.max_tokens == 128  # 80 words of 1.6 tokens
+
+
+def test_all_stories_go_through_the_engine_together_and_stay_apart(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    other = Story(("Snow closed the pass above Altberg on Friday, the police said.",), frozenset())
+    first, second = summarise([STORY, other], engine, profile)
+
+    assert engine.calls["generate"] == 1
+    assert "Altberg" not in first.text
+    assert second.text == other.sentences[0]
+    assert proven(first)
+    assert proven(second, other)
+
+
+@pytest.mark.parametrize(("window", "source_tokens"), [(2048, 100), (200, 700)])
+def test_a_long_article_is_cut_to_the_sentences_that_fit(
+    window: int, source_tokens: int, profile: Profile
+) -> None:
+    story = Story(
+        tuple(f"Speaker{at} told hall{at} that plan{at} is {at} now." for at in range(200)),
+        frozenset(),
+    )
+    engine = FakeEngine(window=window)
+    changed = profile.model_copy(update={"summary": SummarySettings(source_tokens=source_tokens)})
+    summarise([story], engine, changed)
+
+    assert 80 < len(engine.prompts[0].text.split()) <= 100
+    assert engine.prompts[0].text.startswith("Speaker0 told")
+
+
+def test_an_awkward_sentence_gives_way_to_the_next(profile: Profile) -> None:
+    short = limited(profile, 25, 32)
+    awkward = Story(SENTENCES, frozenset({1}))
+
+    assert write("", short).text == " ".join(SENTENCES[:2])
+    assert write("", short, story=awkward).text == f"{SENTENCES[0]} {SENTENCES[2]}"
+
+
+def test_a_failure_of_the_engine_is_the_callers(profile: Profile, engine: FakeEngine) -> None:
+    story = Story((*SENTENCES, f"The {FAILS} left the harbour of Milltown."), frozenset())
+
+    with pytest.raises(EngineError, match="told to fail"):
+        summarise([STORY, story], engine, profile)

@@ -1,0 +1,95 @@
+"""The tools of the tests themselves: what they refuse, what they wait for, what they answer."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.support.fake_engine import BREAKS, FAILS, FakeEngine
+from tests.support.waiting import wait_until
+from worker.engine import Engine, Generation, Prompt
+from worker.errors import EngineError
+from worker.settings import PromptTemplate, load_settings
+
+REPAIR = PromptTemplate(instruction="Correct the sentence.")
+SUMMARY = PromptTemplate(instruction="Summarize the text.", examples=(("a b", "c"),))
+
+
+def test_every_test_has_a_home_of_its_own(home: Path) -> None:
+    assert load_settings().home == home
+    assert list(home.iterdir()) == []
+    assert [name for name in os.environ if name.startswith("COPYDESK_")] == ["COPYDESK_HOME"]
+
+
+@pytest.mark.parametrize("method", ["connect", "connect_ex"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "example.org"])
+def test_the_world_is_out_of_reach(method: str, host: str) -> None:
+    with (
+        socket.socket() as client,
+        pytest.raises(pytest.fail.Exception, match=f"may not connect to .*{host}"),
+    ):
+        getattr(client, method)((host, 80))
+
+
+def test_this_machine_is_in_reach(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.connect(server.getsockname())
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        path = os.path.relpath(tmp_path / "s")
+        listener.bind(path)
+        listener.listen()
+        client.connect(path)
+
+
+def test_waiting_ends_with_the_event() -> None:
+    rounds = iter([False, False, True])
+
+    wait_until(lambda: next(rounds), timeout=5, description="the third round")
+
+    assert list(rounds) == []
+
+
+def test_waiting_in_vain_says_for_what() -> None:
+    with pytest.raises(AssertionError, match=r"0\.05 s in vain for: the moon"):
+        wait_until(lambda: False, timeout=0.05, description="the moon")
+
+
+def test_the_fake_engine_answers_by_rule() -> None:
+    engine: Engine = FakeEngine(answers={"It are.": "It is."}, summaries={"moon": "It rose."})
+
+    assert engine.generate(
+        [
+            Prompt(REPAIR, "It are.", 9),
+            Prompt(REPAIR, "It was.", 9),
+            Prompt(SUMMARY, "One is. Two is. Three is.", 9),
+            Prompt(SUMMARY, "The moon rose. It was red.", 9),
+            Prompt(REPAIR, "one two three four", 3),
+        ]
+    ) == [
+        Generation("It is.", finished=True),
+        Generation("It was.", finished=True),
+        Generation("One is. Two is.", finished=True),
+        Generation("It rose.", finished=True),
+        Generation("one two three", finished=False),
+    ]
+    assert engine.count_tokens(["", "one two"]) == [0, 2]
+    assert engine.prompt_tokens(SUMMARY) == 6
+
+
+def test_the_fake_engine_finds_some_words_awkward() -> None:
+    plain, awkward, told = FakeEngine(surprisals={"told": 7.0}).surprisal(
+        ["a b", "a comed", "told"]
+    )
+
+    assert [one.mean_nats for one in (plain, awkward, told)] == [2.0, 52.0, 7.0]
+
+
+@pytest.mark.parametrize(("marker", "error"), [(FAILS, EngineError), (BREAKS, RuntimeError)])
+def test_the_fake_engine_fails_when_told(marker: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match="was told to"):
+        FakeEngine().surprisal(["fine", f"not {marker} fine"])
+    with pytest.raises(error, match="was told to"):
+        FakeEngine().generate([Prompt(REPAIR, marker, 9)])
