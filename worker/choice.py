@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from worker.facts import content_words, words
 from worker.lexicon import ATTRIBUTION_VERBS
 from worker.neutrality import loaded_words
+from worker.quotation import is_balanced
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -68,7 +69,7 @@ def rank_sentences(sentences: Sequence[str], awkward: Collection[int] = ()) -> l
 
     scores = []
     for at, (sentence, bag) in enumerate(zip(sentences, bags, strict=True)):
-        if len(sentence.split()) < _LEAST_WORDS or not sentence.endswith(_SENTENCE_ENDS):
+        if not _may_stand_alone(sentence):
             scores.append(-math.inf)
             continue
         own = math.sqrt(sum((times * weight[word]) ** 2 for word, times in bag.items())) or 1.0
@@ -77,6 +78,11 @@ def rank_sentences(sentences: Sequence[str], awkward: Collection[int] = ()) -> l
         score = (1 - _LEAD_WEIGHT) * dot / (own * length) + _LEAD_WEIGHT * lead
         scores.append(score + _character(sentence) - _AWKWARD_PENALTY * (at in awkward))
     return scores
+
+
+def _may_stand_alone(sentence: str) -> bool:
+    long_enough = len(sentence.split()) >= _LEAST_WORDS
+    return long_enough and sentence.endswith(_SENTENCE_ENDS) and is_balanced(sentence)
 
 
 def _character(sentence: str) -> float:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from worker.facts import fold, words
 
-__all__ = ["quotation_spans", "quotations"]
+__all__ = ["is_balanced", "quotation_spans", "quotations"]
 
 #: Cut-off words whose apostrophe looks like an opening quote.
 _ELISIONS = re.compile(r"(?:\d\ds|em|n|til|tis|twas|cause|cos|bout|round)\b")
@@ -25,6 +25,11 @@ def quotations(text: str) -> tuple[str, ...]:
         " ".join(word for word in words(folded[start:end]) if word[-1].isalnum())
         for start, end in quotation_spans(text)
     )
+
+
+def is_balanced(text: str) -> bool:
+    """Whether every double quotation mark has its partner: no quotation is cut in two."""
+    return fold(text).count('"') % 2 == 0
 
 
 def quotation_spans(text: str) -> list[tuple[int, int]]:
