@@ -41,6 +41,7 @@ def command(
     settings = load_settings(profile=profile)
     service = Service(settings)
     try:
+        service.check_model()
         with _running(service), open_store(settings) as store:
             submission = send(inputs, store, settings)
             talk(f"job {submission.job}: {submission.accepted} articles")

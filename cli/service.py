@@ -22,7 +22,9 @@ WORKER_COMMAND = (sys.executable, "-P", "-m", "worker")
 #: From a cold disk the imports and the model take about 20 s; a slow laptop gets time.
 _START_SECONDS = 120.0
 
-#: A worker that is told to go finishes or gives back its chunk within 30 s (worker/app.py).
+#: A worker that is told to go gets 30 s for its chunk, then gives it back to the queue
+#: (``worker_soft_shutdown_timeout`` in worker/app.py). Celery sleeps all of them when a chunk is
+#: in hand, also when that is done after one; an idle worker goes at once.
 _STOP_SECONDS = 45.0
 
 
@@ -46,20 +48,23 @@ class Service:
         """Path of the background worker's log."""
         return str(self._worker.log)
 
-    def start_broker(self) -> bool:
-        """Start the embedded broker; ``False`` when it runs already or is not ours."""
-        return self.embedded and self._broker.start()
-
-    def start_worker(self) -> bool:
-        """Start the background worker; ``False`` when it runs already.
+    def check_model(self) -> None:
+        """See that the profile's model is here, before anything is started.
 
         Raises:
-            ModelMissingError: the profile's model is not here.
+            ModelMissingError: it is not.
         """
         from worker.model import locate
         from worker.settings import load_profile
 
         locate(load_profile(self._settings).model, self._settings.home)
+
+    def start_broker(self) -> bool:
+        """Start the embedded broker; ``False`` when it runs already or is not ours."""
+        return self.embedded and self._broker.start()
+
+    def start_worker(self) -> bool:
+        """Start the background worker; ``False`` when it runs already."""
         return self._worker.start(WORKER_COMMAND, worker_environment(self._settings))
 
     def wait_for_worker(self) -> None:
@@ -96,7 +101,7 @@ class Service:
             )
 
     def stop_worker(self) -> bool:
-        """Stop the background worker; a chunk in hand is finished or goes back to the queue."""
+        """Stop the background worker; its chunk is finished within 30 s or goes back."""
         return self._worker.stop(signal.SIGQUIT, patience_seconds=_STOP_SECONDS)
 
     def stop_broker(self) -> bool:

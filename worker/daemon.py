@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Daemon"]
 
+#: Looking whether a process lives takes microseconds.
+_GLANCE_SECONDS = 0.1
+
 #: How often the end of a process is looked for.
 _POLL_SECONDS = 0.05
 
@@ -37,7 +40,7 @@ class Daemon:
         try:
             with self._lock.open("rb") as stream:
                 return not _try_lock(stream.fileno())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
     @property
@@ -52,7 +55,7 @@ class Daemon:
         """Start ``command`` detached; ``False`` when one runs already."""
         self._lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._lock.open("a+b") as lock, self.log.open("ab") as log:
-            if not _try_lock(lock.fileno()):
+            if not _lock_patiently(lock.fileno()):
                 return False
             process = subprocess.Popen(  # noqa: S603
                 list(command),
@@ -94,6 +97,16 @@ class Daemon:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except FileNotFoundError:
             return ""
+
+
+def _lock_patiently(descriptor: int) -> bool:
+    """Lock, or find the lock held by a process: a mere look at it holds it for a moment, too."""
+    end = time.monotonic() + _GLANCE_SECONDS
+    while not _try_lock(descriptor):
+        if time.monotonic() > end:
+            return False
+        time.sleep(_GLANCE_SECONDS / 10)
+    return True
 
 
 def _try_lock(descriptor: int) -> bool:

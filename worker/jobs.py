@@ -68,7 +68,7 @@ class _Key:
 
     @staticmethod
     def chunk(job: str, number: int) -> str:
-        """Hash: articles (blob), digests, size, state, attempts, task, token, outcomes."""
+        """Hash: articles (blob), size, state, attempts, task, token, outcomes; ``alone:N``."""
         return f"cd:job:{job}:chunk:{number}"
 
     @staticmethod
@@ -130,6 +130,7 @@ class JobStore:
         self, job: JobId, number: int, articles: Sequence[Article], *, cached: bool
     ) -> None:
         """Accept ``articles`` as chunk ``number``; with ``cached`` they are done at once."""
+        self._require(job)
         size = len(articles)
         state = ArticleState.DONE if cached else ArticleState.QUEUED
         fields: dict[str, Any] = {
@@ -156,6 +157,7 @@ class JobStore:
 
     def refuse(self, job: JobId, refusal: InputRefusal) -> None:
         """Record an input that was not accepted."""
+        self._require(job)
         with self._redis.pipeline() as pipe:
             pipe.rpush(_Key.refused(job), refusal.model_dump_json())
             pipe.expire(_Key.refused(job), self._ttl)
@@ -164,6 +166,7 @@ class JobStore:
 
     def close(self, job: JobId) -> None:
         """All of the job's articles are in: it can finish."""
+        self._require(job)
         self._redis.hset(_Key.job(job), "closed", 1)
 
     # Work -------------------------------------------------------------------------------------
@@ -209,6 +212,16 @@ class JobStore:
         keys = [_Key.chunk(claim.job, claim.chunk), _Key.LEASES]
         args = [f"{claim.job}:{claim.chunk}", claim.token, LEASE_MILLISECONDS]
         return bool(self._script("renew")(keys=keys, args=args))
+
+    def begin_alone(self, claim: Claim, position: int) -> int:
+        """Note that this article is worked on alone; returns how often it was begun so."""
+        key = _Key.chunk(claim.job, claim.chunk)
+        return int(self._redis.hincrby(key, f"alone:{position}", 1))
+
+    def keep(self, claim: Claim, position: int, result: Result) -> None:
+        """Store one result ahead of its chunk's completion, so that no later try repeats it."""
+        key = _Key.result(claim.profile.digest, claim.articles[position].content_digest)
+        self._redis.set(key, pack(result.model_dump(mode="json")), ex=self._ttl)
 
     def release(self, claim: Claim) -> bool:
         """Give the chunk back to the queue's books; ``False`` when it was another task's."""
@@ -270,9 +283,7 @@ class JobStore:
         """
         fields = self._redis.hgetall(_Key.job(job))
         if not fields:
-            raise JobNotFoundError(
-                f"there is no job {job}", hint="copydesk jobs lists those that there are"
-            )
+            raise _not_found(job)
         return _progress(job, fields)
 
     def refusals(self, job: JobId) -> Iterator[InputRefusal]:
@@ -316,10 +327,15 @@ class JobStore:
             if value is not None
         ]
 
+    def _require(self, job: JobId) -> None:
+        """Writing to an expired job would bring it back as a few fields that never expire."""
+        if not self._redis.exists(_Key.job(job)):
+            raise _not_found(job)
+
     def _profile(self, job: JobId) -> Profile:
         said = self._redis.hget(_Key.job(job), "profile")
         if said is None:
-            self.progress(job)  # says that there is no such job
+            raise _not_found(job)
         return Profile.model_validate_json(said)
 
     def _chunks(self, job: JobId) -> int:
@@ -349,6 +365,12 @@ class JobStore:
 @cache
 def _lua(name: str) -> str:
     return (Path(__file__).parent / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+
+
+def _not_found(job: JobId) -> JobNotFoundError:
+    return JobNotFoundError(
+        f"there is no job {job}", hint="copydesk jobs lists those that there are"
+    )
 
 
 def _articles(blob: bytes) -> tuple[Article, ...]:

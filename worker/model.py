@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.errors import ConfigError, ModelMissingError
-from worker.settings import Profile
 
 if TYPE_CHECKING:
-    from worker.settings import ModelSettings, Settings
+    from worker.settings import ModelSettings, Profile, Settings
 
 __all__ = [
     "EMBEDDED",
@@ -119,14 +118,8 @@ def with_digest(profile: Profile, settings: Settings) -> Profile:
     model = profile.model
     if model.name != "embedded" and is_local(model):
         model = model.model_copy(update={"name": locate(model, settings.home)})
-    # Not ``model_copy``: it would carry a digest along that was read before.
-    return Profile(
-        **{
-            **profile.model_dump(),
-            "model": model.model_dump(),
-            "model_digest": fingerprint(model, settings.home),
-        }
-    )
+    digest = fingerprint(model, settings.home)
+    return profile.model_copy(update={"model": model, "model_digest": digest})
 
 
 def sha256_of(path: Path) -> str:

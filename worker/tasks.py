@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "process_chunk"]
 
+#: A worker may be lost with the whole chunk once, and with one article alone this often: the
+#: third loss is the article's own.
+_ALONE_TRIES = 2
+
+#: How often Celery brings a chunk back whose worker was lost. Every article of the largest
+#: chunk may be at fault; without any limit a fault of ours could loop for ever.
+_MOST_LOSSES = 1 + 512 * _ALONE_TRIES
+
 _log = logging.getLogger(__name__)
 _settings = load_settings()
 
@@ -55,7 +63,7 @@ def _engine(model: ModelSettings) -> Engine:
     return _engines[model]
 
 
-@app.task(name=PROCESS_CHUNK, bind=True, max_retries=2, default_retry_delay=0)  # type: ignore[untyped-decorator]
+@app.task(name=PROCESS_CHUNK, bind=True, max_retries=_MOST_LOSSES, default_retry_delay=0)  # type: ignore[untyped-decorator]
 def process_chunk(self: Any, job: str, chunk: int) -> None:
     """Claim a chunk, work on it, record it."""
     request = self.request
@@ -79,21 +87,58 @@ def process_chunk(self: Any, job: str, chunk: int) -> None:
 
 
 def _work(claim: Claim) -> list[Processed]:
-    """Results of the claim's articles: found again where they are known, computed where not."""
+    """Results of the claim's articles: found again where they are known, computed where not.
+
+    A chunk that has lost its worker is worked on article by article: what is done stays done,
+    and the article that is in hand whenever a worker is lost is found out.
+    """
     known = _store.known(claim.profile, claim.articles)
-    fresh = [article for article, found in zip(claim.articles, known, strict=True) if not found]
+    # What an earlier try of this chunk has stored was computed in this job.
+    found = Processed(outcome=Outcome(state=ArticleState.DONE, cached=claim.attempts == 1))
+    fresh = [at for at, is_known in enumerate(known) if not is_known]
     try:
-        computed = iter(process(fresh, lambda: _engine(claim.profile.model), claim.profile))
+        computed = _together(claim, fresh) if claim.attempts == 1 else _alone(claim, fresh)
     except SoftTimeLimitExceeded:
-        slow = Outcome(
-            state=ArticleState.FAILED,
-            reason=Reason.TOO_SLOW,
-            message=f"its chunk took over {app.conf.task_soft_time_limit} seconds",
-            hint="lower chunk_articles, or give the worker more cores",
-        )
-        computed = iter([Processed(outcome=slow)] * len(fresh))
-    cached = Processed(outcome=Outcome(state=ArticleState.DONE, cached=True))
-    return [cached if found else next(computed) for found in known]
+        computed = dict.fromkeys(fresh, _failed(Reason.TOO_SLOW))
+    return [found if is_known else computed[at] for at, is_known in enumerate(known)]
+
+
+def _together(claim: Claim, positions: list[int]) -> dict[int, Processed]:
+    articles = [claim.articles[at] for at in positions]
+    processed = process(articles, lambda: _engine(claim.profile.model), claim.profile)
+    return dict(zip(positions, processed, strict=True))
+
+
+def _alone(claim: Claim, positions: list[int]) -> dict[int, Processed]:
+    computed = {}
+    for at in positions:
+        if _store.begin_alone(claim, at) > _ALONE_TRIES:
+            computed[at] = _failed(Reason.WORKER_LOST)
+            continue
+        computed |= _together(claim, [at])
+        result = computed[at].result
+        if result is not None:
+            _store.keep(claim, at, result)
+    return computed
+
+
+_FAILURES = {
+    Reason.TOO_SLOW: (
+        "its chunk went over its time limit",
+        "lower chunk_articles, or give the worker more cores",
+    ),
+    Reason.WORKER_LOST: (
+        "three workers were lost while they held it",
+        "does it take too much memory? the worker's log says how they ended",
+    ),
+}
+
+
+def _failed(reason: Reason) -> Processed:
+    message, hint = _FAILURES[reason]
+    return Processed(
+        outcome=Outcome(state=ArticleState.FAILED, reason=reason, message=message, hint=hint)
+    )
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -40,7 +40,7 @@ def main() -> None:
         "queue_articles_per_minute": round(60 * len(articles) / queue_seconds, 2),
         "ratio": round(loop_seconds / queue_seconds, 2),
     }
-    print(json.dumps(figures))
+    sys.stdout.write(json.dumps(figures) + "\n")
 
 
 def _loop(articles: list[Article]) -> float:

@@ -6,6 +6,8 @@
 --       8.. one result blob per result key
 -- Returns 1, or 0 when the token is not the chunk's (a late result of a task that lost it).
 if redis.call('HGET', KEYS[2], 'token') ~= ARGV[2] then return 0 end
+-- An expired job must not come back as a few counters without a time to live.
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 for at = 4, #KEYS do
   redis.call('SET', KEYS[at], ARGV[at + 4], 'EX', ARGV[7])
 end

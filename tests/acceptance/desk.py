@@ -1,0 +1,106 @@
+"""A home folder of Copydesk as a person has one, worked on by the real command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.fake_worker import Gate
+from tests.support.run_cli import Ran, run_cli
+from worker.model import embedded_folder
+
+__all__ = ["Desk", "article_text", "read_rows"]
+
+
+def article_text(name: str, *, word: str = "") -> str:
+    """A short sound article; ``word`` is one that the engine by rule obeys."""
+    return (
+        f"The harbour board of Port Ellery agreed on Monday to rebuild pier {name} by the spring. "
+        f"The chairwoman said {word or 'that'} the work would cost nine million pounds and take "
+        "sixteen months. Fishermen will use the old quay until then.\n"
+    )
+
+
+def read_rows(out: Path) -> list[dict[str, Any]]:
+    """The lines of ``results.jsonl`` in the folder ``out``."""
+    lines = (out / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+class Desk:
+    """One ``COPYDESK_HOME`` and a folder of files beside it."""
+
+    def __init__(self, folder: Path, *, model: bool = True) -> None:
+        self.home = folder / "home"
+        self.files = folder / "files"
+        self.out = folder / "out"
+        self.home.mkdir()
+        self.files.mkdir()
+        if model:
+            # It is looked for, and not loaded: the engine is by rule.
+            embedded_folder(self.home).mkdir(parents=True)
+
+    @property
+    def gate(self) -> Gate:
+        """Where the engine waits; open at first."""
+        folder = self.home / "gate"
+        folder.mkdir(exist_ok=True)
+        return Gate(folder)
+
+    def run(
+        self,
+        *arguments: str | Path,
+        environment: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        wrapper: Sequence[str] = (),
+    ) -> Ran:
+        """``copydesk`` with these arguments and ``--json``."""
+        return run_cli(
+            *arguments,
+            "--json",
+            home=self.home,
+            environment=environment,
+            stdin=stdin,
+            wrapper=wrapper,
+        )
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """A file to submit."""
+        path = self.files / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def write_lines(self, name: str, records: Sequence[Mapping[str, object]]) -> Path:
+        """A file of JSON Lines to submit."""
+        return self.write(name, "".join(json.dumps(record) + "\n" for record in records))
+
+    def submit(self, *inputs: str | Path) -> str:
+        """Id of a job of which every input was accepted."""
+        ran = self.run("submit", *inputs)
+        assert ran.code == 0, ran
+        return str(ran.data["job"])
+
+    def collect(self, job: str) -> dict[str, dict[str, Any]]:
+        """Rows of ``results.jsonl`` by id, once the job is finished."""
+        assert self.run("watch", job, "--timeout", "60").code != 5
+        self.run("collect", job, "-o", self.out)
+        assert self.manifest["complete"]
+        return self.rows
+
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Rows of ``results.jsonl`` by id; none twice."""
+        rows = read_rows(self.out)
+        found = {row["id"]: row for row in rows}
+        assert len(found) == len(rows)
+        return found
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """``manifest.json``."""
+        found = json.loads((self.out / "manifest.json").read_text(encoding="utf-8"))
+        assert isinstance(found, dict)
+        return found

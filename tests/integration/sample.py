@@ -1,0 +1,68 @@
+"""Articles and results for tests of the store and the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from worker.reason import Reason
+from worker.records import (
+    Article,
+    ArticleState,
+    EvidenceSentence,
+    JobProgress,
+    Method,
+    Outcome,
+    Processed,
+    Result,
+    SummarySentence,
+)
+from worker.settings import Profile
+
+__all__ = ["PROFILE", "counts_sum", "done", "failed", "make_article", "make_articles"]
+
+PROFILE = Profile(name="test")
+
+
+def make_article(name: str, *, word: str = "") -> Article:
+    """A short sound article; ``word`` is one that the fake engine obeys."""
+    text = (
+        f"The council of Harrow Vale voted on Tuesday to repair bridge {name} before winter. "
+        f"Engineers said {word or 'that'} the work would take nine weeks and cost two million "
+        "pounds. Residents asked for a bus to the station in the meantime."
+    )
+    return Article(id=name, text=text, source=f"{name}.txt")
+
+
+def make_articles(count: int) -> list[Article]:
+    """``count`` articles, no two alike."""
+    return [make_article(f"b{number}") for number in range(count)]
+
+
+def done(articles: Sequence[Article]) -> list[Processed]:
+    """Each article as done, with a result that tells it from the others."""
+    return [
+        Processed(outcome=Outcome(state=ArticleState.DONE), result=_result(article))
+        for article in articles
+    ]
+
+
+def failed(reason: Reason) -> Processed:
+    """An article that failed."""
+    return Processed(outcome=Outcome(state=ArticleState.FAILED, reason=reason, message="so it is"))
+
+
+def counts_sum(progress: JobProgress) -> bool:
+    """Whether each article is counted in exactly one state."""
+    counted = sum(getattr(progress, state.value) for state in ArticleState)
+    return counted == progress.total and progress.cached <= progress.done
+
+
+def _result(article: Article) -> Result:
+    evidence = EvidenceSentence(index=0, text=article.text)
+    return Result(
+        title=f"About {article.id}",
+        repaired=article.text,
+        summary=article.text,
+        method=Method.EXTRACTIVE,
+        evidence=(SummarySentence(sentence=article.text, sentences=(evidence,)),),
+    )

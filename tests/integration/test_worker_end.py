@@ -1,0 +1,103 @@
+"""Workers that end in the middle of their work; each test has its own."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.integration.job_step import attempts, finish, messages, submit_all, wait_for_gate
+from tests.integration.sample import make_article, make_articles
+from tests.integration.worker_process import running_worker
+from tests.support.fake_worker import DIES, PATIENCE, WAITS
+from tests.support.waiting import wait_until
+from worker.jobs import JobStore
+from worker.reason import Reason
+from worker.records import ArticleState
+from worker.settings import Settings
+
+
+def test_an_article_that_kills_every_worker_ends_as_failed(
+    store: JobStore, settings: Settings, tmp_path: Path
+) -> None:
+    # Law 2: what was accepted ends as done, failed or cancelled, whatever is killed.
+    articles = [*make_articles(3), make_article("deadly", word=DIES)]
+
+    with running_worker(settings, store, tmp_path):
+        found = finish(store, submit_all(articles, store, settings).job)
+
+    deadly = found.pop("deadly")
+    assert (deadly.outcome.state, deadly.outcome.reason) == ("failed", Reason.WORKER_LOST)
+    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+
+
+def test_a_worker_told_to_go_finishes_its_chunk_and_goes(
+    store: JobStore, settings: Settings, client: redis.Redis, tmp_path: Path
+) -> None:
+    one_each = settings.model_copy(update={"chunk_articles": 1})
+    with running_worker(settings, store, tmp_path) as worker:
+        job = submit_all([make_article("slow", word=WAITS)], store, one_each).job
+        wait_for_gate(worker)
+        rest = submit_all(make_articles(3), store, one_each).job
+
+        worker.process.send_signal(signal.SIGTERM)
+        wait_until(
+            lambda: "shutdown" in worker.log.lower(), timeout=10, description="a worker that heard"
+        )
+        assert worker.process.poll() is None
+        worker.gate.open()
+
+        # A chunk that is done is not waited for: 30 s is what it could have had.
+        assert worker.process.wait(15) == 0
+
+    assert finish(store, job)["slow"].outcome.state is ArticleState.DONE
+    assert attempts(client, job) == [1]
+    # The other chunks wait for another worker, unless this one had time for them.
+    progress = store.progress(rest)
+    assert progress.running == 0
+    assert progress.queued == messages(client)
+
+
+def test_a_worker_whose_patience_is_over_gives_its_chunk_back(
+    store: JobStore,
+    settings: Settings,
+    client: redis.Redis,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(PATIENCE, "0.5")
+    with running_worker(settings, store, tmp_path / "first") as first:
+        job = submit_all([make_article("slow", word=WAITS)], store, settings).job
+        wait_for_gate(first)
+        first.stop(signal.SIGQUIT)
+    assert messages(client) == 1
+
+    with running_worker(settings, store, tmp_path / "second") as second:
+        second.gate.open()
+        found = finish(store, job)
+
+    assert found["slow"].outcome.state is ArticleState.DONE
+    assert attempts(client, job) == [2]
+
+
+def test_a_worker_and_its_child_killed_at_once_lose_nothing(
+    store: JobStore, settings: Settings, client: redis.Redis, tmp_path: Path
+) -> None:
+    with running_worker(settings, store, tmp_path / "first") as first:
+        job = submit_all([make_article("slow", word=WAITS), *make_articles(3)], store, settings).job
+        wait_for_gate(first)
+        first.kill()
+    # As if its visibility timeout had gone by.
+    untyped: Any = client
+    (tag,) = untyped.zrange("cd:mq:unacked_index", 0, -1)
+    client.zadd("cd:mq:unacked_index", {tag: 1})
+
+    with running_worker(settings, store, tmp_path / "second") as second:
+        second.gate.open()
+        found = finish(store, job)
+
+    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+    assert attempts(client, job) == [2]

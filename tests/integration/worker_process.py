@@ -1,0 +1,92 @@
+"""A real Celery worker as a process of its own, with an engine by rule."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.fake_worker import GATE, Gate
+from tests.support.waiting import wait_until
+from worker.jobs import JobStore
+from worker.settings import Settings
+
+__all__ = ["WorkerProcess", "running_worker"]
+
+_ROOT = Path(__file__).parents[2]
+
+#: It imports Celery and the pipeline; a busy machine takes a while.
+_START_SECONDS = 60.0
+
+#: It ends the chunk in hand, which waits at the gate at most.
+_STOP_SECONDS = 30.0
+
+
+class WorkerProcess:
+    """The worker's main process and its log."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, gate: Gate) -> None:
+        self.process = process
+        self.gate = gate
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        """What it has said so far."""
+        return self._log.read_text(errors="replace")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Tell it to go, wait for that, and return its exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(_STOP_SECONDS)
+
+    def kill(self) -> None:
+        """End it and its children at once, as a machine that goes down does."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(_STOP_SECONDS)
+
+
+@contextmanager
+def running_worker(settings: Settings, store: JobStore, folder: Path) -> Iterator[WorkerProcess]:
+    """A worker that has shown itself to the store; ended at the end, whatever it does."""
+    gate, log = folder / "gate", folder / "worker.log"
+    gate.mkdir(parents=True)
+    environment = {
+        **os.environ,
+        "COPYDESK_HOME": str(settings.home),
+        "PYTHONPATH": str(_ROOT),
+        GATE: str(gate),
+    }
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tests.support.fake_worker"],
+            cwd=folder,
+            env=environment,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    worker = WorkerProcess(process, log, Gate(gate))
+    try:
+        wait_until(
+            lambda: process.poll() is not None or _is_ready(store, process.pid),
+            timeout=_START_SECONDS,
+            description="a worker that has shown itself",
+        )
+        assert process.poll() is None, worker.log
+        yield worker
+    finally:
+        worker.gate.open()
+        if process.poll() is None:
+            try:
+                worker.stop()
+            except subprocess.TimeoutExpired:
+                worker.kill()
+
+
+def _is_ready(store: JobStore, pid: int) -> bool:
+    return any(worker.pid == pid for worker in store.workers())

@@ -1,0 +1,28 @@
+"""Law 7: every key has a time to live, or an owner that deletes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+__all__ = ["leaked_keys"]
+
+#: Keys without a time to live, and who keeps them small.
+_OWNED = {
+    b"cd:jobs": "JobStore.create drops jobs past their time to live",
+    b"cd:leases": "complete and release drop the lease of their chunk",
+}
+
+#: Celery's own: queue, bindings, messages in hand.
+_CELERY = b"cd:mq:"
+
+
+def leaked_keys(client: redis.Redis) -> list[str]:
+    """Keys that would stay for ever and belong to nobody, sorted."""
+    untyped: Any = client
+    return sorted(
+        key.decode()
+        for key in untyped.scan_iter()
+        if untyped.ttl(key) == -1 and key not in _OWNED and not key.startswith(_CELERY)
+    )

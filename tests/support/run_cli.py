@@ -1,0 +1,123 @@
+"""Runs the real ``copydesk`` as a process of its own, with nothing of the caller's environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.fake_worker import GATE
+
+__all__ = ["Ran", "run_cli", "start_cli"]
+
+_ROOT = Path(__file__).parents[2]
+
+#: The console entry.
+_REAL = ("-m", "cli")
+
+#: The same, but the workers it starts have an engine by rule.
+_FAKE = (
+    "-c",
+    """
+import sys
+from cli import service
+service.WORKER_COMMAND = (sys.executable, "-P", "-m", "tests.support.fake_worker")
+from cli.main import main
+main()
+""",
+)
+
+#: What a process needs to run at all.
+_PASSED_ON = ("PATH", "HOME", "TMPDIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The one JSON object of ``--json``."""
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def codes(self) -> list[str]:
+        """Codes of the problems in ``--json``, in order."""
+        return [problem["code"] for problem in self.data["errors"]]
+
+
+def run_cli(
+    *arguments: str | Path,
+    home: Path,
+    model: bool = False,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    wrapper: Sequence[str] = (),
+    timeout: float = 60.0,
+) -> Ran:
+    """Run ``copydesk`` with ``arguments`` to its end.
+
+    Args:
+        arguments: of the command line.
+        home: ``COPYDESK_HOME``; also the folder it runs in.
+        model: workers have the real model, not an engine by rule.
+        environment: variables beside ``COPYDESK_HOME``.
+        stdin: bytes to read from.
+        wrapper: a command that runs the command, such as one that sets limits.
+        timeout: seconds to wait at most.
+    """
+    done = subprocess.run(
+        _command(arguments, model=model, wrapper=wrapper),
+        cwd=home,
+        env=_environment(home, environment),
+        input=stdin,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def start_cli(
+    *arguments: str | Path, home: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """``copydesk`` as a process that goes on; its workers have an engine by rule."""
+    return subprocess.Popen(
+        _command(arguments, model=False, wrapper=()),
+        cwd=home,
+        env=_environment(home, environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _command(arguments: Sequence[str | Path], *, model: bool, wrapper: Sequence[str]) -> list[str]:
+    program = _REAL if model else _FAKE
+    return [*wrapper, sys.executable, "-P", *program, *map(str, arguments)]
+
+
+def _environment(home: Path, said: Mapping[str, str] | None) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    gate = home / "gate"
+    gate.mkdir(exist_ok=True)
+    return {
+        **passed,
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(_ROOT),
+        "COPYDESK_HOME": str(home),
+        GATE: str(gate),
+        **(said or {}),
+    }
