@@ -15,9 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from worker.blob import pack, unpack
+from worker.blob import pack
 from worker.errors import ArticleNotFoundError, JobNotFoundError
-from worker.reason import Reason
 from worker.records import (
     Article,
     ArticleState,
@@ -29,12 +28,14 @@ from worker.records import (
     Outcome,
     Processed,
     Result,
+    Trial,
     WorkerPresence,
 )
 from worker.settings import Profile
+from worker.stored import dump_outcomes, read_articles, read_collected, read_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import redis
 
@@ -68,7 +69,10 @@ class _Key:
 
     @staticmethod
     def chunk(job: str, number: int) -> str:
-        """Hash: articles (blob), size, state, attempts, task, token, outcomes; ``alone:N``."""
+        """Hash: articles (blob), size, state, attempts, task, token, outcomes.
+
+        For each article N that was worked on alone also ``alone:N`` (how often) and ``slow:N``.
+        """
         return f"cd:job:{job}:chunk:{number}"
 
     @staticmethod
@@ -141,7 +145,7 @@ class JobStore:
         }
         if cached:
             outcome = Outcome(state=ArticleState.DONE, cached=True)
-            fields["outcomes"] = _dump_outcomes([outcome] * size)
+            fields["outcomes"] = dump_outcomes([outcome] * size)
         with self._redis.pipeline() as pipe:
             pipe.hset(_Key.chunk(job, number), mapping=fields)
             pipe.expire(_Key.chunk(job, number), self._ttl)
@@ -199,7 +203,7 @@ class JobStore:
             token=token,
             attempts=int(attempts),
             profile=profile,
-            articles=_articles(blob),
+            articles=read_articles(blob),
         )
 
     def renew(self, claim: Claim, *, delivery: str) -> bool:
@@ -213,10 +217,15 @@ class JobStore:
         args = [f"{claim.job}:{claim.chunk}", claim.token, LEASE_MILLISECONDS]
         return bool(self._script("renew")(keys=keys, args=args))
 
-    def begin_alone(self, claim: Claim, position: int) -> int:
-        """Note that this article is worked on alone; returns how often it was begun so."""
+    def begin_alone(self, claim: Claim, position: int) -> Trial:
+        """Note that this article is worked on alone; returns what is known of earlier times."""
         key = _Key.chunk(claim.job, claim.chunk)
-        return int(self._redis.hincrby(key, f"alone:{position}", 1))
+        number = int(self._redis.hincrby(key, f"alone:{position}", 1))
+        return Trial(number=number, was_too_slow=self._redis.hexists(key, f"slow:{position}"))
+
+    def note_too_slow(self, claim: Claim, position: int) -> None:
+        """Note that this article alone took longer than a task may."""
+        self._redis.hset(_Key.chunk(claim.job, claim.chunk), f"slow:{position}", 1)
 
     def keep(self, claim: Claim, position: int, result: Result) -> None:
         """Store one result ahead of its chunk's completion, so that no later try repeats it."""
@@ -249,7 +258,7 @@ class JobStore:
         }
         states = [outcome.state for outcome in outcomes]
         keys = [_Key.job(claim.job), _Key.chunk(claim.job, claim.chunk), _Key.LEASES, *computed]
-        args: list[Any] = [f"{claim.job}:{claim.chunk}", claim.token, _dump_outcomes(outcomes)]
+        args: list[Any] = [f"{claim.job}:{claim.chunk}", claim.token, dump_outcomes(outcomes)]
         args += [states.count(ArticleState.DONE), sum(outcome.cached for outcome in outcomes)]
         args += [states.count(ArticleState.FAILED), self._ttl]
         args += [pack(result.model_dump(mode="json")) for result in computed.values()]
@@ -270,7 +279,7 @@ class JobStore:
                 pipe.hgetall(_Key.job(job.decode()))
             hashes = pipe.execute()
         return [
-            _progress(JobId(job.decode()), fields)
+            read_progress(JobId(job.decode()), fields)
             for job, fields in zip(found, hashes, strict=True)
             if fields
         ]
@@ -284,7 +293,7 @@ class JobStore:
         fields = self._redis.hgetall(_Key.job(job))
         if not fields:
             raise _not_found(job)
-        return _progress(job, fields)
+        return read_progress(job, fields)
 
     def refusals(self, job: JobId) -> Iterator[InputRefusal]:
         """The inputs that submit did not accept, in their order."""
@@ -346,7 +355,7 @@ class JobStore:
     ) -> Iterator[CollectedArticle]:
         fields = self._redis.hmget(_Key.chunk(job, number), "articles", "outcomes", "state")
         blob, said, state = fields
-        articles = _articles(blob)
+        articles = read_articles(blob)
         if said is None:
             running = Outcome(state=ArticleState(state.decode()))
             yield from (CollectedArticle(article=article, outcome=running) for article in articles)
@@ -356,7 +365,7 @@ class JobStore:
             [_Key.result(profile.digest, article.content_digest) for article in articles]
         )
         for article, outcome, found in zip(articles, outcomes, blobs, strict=True):
-            yield _collected(article, outcome, found)
+            yield read_collected(article, outcome, found)
 
     def _script(self, name: str) -> Any:
         return self._redis.register_script(_lua(name))
@@ -370,39 +379,4 @@ def _lua(name: str) -> str:
 def _not_found(job: JobId) -> JobNotFoundError:
     return JobNotFoundError(
         f"there is no job {job}", hint="copydesk jobs lists those that there are"
-    )
-
-
-def _articles(blob: bytes) -> tuple[Article, ...]:
-    return tuple(Article.model_validate(fields) for fields in unpack(blob))
-
-
-def _dump_outcomes(outcomes: Iterable[Outcome]) -> str:
-    return json.dumps([outcome.model_dump(mode="json") for outcome in outcomes])
-
-
-def _collected(article: Article, outcome: Outcome, blob: bytes | None) -> CollectedArticle:
-    if outcome.state is not ArticleState.DONE:
-        return CollectedArticle(article=article, outcome=outcome)
-    if blob is None:
-        missing = Outcome(
-            state=ArticleState.FAILED,
-            reason=Reason.INTERNAL_ERROR,
-            message="the store has lost this result",
-            hint="submit the article again",
-        )
-        return CollectedArticle(article=article, outcome=missing)
-    result = Result.model_validate(unpack(blob))
-    return CollectedArticle(article=article, outcome=outcome, result=result)
-
-
-def _progress(job: JobId, fields: dict[bytes, bytes]) -> JobProgress:
-    said = {key.decode(): value for key, value in fields.items()}
-    counters = ("total", "cached", "refused", *ArticleState)
-    return JobProgress(
-        id=job,
-        profile=json.loads(said["profile"])["name"],
-        created=float(said["created"]),
-        closed=said["closed"] == b"1",
-        **{counter: int(said[counter]) for counter in counters},
     )

@@ -37,6 +37,7 @@ __all__ = [
     "Removal",
     "Result",
     "SummarySentence",
+    "Trial",
     "WorkerPresence",
 ]
 
@@ -267,6 +268,15 @@ class Processed(Record):
 
     outcome: Outcome
     result: Result | None = None
+
+
+class Trial(Record):
+    """A time that an article was worked on alone, after its chunk had lost a worker or its time."""
+
+    number: int
+    """From 1."""
+    was_too_slow: bool
+    """An earlier trial went over the time limit."""
 
 
 class WorkerPresence(Record):

@@ -1,4 +1,4 @@
-"""The Celery task, thin, and the worker's signals. Started by ``celery -A worker.tasks``."""
+"""The Celery task, thin, and the worker's signals. Started by ``python -m worker``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+import redis
 from celery import signals
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.worker import state
@@ -63,7 +64,15 @@ def _engine(model: ModelSettings) -> Engine:
     return _engines[model]
 
 
-@app.task(name=PROCESS_CHUNK, bind=True, max_retries=_MOST_LOSSES, default_retry_delay=0)  # type: ignore[untyped-decorator]
+@app.task(  # type: ignore[untyped-decorator]
+    name=PROCESS_CHUNK,
+    bind=True,
+    max_retries=_MOST_LOSSES,
+    default_retry_delay=0,
+    # The broker was away for a moment: the message must not be settled with the work undone.
+    autoretry_for=(redis.ConnectionError, redis.TimeoutError),
+    retry_kwargs={"countdown": 0},
+)
 def process_chunk(self: Any, job: str, chunk: int) -> None:
     """Claim a chunk, work on it, record it."""
     request = self.request
@@ -73,8 +82,12 @@ def process_chunk(self: Any, job: str, chunk: int) -> None:
         _log.info("chunk_not_claimed job=%s chunk=%d why=%s", job, chunk, claim)
         return
     started = time.monotonic()
-    with Lease(_store, claim, delivery=request.properties["delivery_tag"]):
-        processed = _work(claim)
+    try:
+        with Lease(_store, claim, delivery=request.properties["delivery_tag"]):
+            processed = _work(claim)
+    except SoftTimeLimitExceeded as error:
+        # The next try goes article by article, and has the whole time again.
+        raise self.retry(exc=error) from error
     recorded = _store.complete(claim, processed)
     _log.info(
         "%s job=%s chunk=%d articles=%d seconds=%.3f",
@@ -89,17 +102,17 @@ def process_chunk(self: Any, job: str, chunk: int) -> None:
 def _work(claim: Claim) -> list[Processed]:
     """Results of the claim's articles: found again where they are known, computed where not.
 
-    A chunk that has lost its worker is worked on article by article: what is done stays done,
-    and the article that is in hand whenever a worker is lost is found out.
+    A chunk that has lost its worker or its time is worked on article by article: what is done
+    stays done, and the article that is in hand whenever a worker is lost is found out.
+
+    Raises:
+        SoftTimeLimitExceeded: the time is over; a next try goes on with what is left.
     """
     known = _store.known(claim.profile, claim.articles)
     # What an earlier try of this chunk has stored was computed in this job.
     found = Processed(outcome=Outcome(state=ArticleState.DONE, cached=claim.attempts == 1))
     fresh = [at for at, is_known in enumerate(known) if not is_known]
-    try:
-        computed = _together(claim, fresh) if claim.attempts == 1 else _alone(claim, fresh)
-    except SoftTimeLimitExceeded:
-        computed = dict.fromkeys(fresh, _failed(Reason.TOO_SLOW))
+    computed = _together(claim, fresh) if claim.attempts == 1 else _alone(claim, fresh)
     return [found if is_known else computed[at] for at, is_known in enumerate(known)]
 
 
@@ -112,10 +125,17 @@ def _together(claim: Claim, positions: list[int]) -> dict[int, Processed]:
 def _alone(claim: Claim, positions: list[int]) -> dict[int, Processed]:
     computed = {}
     for at in positions:
-        if _store.begin_alone(claim, at) > _ALONE_TRIES:
-            computed[at] = _failed(Reason.WORKER_LOST)
+        trial = _store.begin_alone(claim, at)
+        if trial.was_too_slow or trial.number > _ALONE_TRIES:
+            computed[at] = _failed(Reason.TOO_SLOW if trial.was_too_slow else Reason.WORKER_LOST)
             continue
-        computed |= _together(claim, [at])
+        try:
+            computed |= _together(claim, [at])
+        except SoftTimeLimitExceeded:
+            if not any(item.result for item in computed.values()):
+                # It had all of the time for itself.
+                _store.note_too_slow(claim, at)
+            raise
         result = computed[at].result
         if result is not None:
             _store.keep(claim, at, result)
@@ -124,8 +144,8 @@ def _alone(claim: Claim, positions: list[int]) -> dict[int, Processed]:
 
 _FAILURES = {
     Reason.TOO_SLOW: (
-        "its chunk went over its time limit",
-        "lower chunk_articles, or give the worker more cores",
+        f"alone it took over {app.conf.task_soft_time_limit} seconds",
+        "split it, or give the worker more cores",
     ),
     Reason.WORKER_LOST: (
         "three workers were lost while they held it",

@@ -12,7 +12,7 @@ import redis
 from tests.integration.job_step import attempts, finish, messages, submit_all, wait_for_gate
 from tests.integration.sample import make_article, make_articles
 from tests.integration.worker_process import running_worker
-from tests.support.fake_worker import DIES, PATIENCE, WAITS
+from tests.support.fake_worker import DIES, PATIENCE, TIME_LIMIT, WAITS
 from tests.support.waiting import wait_until
 from worker.jobs import JobStore
 from worker.reason import Reason
@@ -31,6 +31,21 @@ def test_an_article_that_kills_every_worker_ends_as_failed(
 
     deadly = found.pop("deadly")
     assert (deadly.outcome.state, deadly.outcome.reason) == ("failed", Reason.WORKER_LOST)
+    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+
+
+def test_an_article_that_takes_too_long_ends_as_failed(
+    store: JobStore, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Law 3: one bad article never costs another.
+    monkeypatch.setenv(TIME_LIMIT, "2")
+    articles = [*make_articles(3), make_article("endless", word=WAITS)]
+
+    with running_worker(settings, store, tmp_path):
+        found = finish(store, submit_all(articles, store, settings).job)
+
+    endless = found.pop("endless")
+    assert (endless.outcome.state, endless.outcome.reason) == ("failed", Reason.TOO_SLOW)
     assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
 
 

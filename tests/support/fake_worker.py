@@ -16,7 +16,7 @@ from tests.support.fake_engine import FakeEngine
 from worker.engine import Engine, Generation, Prompt, Surprisal
 from worker.errors import EngineError
 
-__all__ = ["DIES", "GATE", "PATIENCE", "WAITS", "Gate", "main"]
+__all__ = ["DIES", "GATE", "PATIENCE", "TIME_LIMIT", "WAITS", "Gate", "main"]
 
 #: A text with this word makes the engine wait until the gate is open.
 WAITS = "ENGINEWAITS"
@@ -29,6 +29,9 @@ GATE = "FAKE_ENGINE_GATE"
 
 #: Environment variable with the seconds that a chunk gets at SIGQUIT, in place of the real ones.
 PATIENCE = "FAKE_WORKER_PATIENCE"
+
+#: Environment variable with the seconds that a task may take, in place of the real ones.
+TIME_LIMIT = "FAKE_WORKER_TIME_LIMIT"
 
 #: A test that forgot to open the gate shall fail, not hang.
 _PATIENCE_SECONDS = 60.0
@@ -99,6 +102,8 @@ def main() -> None:
     vars(tasks)["open_engine"] = _open_engine
     if PATIENCE in os.environ:
         tasks.app.conf.worker_soft_shutdown_timeout = float(os.environ[PATIENCE])
+    if TIME_LIMIT in os.environ:
+        tasks.app.conf.task_soft_time_limit = float(os.environ[TIME_LIMIT])
     __main__.main()
 
 
