@@ -78,7 +78,7 @@ REASON_TEXT = {
     Reason.LENGTH_CHANGED: "It is far longer or shorter than the source",
     Reason.TOO_DIFFERENT: "Too little of the source would be left",
     Reason.NOT_BETTER: "It does not read better than the source",
-    Reason.LAYOUT_CHANGED: "A list mark, markup or closing mark would change",
+    Reason.LAYOUT_CHANGED: "A list mark, markup, bracket or closing mark would change",
     Reason.UNFINISHED: "The model did not finish the sentence",
     Reason.CHATTER: "The model talked about its task",
     Reason.TOO_LONG: "The sentence is too long for the model",

@@ -82,13 +82,13 @@ _LEANING_ENDS = (";", ":", ",")
 
 
 def _layout_difference(source: Reading, proposal: Reading) -> str | None:
-    """The mark before a list's item, markup, and an end that is no full stop."""
+    """The mark before a list's item, markup, brackets, and an end that is no full stop."""
     return _difference(_layout(source.folded), _layout(proposal.folded))
 
 
 def _layout(text: str) -> Counter[str]:
     mark = _LIST_MARK.match(text)
-    found = Counter(re.findall(r"[*_#\[\]<>]", text))
+    found = Counter(re.findall(r"[*_#\[\]<>()]", text))
     found["list mark"] = mark is not None
     found["end " + text.rstrip()[-1:]] = text.rstrip().endswith(_LEANING_ENDS)
     return +found
@@ -351,7 +351,7 @@ def check_proposal(source: str, proposal: str, limits: CheckSettings) -> Verdict
 
     1. unfinished: empty; no full stop, or no capital to begin with, where the source has one
     2. chatter: talk about the task, an echo of the prompt, a new line, markup; then
-       layout_changed: list marks, markup, a closing semicolon, colon or comma
+       layout_changed: list marks, markup, brackets, a closing semicolon, colon or comma
     3. number_changed: numbers and their order, digits, currency signs, "about" before a number
     4. name_changed: capitalised words and their order
     5. quote_changed: words inside quotations, number of quotations

@@ -110,7 +110,7 @@ class Reason(StrEnum):
     NOT_BETTER = "not_better"
     """The model itself does not find the proposal more fluent than the source."""
     LAYOUT_CHANGED = "layout_changed"
-    """A list mark, markup, or a closing semicolon or colon appeared or vanished."""
+    """A list mark, markup, a bracket, or a closing semicolon or colon appeared or vanished."""
     UNFINISHED = "unfinished"
     """The model stopped in the middle of a sentence, or wrote nothing."""
     CHATTER = "chatter"

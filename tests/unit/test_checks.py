@@ -200,6 +200,7 @@ def test_what_somebody_says_is_not_said_as_a_fact() -> None:
         ("- the facade are protected.", "The facade is protected."),
         ("The council sold **two halls** on Monday.", "The council sold two halls on Monday."),
         ("The council sold:", "The council sold."),
+        ("It is sold in each shop (refill only).", "It is sold in each shop, refilled only."),
     ],
 )
 def test_the_layout_stays(source: str, proposal: str) -> None:
