@@ -208,9 +208,7 @@ def load_settings(**flags: Any) -> Settings:
     for variable in os.environ:
         key = variable.removeprefix(_ENV_PREFIX).lower()
         if variable.startswith(_ENV_PREFIX) and key not in Settings.model_fields:
-            raise _unknown_key(
-                variable, [_ENV_PREFIX + name.upper() for name in Settings.model_fields]
-            )
+            raise _unknown_key(key, Settings.model_fields, spelled=_variable)
     try:
         return Settings(**{key: value for key, value in flags.items() if value is not None})
     except ValidationError as error:

@@ -327,3 +327,13 @@ def test_the_digest_is_not_the_profiles_name(profile: Profile) -> None:
 
 def test_a_profile_survives_the_wire(profile: Profile) -> None:
     assert Profile.model_validate_json(profile.model_dump_json()).digest == profile.digest
+
+
+def test_the_prefix_that_all_variables_share_makes_none_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COPYDESK_XYZZY", "1")
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("known keys: COPYDESK_BROKER_URL")
