@@ -329,7 +329,9 @@ def _passive(side: Reading, at: int) -> bool | None:
     return False
 
 
-_STEPS: tuple[tuple[Reason, Callable[[Reading, Reading], str | None]], ...] = (
+_Steps = tuple[tuple[Reason, Callable[[Reading, Reading], str | None]], ...]
+
+_WORD_STEPS: _Steps = (
     (Reason.UNFINISHED, _unfinished),
     (Reason.CHATTER, chatter_in),
     (Reason.LAYOUT_CHANGED, _layout_difference),
@@ -341,9 +343,20 @@ _STEPS: tuple[tuple[Reason, Callable[[Reading, Reading], str | None]], ...] = (
     (Reason.CONTENT_LOST, _content_lost),
     (Reason.CONTENT_ADDED, _content_added),
     (Reason.NUMBER_CHANGED, _counted_difference),
+)
+#: Behind the limits on length and similarity: what is left then differs in order alone.
+_ORDER_STEPS: _Steps = (
     (Reason.TOO_DIFFERENT, _rearranged),
     (Reason.TOO_DIFFERENT, _voice),
 )
+
+
+def _first(steps: _Steps, before: Reading, after: Reading) -> tuple[Reason | None, str]:
+    for reason, difference in steps:
+        detail = difference(before, after)
+        if detail is not None:
+            return reason, detail
+    return None, ""
 
 
 def check_proposal(source: str, proposal: str, limits: CheckSettings) -> Verdict:
@@ -369,18 +382,13 @@ def check_proposal(source: str, proposal: str, limits: CheckSettings) -> Verdict
     before, after = Reading(source), Reading(proposal)
     ratio = _length_ratio(before, after)
     scores = {"length_ratio": round(ratio, 4), "similarity": 0.0}
-    for reason, difference in _STEPS[:-2]:
-        detail = difference(before, after)
-        if detail is not None:
-            return Verdict(reason, detail, scores)
+    reason, detail = _first(_WORD_STEPS, before, after)
+    if reason is not None:
+        return Verdict(reason, detail, scores)
     within = limits.min_length_ratio <= ratio <= limits.max_length_ratio
     if not within and abs(len(after.words) - len(before.words)) > _FREE_WORDS:
         return Verdict(Reason.LENGTH_CHANGED, f"{ratio:.2f}", scores)
     scores["similarity"] = round(_similarity(before, after), 4)
     if scores["similarity"] < limits.min_similarity:
         return Verdict(Reason.TOO_DIFFERENT, f"similarity {scores['similarity']:.2f}", scores)
-    for reason, difference in _STEPS[-2:]:
-        detail = difference(before, after)
-        if detail is not None:
-            return Verdict(reason, detail, scores)
-    return Verdict(None, "", scores)
+    return Verdict(*_first(_ORDER_STEPS, before, after), scores)

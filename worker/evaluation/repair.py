@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from time import perf_counter
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +15,7 @@ from worker.evaluation.metric import (
     normalised_words,
 )
 from worker.evaluation.rows import RepairRow
+from worker.evaluation.slicing import call_in_slices
 
 __all__ = ["RepairReport", "evaluate_repair"]
 
@@ -80,7 +80,9 @@ def evaluate_repair(
     if not rows:
         raise ValueError("there is nothing to measure")
     sources = [row.source for row in rows]
-    outputs, seconds = _mended(sources, mend, on_progress)
+    outputs, seconds = call_in_slices(
+        sources, mend, size=SLICE_SENTENCES, noun="sentences", on_progress=on_progress
+    )
     targets = [row.target for row in rows]
     moves = [
         nearness(row.source, output, row.versions)
@@ -109,27 +111,6 @@ def evaluate_repair(
         lost=lost,
         sentences_per_s=len(rows) / seconds,
     )
-
-
-def _mended(
-    sources: Sequence[str],
-    mend: Callable[[Sequence[str]], Sequence[str]],
-    on_progress: Callable[[int, int], None] | None,
-) -> tuple[list[str], float]:
-    """Outputs in order, and the seconds that ``mend`` took."""
-    outputs: list[str] = []
-    seconds = 0.0
-    for start in range(0, len(sources), SLICE_SENTENCES):
-        given = sources[start : start + SLICE_SENTENCES]
-        began = perf_counter()
-        got = mend(given)
-        seconds += perf_counter() - began
-        if len(got) != len(given):
-            raise ValueError(f"{len(given)} sentences went in, {len(got)} came out")
-        outputs.extend(got)
-        if on_progress is not None:
-            on_progress(len(outputs), len(sources))
-    return outputs, seconds
 
 
 def _directions(moves: Sequence[Nearness]) -> tuple[int, int, int]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
-from time import perf_counter
 
 from pydantic import BaseModel, ConfigDict
 from rouge_score.rouge_scorer import RougeScorer
 
 from worker.evaluation.rows import SummaryRow
+from worker.evaluation.slicing import call_in_slices
 from worker.records import Article, Method, Result
 from worker.sentences import split_sentences
 
@@ -78,7 +78,13 @@ def evaluate_summary(
     """
     if not rows:
         raise ValueError("there is nothing to measure")
-    results, seconds = _summarised(rows, summarise, on_progress)
+    results, seconds = call_in_slices(
+        [Article(id=row.id, title=row.title, text=row.text) for row in rows],
+        summarise,
+        size=SLICE_ARTICLES,
+        noun="articles",
+        on_progress=on_progress,
+    )
     references = [row.summary for row in rows]
     summaries = [result.summary if result else "" for result in results]
     made = [result for result in results if result]
@@ -104,28 +110,6 @@ def evaluate_summary(
         refused=dict(sorted(refused.items())),
         articles_per_s=len(rows) / seconds,
     )
-
-
-def _summarised(
-    rows: Sequence[SummaryRow],
-    summarise: Callable[[Sequence[Article]], Sequence[Result | None]],
-    on_progress: Callable[[int, int], None] | None,
-) -> tuple[list[Result | None], float]:
-    """Results in order, and the seconds that ``summarise`` took."""
-    articles = [Article(id=row.id, title=row.title, text=row.text) for row in rows]
-    results: list[Result | None] = []
-    seconds = 0.0
-    for start in range(0, len(articles), SLICE_ARTICLES):
-        given = articles[start : start + SLICE_ARTICLES]
-        began = perf_counter()
-        got = summarise(given)
-        seconds += perf_counter() - began
-        if len(got) != len(given):
-            raise ValueError(f"{len(given)} articles went in, {len(got)} came out")
-        results.extend(got)
-        if on_progress is not None:
-            on_progress(len(results), len(articles))
-    return results, seconds
 
 
 def _mean(values: Sequence[float]) -> float:
