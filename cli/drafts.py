@@ -9,9 +9,10 @@ from __future__ import annotations
 import codecs
 import io
 import json
-from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic_core import from_json
 
 from cli.encoding import decode_text, looks_binary, marked_encoding
 from worker.reason import Reason
@@ -68,8 +69,7 @@ _HINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """The file or record that is read."""
 
     source: str
@@ -82,8 +82,7 @@ class Origin:
         return Origin(f"{self.source}:{line}", f"{self.stem}-{line}")
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """What a file or record holds."""
 
     origin: Origin
@@ -168,6 +167,17 @@ def read_lines(
 
 def _draft_from_json(line: bytes, origin: Origin) -> Draft | InputRefusal:
     try:
+        # Takes less than half the time of json's. What it does not read, json may: half
+        # characters, deep nesting; or json says what is wrong. What both read is the same.
+        record = from_json(line, cache_strings="keys")
+    except ValueError:
+        return _draft_by_json(line, origin)
+    return _draft_from_value(record, origin)
+
+
+def _draft_by_json(line: bytes, origin: Origin) -> Draft | InputRefusal:
+    """The draft or the refusal by Python's own reader, which draws the line between the two."""
+    try:
         record = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         message = f"byte {error.start + 1} of the line is not UTF-8"
@@ -179,6 +189,10 @@ def _draft_from_json(line: bytes, origin: Origin) -> Draft | InputRefusal:
         return refuse(Reason.BAD_JSON, origin.source, "the JSON is nested too deeply")
     except ValueError:  # Python's guard against integers of thousands of digits
         return refuse(Reason.BAD_JSON, origin.source, "a number has too many digits")
+    return _draft_from_value(record, origin)
+
+
+def _draft_from_value(record: object, origin: Origin) -> Draft | InputRefusal:
     if not isinstance(record, dict):
         message = f"the line holds {_kind(record)}, not an object"
         return refuse(Reason.BAD_JSON, origin.source, message)
@@ -194,13 +208,18 @@ def draft_from_record(record: Mapping[str, Any], origin: Origin) -> Draft | Inpu
         own_id, title = _label(record, _ID_FIELDS), _label(record, _TITLE_FIELDS)
     except _FieldError as error:
         return refuse(Reason.BAD_JSON, origin.source, str(error))
-    found = [(record[key], kind) for key, kind in TEXT_FIELDS.items() if _is_text(record, key)]
-    if not found:
-        message = f"no field with a text; it has {show_keys(record)}"
-        return refuse(Reason.NO_TEXT_FIELD, origin.source, message)
-    filled = ((text, kind) for text, kind in found if text and not text.isspace())
-    text, kind = next(filled, found[0])
-    return Draft(origin, text, kind, title, own_id)
+    blank: Draft | None = None
+    for key, kind in TEXT_FIELDS.items():
+        text = record.get(key)
+        if not isinstance(text, str):
+            continue
+        if text and not text.isspace():
+            return Draft(origin, text, kind, title, own_id)
+        blank = blank or Draft(origin, text, kind, title, own_id)
+    if blank:
+        return blank
+    message = f"no field with a text; it has {show_keys(record)}"
+    return refuse(Reason.NO_TEXT_FIELD, origin.source, message)
 
 
 def show_keys(keys: Iterable[str]) -> str:
@@ -211,20 +230,17 @@ def show_keys(keys: Iterable[str]) -> str:
     return (", ".join(shown[:_SHOWN_KEYS]) or "no fields") + more
 
 
-def _is_text(record: Mapping[str, Any], key: str) -> bool:
-    return isinstance(record.get(key), str)
-
-
 def _label(record: Mapping[str, Any], keys: tuple[str, ...]) -> str:
     """The first of the fields that is neither missing, null nor blank; a number as its digits."""
     for key in keys:
         value = record.get(key)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise _FieldError(f"the field {key} holds {_kind(value)}, not a text or a number")
-        if str(value).strip():
-            return str(value)
+        label = str(value)
+        if label and not label.isspace():
+            return label
     return ""
 
 
