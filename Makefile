@@ -3,12 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
+KILLS ?= 100
+BROKER_KILLS ?= 10
+ARTICLES ?= seeds
+COUNT ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format bench clean
+.PHONY: help run test check lint format bench bench-queue chaos clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(BIN)/.ready ## Repair and summarise the articles of seeds/ into out/
 	$(BIN)/copydesk model pull
@@ -33,6 +37,12 @@ format: $(BIN)/.ready ## Format the code and mend what ruff can
 bench: $(BIN)/.ready ## Articles a minute, end to end, against a plain loop
 	$(BIN)/copydesk model pull
 	$(BIN)/python -m tests.bench.throughput
+
+bench-queue: $(BIN)/.ready ## The queue alone: COUNT articles made of ARTICLES, beside a tutorial's build
+	$(BIN)/python -m tests.bench.queue --articles $(ARTICLES) --count $(COUNT)
+
+chaos: $(BIN)/.ready ## Kill workers, clients and the broker at work; what is lost?
+	$(BIN)/python -m tests.chaos --kills $(KILLS) --broker-kills $(BROKER_KILLS)
 
 clean: ## Remove the virtual environment and what was written
 	rm -rf $(VENV) $(OUT) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

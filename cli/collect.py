@@ -56,10 +56,10 @@ def write_results(store: JobStore, job: JobId, out: Path) -> JobProgress:
 
     progress = store.progress(job)
     with ResultWriter(out, job=job, profile=progress.profile) as writer, counter("files") as count:
-        for refusal in store.refusals(job):
+        for refusal in store.collection.refusals(job):
             writer.refuse(refusal)
         written = 0
-        for collected in store.articles(job):
+        for collected in store.collection.articles(job):
             if collected.outcome.state in TERMINAL_STATES:
                 writer.write(collected)
                 written += 1

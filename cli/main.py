@@ -11,12 +11,18 @@ import typer
 from typer.exceptions import TyperException
 
 from cli import (
+    cancel,
     collect,
+    dlq,
     doctor,
     down,
     evaluate,
+    exporter,
     jobs,
     model,
+    resume,
+    retry,
+    rm,
     run,
     show,
     status,
@@ -40,8 +46,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_JOB_COMMANDS = (run, submit, watch, status, jobs, collect, show)
-_SERVICE_COMMANDS = (up, down, worker, doctor, evaluate)
+_JOB_COMMANDS = (
+    *(run, submit, resume, watch, status, jobs, collect, show),
+    *(cancel, retry, dlq, rm),
+)
+_SERVICE_COMMANDS = (up, down, worker, exporter, doctor, evaluate)
 for _module in (*_JOB_COMMANDS, *_SERVICE_COMMANDS):
     app.command(name=_module.__name__.removeprefix("cli."))(_module.command)
 app.add_typer(model.app, name="model")

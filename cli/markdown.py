@@ -52,6 +52,8 @@ REASON_TEXT = {
     Reason.INTERNAL_ERROR: "A fault in Copydesk itself",
     Reason.TOO_SLOW: "The article took longer than it may",
     Reason.WORKER_LOST: "Workers were lost while they worked on it",
+    Reason.CANCELLED: "Its job was taken back before it was worked on",
+    Reason.DEADLINE: "Its job's deadline was over before it was worked on",
     Reason.REPEATED_TITLE: "The headline once more",
     Reason.REPEATED_LINE: "A line that stands in the article more than once",
     Reason.OUTLET_SUFFIX: "The outlet's name behind the headline",

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 import time
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cli.output import talk
+from cli.output import safe_tty, talk
 from cli.verdict import job_line
 from worker.errors import WaitTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from worker.jobs import JobStore
-    from worker.records import JobId, JobProgress
+    from worker.records import JobId, JobProgress, WorkerPresence
+    from worker.settings import Settings
 
-__all__ = ["counter", "follow", "portion"]
+    _Show = Callable[[JobProgress, float, Sequence[WorkerPresence]], None]
 
-#: How often the store is asked; one answer takes it 57 µs (measured).
-_POLL_SECONDS = 0.25
+__all__ = ["counter", "follow", "portion", "worker_line"]
+
+#: Longest wait for an event of the job before the store is asked all the same.
+_POLL_SECONDS = 0.5
 
 #: Plain lines come at most this often.
 _LINE_SECONDS = 5.0
@@ -30,15 +35,21 @@ _LINE_SECONDS = 5.0
 def follow(
     store: JobStore,
     job: JobId,
+    settings: Settings,
     *,
     timeout: timedelta | None = None,
     on_poll: Callable[[], None] | None = None,
 ) -> JobProgress:
     """Show the job's progress on stderr until it is finished.
 
+    It wakes up with each event of the job, and asks for the counters only, so it costs the broker
+    the same for ten articles and for a million. It also does a reconciler's work, in case that no
+    worker lives to do it.
+
     Args:
         store: where the job is.
         job: its id.
+        settings: the broker, to ring for what was lost.
         timeout: longest wait; ``None`` for as long as it takes.
         on_poll: is called at each look; what it raises ends the wait.
 
@@ -51,6 +62,8 @@ def follow(
     """
     progress = store.progress(job)
     start, begin = time.monotonic(), progress.done + progress.failed
+    keep = _keeper(store, settings)
+    after = "0"
     with _display(progress) as show:
         while not progress.finished:
             elapsed = time.monotonic() - start
@@ -60,13 +73,32 @@ def follow(
                     hint=f"it goes on; copydesk watch {job} looks again",
                 )
             rate = (progress.done + progress.failed - begin) / elapsed if elapsed else 0.0
-            show(progress, _pace(progress, rate, len(store.workers())))
+            show(progress, rate, store.roster.workers())
             if on_poll is not None:
                 on_poll()
-            time.sleep(_POLL_SECONDS)
+            keep()
+            events = store.events(job, after, wait_ms=int(_POLL_SECONDS * 1000))
+            after = events[-1].id if events else after
             progress = store.progress(job)
-        show(progress, "")
+        show(progress, 0.0, [])
     return progress
+
+
+def _keeper(store: JobStore, settings: Settings) -> Callable[[], None]:
+    """A reconciler's step, at most every two seconds."""
+    from worker.app import create_app
+    from worker.reconciler import STEP_SECONDS, reconcile
+
+    app, name = create_app(settings), f"watch-{os.getpid()}@{socket.gethostname()}"
+    due = 0.0
+
+    def keep() -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + STEP_SECONDS
+            reconcile(store, app, name)
+
+    return keep
 
 
 @contextmanager
@@ -99,11 +131,29 @@ def portion(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _pace(progress: JobProgress, rate: float, workers: int) -> str:
+def worker_line(worker: WorkerPresence) -> str:
+    """A worker and what it is doing, in one line."""
+    doing = ", ".join(
+        f"{task.job} chunk {task.chunk}, {task.articles} articles"
+        + (f", {task.stage}" if task.stage else "")
+        + f", {timedelta(seconds=max(0, int(time.time() - task.since)))}"
+        for task in worker.tasks
+    )
+    if worker.stale:
+        doing = f"STALE, not seen for {worker.idle_seconds:.0f} s" + (doing and f"; held {doing}")
+    return f"{worker.name}: {doing or 'idle'}"
+
+
+def _pace(progress: JobProgress, rate: float, workers: Sequence[WorkerPresence]) -> str:
     """Rate, time left and workers, as far as they are known."""
-    parts = [f"{workers} worker{'s' if workers != 1 else ''}"]
-    if not workers:
+    live = sum(not worker.stale for worker in workers)
+    parts = [f"{live} worker{'s' if live != 1 else ''}"]
+    if not live:
         parts = ["no worker: start one with copydesk up"]
+    if len(workers) > live:
+        parts.append(f"{len(workers) - live} stale")
+    if not progress.closed:
+        parts.append(f"submit goes on, or was cut off: copydesk resume {progress.id}")
     if rate > 0:
         left = timedelta(seconds=round((progress.queued + progress.running) / rate))
         parts += [f"{rate * 60:.1f} articles/min", f"{left} left"]
@@ -111,21 +161,26 @@ def _pace(progress: JobProgress, rate: float, workers: int) -> str:
 
 
 @contextmanager
-def _display(first: JobProgress) -> Iterator[Callable[[JobProgress, str], None]]:
+def _display(first: JobProgress) -> Iterator[_Show]:
     if not sys.stderr.isatty():
         yield _Lines().show
         return
-    from rich.console import Console
+    from rich.console import Console, Group
+    from rich.live import Live
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.text import Text
 
-    columns = (BarColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=first.total)
+    bar = Progress(BarColumn(), TextColumn("{task.description}", markup=False))
+    task = bar.add_task("", total=first.total)
+    with Live(bar, console=Console(stderr=True), refresh_per_second=4) as live:
 
-        def show(progress: JobProgress, pace: str) -> None:
+        def show(progress: JobProgress, rate: float, workers: Sequence[WorkerPresence]) -> None:
             ended = progress.total - progress.queued - progress.running
+            pace = "" if progress.finished else _pace(progress, rate, workers)
             said = ", ".join(part for part in (job_line(progress), pace) if part)
             bar.update(task, completed=ended, total=progress.total, description=said)
+            lines = [Text(safe_tty(f"  {worker_line(worker)}")) for worker in workers]
+            live.update(Group(bar, *lines))
 
         yield show
 
@@ -137,9 +192,10 @@ class _Lines:
         self._shown = ""
         self._at = -_LINE_SECONDS
 
-    def show(self, progress: JobProgress, pace: str) -> None:
+    def show(self, progress: JobProgress, rate: float, workers: Sequence[WorkerPresence]) -> None:
         line = job_line(progress)
         due = time.monotonic() - self._at >= _LINE_SECONDS or progress.finished
         if due and line != self._shown:
+            pace = "" if progress.finished else _pace(progress, rate, workers)
             talk(f"{progress.id}: " + ", ".join(part for part in (line, pace) if part))
             self._shown, self._at = line, time.monotonic()

@@ -11,7 +11,7 @@ from cli.collect import OutOption, write_results
 from cli.output import JsonFlag, Problem, Report, talk
 from cli.progress import follow
 from cli.service import Service
-from cli.submit import Inputs, ProfileOption, refusal_problems, send
+from cli.submit import Inputs, ProfileOption, refusal_problems, submit_inputs
 from cli.verdict import exit_code_of, job_data, job_line
 from cli.watch import TimeoutOption, timeout_of
 from worker.errors import CopydeskError
@@ -43,16 +43,17 @@ def command(
     try:
         service.check_model()
         with _running(service), open_store(settings) as store:
-            submission = send(inputs, store, settings)
+            submission = submit_inputs(inputs, store, settings)
             talk(f"job {submission.job}: {submission.accepted} articles")
             if submission.cached < submission.accepted:
                 with _working(service):
                     wait = timeout_of(timeout)
-                    follow(store, submission.job, timeout=wait, on_poll=service.check_worker)
+                    look = service.check_worker
+                    follow(store, submission.job, settings, timeout=wait, on_poll=look)
             progress = write_results(store, submission.job, out)
     except CopydeskError as error:
-        refused = getattr(error, "refused", ())
-        problems = [*refusal_problems(refused), Problem.from_error(error)]
+        refusals = getattr(error, "refusals", ())
+        problems = [*refusal_problems(refusals), Problem.from_error(error)]
         return Report("run", {}, "", error.exit_code, problems, as_json)
     talk(f"job {submission.job}: {job_line(progress)}")
     return Report(
@@ -60,7 +61,7 @@ def command(
         data={**job_data(progress), "out": str(out)},
         text=str(out),
         exit_code=exit_code_of(progress),
-        problems=refusal_problems(submission.refused),
+        problems=refusal_problems(submission.refusals),
         as_json=as_json,
     )
 

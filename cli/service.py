@@ -78,7 +78,7 @@ class Service:
         end = time.monotonic() + _START_SECONDS
         with open_store(self._settings) as store:
             while time.monotonic() < end and self._worker.running:
-                if store.workers():
+                if store.roster.live_workers():
                     return
                 time.sleep(0.1)
         raise EngineError(

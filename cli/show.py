@@ -26,7 +26,7 @@ def command(
     from worker.settings import load_settings
 
     with open_store(load_settings()) as store:
-        collected = store.article(JobId(job), article)
+        collected = store.collection.article(JobId(job), article)
     failed = collected.outcome.state is ArticleState.FAILED
     return Report(
         command="show",

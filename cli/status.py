@@ -18,10 +18,12 @@ def command(
     ] = None,
     as_json: JsonFlag = False,
 ) -> Report:
-    """Show a job's counters, or workers and unfinished jobs.
+    """Show a job's counters, or workers with what they do, unfinished jobs, queue and memory.
 
     For a job the exit code says how it went so far: 0 well, 1 some failed, 6 all failed.
     """
+    from cli.progress import worker_line
+    from worker.app import QUEUE
     from worker.connection import open_store
     from worker.records import JobId
     from worker.settings import load_settings
@@ -31,13 +33,19 @@ def command(
             progress = store.progress(JobId(job))
             text = f"{job}: {job_line(progress)}"
             return Report("status", job_data(progress), text, exit_code_of(progress), (), as_json)
-        workers = store.workers()
+        workers = store.roster.workers()
         active = [progress for progress in store.jobs() if not progress.finished]
-    lines = [f"{len(workers)} workers, {len(active)} unfinished jobs"]
-    lines += [f"worker {one.name} (pid {one.pid}), {one.done_chunks} chunks" for one in workers]
+        queued, memory = store.roster.queue_lengths(QUEUE), store.roster.memory()
+    live = sum(not worker.stale for worker in workers)
+    lines = [f"{live} workers, {len(active)} unfinished jobs, {sum(queued)} chunks in the queue"]
+    if memory.limit:
+        lines[0] += f", {memory.share:.0%} of the broker's memory used"
+    lines += [f"worker {worker_line(worker)}" for worker in workers]
     lines += [f"{progress.id}: {job_line(progress)}" for progress in active]
     data = {
-        "workers": [one.model_dump() for one in workers],
+        "workers": [one.model_dump(mode="json") for one in workers],
         "jobs": [job_data(progress) for progress in active],
+        "queue": queued,
+        "memory": {"used": memory.used, "limit": memory.limit},
     }
     return Report("status", data, "\n".join(lines), as_json=as_json)

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.output import JsonFlag, Problem, Report, talk
 from cli.progress import counter
-from worker.errors import CopydeskError, ExitCode
+from worker.errors import CopydeskError, ExitCode, UsageError
+from worker.priority import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from datetime import timedelta
 
-    from worker.dispatch import Submission
+    from worker.dispatch import Intake, Submission
     from worker.jobs import JobStore
     from worker.records import InputRefusal
     from worker.settings import Settings
 
-__all__ = ["Inputs", "ProfileOption", "command", "refusal_problems", "send"]
+__all__ = [
+    "DeadlineOption",
+    "Inputs",
+    "PriorityOption",
+    "ProfileOption",
+    "command",
+    "open_intake",
+    "refusal_problems",
+    "report_submission",
+    "submit_inputs",
+]
 
 Inputs = Annotated[
     list[str],
@@ -32,61 +46,132 @@ ProfileOption = Annotated[
     str | None,
     typer.Option("--profile", "-p", help="A profile of configs/profiles.", show_default=False),
 ]
+PriorityOption = Annotated[
+    Priority, typer.Option("--priority", help="Whose chunks workers take first.")
+]
+DeadlineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--deadline",
+        help="Cancel what is not done after this time: 90s, 45m, 2h30m, 1d.",
+        show_default=False,
+    ),
+]
 
 
-def command(inputs: Inputs, profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
+def command(
+    inputs: Inputs,
+    profile: ProfileOption = None,
+    priority: PriorityOption = Priority.NORMAL,
+    deadline: DeadlineOption = None,
+    as_json: JsonFlag = False,
+) -> Report:
     """Put articles into the queue and print the job's id.
 
-    Exit code 1 when some inputs were refused, 6 when all were.
+    Exit code 1 when some inputs were refused, 6 when all were. A submit that is cut off leaves
+    an open job: what is in it is worked on, and copydesk resume adds the rest.
     """
     from worker.connection import open_store
     from worker.settings import load_settings
 
     settings = load_settings(profile=profile)
     try:
+        due = deadline_of(deadline)
         with open_store(settings) as store:
-            submission = send(inputs, store, settings)
+            submission = submit_inputs(inputs, store, settings, priority=priority, deadline=due)
     except CopydeskError as error:
-        refused = getattr(error, "refused", ())
-        problems = [*refusal_problems(refused), Problem.from_error(error)]
+        refusals = getattr(error, "refusals", ())
+        problems = [*refusal_problems(refusals), Problem.from_error(error)]
         return Report("submit", {}, "", error.exit_code, problems, as_json)
+    return report_submission("submit", submission, as_json=as_json)
+
+
+def report_submission(command: str, submission: Submission, *, as_json: bool) -> Report:
+    """What a submit came to, for people and for scripts."""
     talk(
         f"{submission.accepted} articles accepted, {submission.cached} of them done before; "
         f"copydesk watch {submission.job} shows how they go"
     )
     return Report(
-        command="submit",
+        command=command,
         data={
             "job": submission.job,
             "accepted": submission.accepted,
             "cached": submission.cached,
-            "refused": len(submission.refused),
+            "refused": submission.refused,
         },
         text=submission.job,
         exit_code=ExitCode.SOME_FAILED if submission.refused else ExitCode.OK,
-        problems=refusal_problems(submission.refused),
+        problems=refusal_problems(submission.refusals),
         as_json=as_json,
     )
 
 
-def send(inputs: Sequence[str], store: JobStore, settings: Settings) -> Submission:
+def submit_inputs(
+    inputs: Sequence[str],
+    store: JobStore,
+    settings: Settings,
+    *,
+    priority: Priority = Priority.NORMAL,
+    deadline: timedelta | None = None,
+) -> Submission:
     """Read ``inputs`` and make a job of them under the settings' profile.
 
     Raises:
         NothingAcceptedError: none of them is an article.
-        ConfigError, BrokerUnavailableError: see ``worker.dispatch.submit``.
+        ConfigError, BrokerUnavailableError: see ``worker.dispatch.Intake.submit``.
     """
     from cli.documents import read_documents
-    from worker.dispatch import submit
+    from worker.dispatch import Order
     from worker.model import with_digest
     from worker.settings import load_profile
 
-    profile = with_digest(load_profile(settings), settings)
+    order = Order(
+        profile=with_digest(load_profile(settings), settings),
+        priority=priority,
+        deadline=deadline,
+        inputs=tuple(inputs),
+        folder=str(Path.cwd()),
+    )
     documents = read_documents(inputs, max_chars=settings.max_article_chars, stdin=sys.stdin.buffer)
+    with open_intake(store, settings) as intake:
+        return intake.submit(documents, order)
+
+
+@contextmanager
+def open_intake(store: JobStore, settings: Settings) -> Iterator[Intake]:
+    """An intake that tells the person how far it is, and why it waits."""
+    from worker.app import create_app
+    from worker.dispatch import Intake
+
     with counter("articles") as count:
-        return submit(documents, store, profile, settings, on_progress=count)
+        yield Intake(
+            store,
+            create_app(settings),
+            settings,
+            on_progress=count,
+            on_wait=lambda why: talk(f"waiting: {why}" if why else "going on"),
+        )
 
 
 def refusal_problems(refused: Sequence[InputRefusal]) -> list[Problem]:
     """Refused inputs as problems to print."""
     return [Problem(one.reason.value, one.message, one.hint, one.source) for one in refused]
+
+
+def deadline_of(said: str | None) -> timedelta | None:
+    """A time span such as ``2h30m``.
+
+    Raises:
+        UsageError: it is none, or not longer than nothing.
+    """
+    from datetime import timedelta
+
+    from pytimeparse.timeparse import timeparse
+
+    if said is None:
+        return None
+    seconds = timeparse(said)
+    if not seconds or seconds <= 0:
+        raise UsageError(f"--deadline {said!r} is no time span", hint="for example 90s, 45m, 2h30m")
+    return timedelta(seconds=seconds)

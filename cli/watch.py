@@ -31,8 +31,9 @@ def command(job: JobArgument, timeout: TimeoutOption = None, as_json: JsonFlag =
     from worker.records import JobId
     from worker.settings import load_settings
 
-    with open_store(load_settings()) as store:
-        progress = follow(store, JobId(job), timeout=timeout_of(timeout))
+    settings = load_settings()
+    with open_store(settings) as store:
+        progress = follow(store, JobId(job), settings, timeout=timeout_of(timeout))
     line = f"{job}: {job_line(progress)}"
     return Report("watch", job_data(progress), line, exit_code_of(progress), (), as_json)
 

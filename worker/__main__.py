@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
+import socket
 
-from worker.tasks import app
+from worker.log import configure_logging
+from worker.tasks import app, leave
 
 __all__: list[str] = []
 
 
 def main() -> None:
     """Run until a signal says stop."""
-    name = f"copydesk-{os.getpid()}@%h"
-    # Gossip and mingle are chatter between workers that nothing here listens to.
-    app.worker_main(
-        ["worker", "--without-gossip", "--without-mingle", "--loglevel=INFO", f"--hostname={name}"]
-    )
+    configure_logging()
+    name = f"copydesk-{os.getpid()}@{socket.gethostname()}"
+    try:
+        # Gossip and mingle are chatter between workers that nothing here listens to.
+        app.worker_main(
+            [
+                *("worker", "--without-gossip", "--without-mingle"),
+                *("--loglevel=INFO", f"--hostname={name}"),
+            ]
+        )
+    finally:
+        leave(name)
 
 
 if __name__ == "__main__":

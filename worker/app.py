@@ -12,6 +12,7 @@ from celery import Celery
 from kombu.entity import Queue
 
 from worker.connection import broker_url
+from worker.key import LANES
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -51,6 +52,9 @@ _POLICY: dict[str, Any] = {
     "worker_concurrency": 1,
     "worker_pool_start_method": "fork",
     "worker_proc_alive_timeout": 120.0,
+    # A lost child's task comes back when the main process looks (every two seconds) and has waited
+    # so long for a result on its way. There is none to wait for: results lie in the store.
+    "worker_lost_wait": 0.5,
     "worker_max_tasks_per_child": 500,
     # In KB: above the 2.5 GB that a worker may need, below the 4 GB of its container.
     "worker_max_memory_per_child": 3_000_000,
@@ -58,13 +62,16 @@ _POLICY: dict[str, Any] = {
     "task_soft_time_limit": 840,
     "worker_soft_shutdown_timeout": 30.0,
     "worker_cancel_long_running_tasks_on_connection_loss": False,
-    "worker_send_task_events": True,
+    # The ledger has its own events. Flower switches Celery's on where it watches.
+    "worker_send_task_events": False,
     "event_queue_expires": 60,
     "control_queue_expires": 10,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "broker_pool_acquire_timeout": 30,
     "broker_transport_options": {
+        # A lane is a list of its own; Redis looks at them in this order.
+        "priority_steps": list(range(LANES)),
         "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import zstandard
@@ -17,10 +18,20 @@ _LEVEL = 3
 _MAX_BYTES = 64 * 1024 * 1024
 
 
+class _Compressor(threading.local):
+    """One for each thread: making one costs as much as a small blob, sharing one is not safe."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=_LEVEL).compress
+
+
+_compressor = _Compressor()
+
+
 def pack(value: Any) -> bytes:
     """``value`` as compressed JSON."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(text.encode())
+    return _compressor.compress(text.encode())
 
 
 def unpack(blob: bytes) -> Any:

@@ -2,28 +2,66 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING
 
+import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from worker.app import PROCESS_CHUNK, QUEUE, create_app
-from worker.errors import BrokerUnavailableError, ExitCode, NoInputError
+from worker.app import PROCESS_CHUNK, QUEUE
+from worker.errors import BrokerUnavailableError, ExitCode, JobStateError, NoInputError
+from worker.jobs import NewChunk
+from worker.priority import Priority
 from worker.records import Article, InputRefusal, JobId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import timedelta
 
     from worker.jobs import JobStore
+    from worker.records import Doorbell
     from worker.settings import Profile, Settings
 
-__all__ = ["NothingAcceptedError", "Submission", "submit"]
+__all__ = ["Intake", "NothingAcceptedError", "Order", "Submission", "send"]
 
 #: Articles that are sorted by length together. Large enough that a chunk's articles are of
-#: like length, small enough that the client's memory stays flat (8 MB of news).
+#: like length, small enough that the client's memory stays flat (4 MB of news).
 _WINDOW_ARTICLES = 2048
+
+#: Submit waits while so much of the broker's memory is used: the rest is for results, and for
+#: Celery, which loses its footing when nothing can be written.
+_FULL_SHARE = 0.7
+
+#: Submit waits while a job has so many chunks that wait for a worker: 320,000 articles.
+_MOST_OPEN_CHUNKS = 20_000
+
+#: Between two looks of a submit that waits.
+_WAIT_SECONDS = 1.0
+
+#: A submit that waits for so long without any change gives up; it can be resumed.
+_STUCK_SECONDS = 3600.0
+
+#: Refusals that are recorded together.
+_WINDOW_REFUSALS = 1_000
+
+#: Refusals that are shown; all are recorded with the job.
+_SHOWN_REFUSALS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a job is made with."""
+
+    profile: Profile
+    priority: Priority = Priority.NORMAL
+    deadline: timedelta | None = None
+    """What is not done after this time is cancelled."""
+    inputs: tuple[str, ...] = ()
+    """What the documents are read from, so that a submit that was cut off can be resumed."""
+    folder: str = ""
+    """The folder that relative ``inputs`` are meant from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,92 +72,206 @@ class Submission:
     accepted: int
     cached: int
     """How many of these were done already, under the same profile."""
-    refused: tuple[InputRefusal, ...]
-
-
-def submit(
-    documents: Iterable[Article | InputRefusal],
-    store: JobStore,
-    profile: Profile,
-    settings: Settings,
-    *,
-    on_progress: Callable[[int], None] | None = None,
-) -> Submission:
-    """Make a job of ``documents``; articles whose result is known are done at once.
-
-    The store is written first and the bell rung afterwards, so that a message never speaks
-    of a chunk that is not there.
-
-    Args:
-        documents: articles, and refusals, which are recorded with the job.
-        store: where the job is kept.
-        profile: what the articles are worked on with.
-        settings: sizes of chunks, and the broker.
-        on_progress: is told the number of articles accepted so far.
-
-    Raises:
-        NothingAcceptedError: no input is an article; its ``refused`` says why.
-        BrokerUnavailableError: the broker was lost on the way.
-    """
-    app = create_app(settings)
-    job: JobId | None = None
-    refused: list[InputRefusal] = []
-    accepted = cached = 0
-    numbers = count()
-    for window in _windows(documents, refused):
-        if job is None:
-            job = store.create(profile)
-        known = store.known(profile, window)
-        fresh = [article for article, is_known in zip(window, known, strict=True) if not is_known]
-        found = [article for article, is_known in zip(window, known, strict=True) if is_known]
-        for articles, done in ((found, True), (fresh, False)):
-            for chunk in _chunks(articles, settings):
-                number = next(numbers)
-                store.add_chunk(job, number, chunk, cached=done)
-                if not done:
-                    _ring(app, job, number)
-        accepted += len(window)
-        cached += len(found)
-        if on_progress:
-            on_progress(accepted)
-    if job is None:
-        raise NothingAcceptedError(refused)
-    for refusal in refused:
-        store.refuse(job, refusal)
-    store.close(job)
-    return Submission(job, accepted, cached, tuple(refused))
+    refused: int
+    refusals: tuple[InputRefusal, ...]
+    """The first thousand; all are recorded with the job."""
 
 
 class NothingAcceptedError(NoInputError):
     """None of the inputs is an article."""
 
-    def __init__(self, refused: Sequence[InputRefusal]) -> None:
+    def __init__(self, refused: int, refusals: Sequence[InputRefusal]) -> None:
         super().__init__(
-            f"none of {len(refused)} inputs is an article" if refused else "there is no input",
+            f"none of {refused} inputs is an article" if refused else "there is no input",
             hint="see the reasons above" if refused else "name files, folders, or - for stdin",
         )
-        self.refused = tuple(refused)
+        self.refusals = tuple(refusals)
         if refused:
             self.code, self.exit_code = "all_refused", ExitCode.ALL_FAILED
 
 
-def _windows(
-    documents: Iterable[Article | InputRefusal], refused: list[InputRefusal]
-) -> Iterator[list[Article]]:
-    window: list[Article] = []
-    for document in documents:
-        if isinstance(document, InputRefusal):
-            refused.append(document)
-            continue
-        window.append(document)
-        if len(window) == _WINDOW_ARTICLES:
-            yield window
-            window = []
-    if window:
-        yield window
+class Intake:
+    """The way of documents into the store: window by window, in constant memory.
+
+    Args:
+        store: where the job is kept.
+        app: the Celery application whose workers are rung for.
+        settings: sizes of chunks.
+        on_progress: is told the number of articles accepted so far.
+        on_wait: is told why the intake waits for room in the broker; with ``""`` that it goes on.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        app: Celery,
+        settings: Settings,
+        *,
+        on_progress: Callable[[int], None] = lambda _count: None,
+        on_wait: Callable[[str], None] = lambda _why: None,
+    ) -> None:
+        self._store, self._app, self._settings = store, app, settings
+        self._on_progress, self._on_wait = on_progress, on_wait
+        self._accepted = self._cached = self._refused = 0
+        self._refusals: list[InputRefusal] = []
+
+    def submit(self, documents: Iterable[Article | InputRefusal], order: Order) -> Submission:
+        """Make a job of ``documents``; articles whose result is known are done at once.
+
+        The store is written first and the bell rung afterwards, so that a message never speaks
+        of a chunk that is not there.
+
+        Raises:
+            NothingAcceptedError: no input is an article; its ``refusals`` say why.
+            BrokerUnavailableError: the broker was lost on the way; what was accepted stays.
+        """
+        job: JobId | None = None
+        for articles, refusals in self._windows(documents):
+            if job is None and (articles or refusals):
+                job = self._store.create(
+                    order.profile,
+                    priority=order.priority,
+                    deadline=order.deadline,
+                    inputs=order.inputs,
+                    folder=order.folder,
+                )
+            if job is not None:
+                self._take(job, order.profile, articles, refusals)
+        if job is None or not self._accepted:
+            if job is not None:
+                self._store.close(job)
+                self._store.remove(job)
+            raise NothingAcceptedError(self._refused, self._refusals)
+        self._store.close(job)
+        return self._submission(job)
+
+    def resume(self, job: JobId, documents: Iterable[Article | InputRefusal]) -> Submission:
+        """Add to an open job what it lacks, and close it.
+
+        Args:
+            job: its submit was cut off.
+            documents: all that it was made of; articles whose id it has are passed over.
+
+        Raises:
+            JobNotFoundError: no such job.
+            JobStateError: it is complete, or was cancelled.
+            BrokerUnavailableError: the broker was lost on the way; what was accepted stays.
+        """
+        if self._store.progress(job).closed:
+            raise JobStateError(f"all articles of job {job} are in", code="job_complete")
+        submission = self.read_again(job, documents)
+        self._store.close(job)
+        return submission
+
+    def read_again(self, job: JobId, documents: Iterable[Article | InputRefusal]) -> Submission:
+        """Add to a job the articles that it lacks; what is refused now takes the place of what was.
+
+        Args:
+            job: the job's id.
+            documents: at least those that were refused before.
+
+        Raises:
+            JobNotFoundError: no such job.
+            JobStateError: it was cancelled.
+            BrokerUnavailableError: the broker was lost on the way; what was accepted stays.
+        """
+        profile = self._store.collection.profile(job)
+        self._store.forget_refusals(job)
+        for articles, refusals in self._windows(documents):
+            is_in = self._store.accepted(job, articles)
+            lacking = [one for one, there in zip(articles, is_in, strict=True) if not there]
+            self._take(job, profile, lacking, refusals)
+        return self._submission(job)
+
+    def _submission(self, job: JobId) -> Submission:
+        refusals = tuple(self._refusals)
+        return Submission(job, self._accepted, self._cached, self._refused, refusals)
+
+    def _windows(
+        self, documents: Iterable[Article | InputRefusal]
+    ) -> Iterator[tuple[list[Article], list[InputRefusal]]]:
+        articles: list[Article] = []
+        refusals: list[InputRefusal] = []
+        for document in documents:
+            if isinstance(document, Article):
+                articles.append(document)
+            else:
+                refusals.append(document)
+            if len(articles) == _WINDOW_ARTICLES or len(refusals) == _WINDOW_REFUSALS:
+                yield articles, refusals
+                articles, refusals = [], []
+        yield articles, refusals
+
+    def _take(
+        self,
+        job: JobId,
+        profile: Profile,
+        articles: Sequence[Article],
+        refusals: Sequence[InputRefusal],
+    ) -> None:
+        self._store.refuse(job, refusals)
+        self._refused += len(refusals)
+        self._refusals += refusals[: _SHOWN_REFUSALS - len(self._refusals)]
+        if not articles:
+            return
+        known = self._store.ledger.known(profile, articles)
+        chunks = [
+            NewChunk(chunk, known=wanted)
+            for wanted in (True, False)
+            for chunk in _cut_chunks(
+                (one for one, is_known in zip(articles, known, strict=True) if is_known is wanted),
+                self._settings,
+            )
+        ]
+        self._add(job, chunks)
+        self._accepted += len(articles)
+        self._cached += sum(known)
+        self._on_progress(self._accepted)
+
+    def _add(self, job: JobId, chunks: Sequence[NewChunk]) -> None:
+        """Accept ``chunks`` when the broker has room for them, and ring.
+
+        Raises:
+            BrokerUnavailableError: ``broker_full``: nothing has moved for an hour.
+        """
+        seen, since = "", time.monotonic()
+        while why := self._fullness(job) or self._add_or_why_not(job, chunks):
+            self._on_wait(why)
+            if why != seen:
+                seen, since = why, time.monotonic()
+            elif time.monotonic() - since > _STUCK_SECONDS:
+                raise BrokerUnavailableError(
+                    f"nothing has moved for an hour: {why}",
+                    code="broker_full",
+                    hint=f"make room, or start workers; then: copydesk resume {job}",
+                )
+            time.sleep(_WAIT_SECONDS)
+        if seen:
+            self._on_wait("")
+        send(self._app, self._store.ledger.ring(job))
+
+    def _fullness(self, job: JobId) -> str:
+        """Why there is no room for more; empty where there is."""
+        memory = self._store.roster.memory()
+        if memory.share > _FULL_SHARE:
+            return (
+                f"{memory.share:.0%} of the broker's memory is used; copydesk collect and copydesk "
+                "rm of jobs that are done make room"
+            )
+        backlog = self._store.backlog(job)
+        if backlog > _MOST_OPEN_CHUNKS:
+            return f"{backlog:,} chunks of the job wait for a worker"
+        return ""
+
+    def _add_or_why_not(self, job: JobId, chunks: Sequence[NewChunk]) -> str:
+        try:
+            self._store.add(job, chunks)
+        except redis.OutOfMemoryError:
+            return "the broker's memory is full"
+        return ""
 
 
-def _chunks(articles: Iterable[Article], settings: Settings) -> Iterator[list[Article]]:
+def _cut_chunks(articles: Iterable[Article], settings: Settings) -> Iterator[list[Article]]:
     """Chunks of like length, shortest first, so that first results come soon."""
     chunk: list[Article] = []
     chars = 0
@@ -134,11 +286,28 @@ def _chunks(articles: Iterable[Article], settings: Settings) -> Iterator[list[Ar
         yield chunk
 
 
-def _ring(app: Celery, job: JobId, chunk: int) -> None:
+def send(app: Celery, bells: Sequence[Doorbell]) -> None:
+    """One message for each of ``bells``.
+
+    Raises:
+        BrokerUnavailableError: the broker was lost. The reconciler rings for what is left.
+    """
+    if not bells:
+        return
     try:
-        app.send_task(PROCESS_CHUNK, args=[job, chunk], queue=QUEUE, retry=False)
+        with app.producer_pool.acquire(block=True) as producer:
+            for bell in bells:
+                app.send_task(
+                    PROCESS_CHUNK,
+                    args=[bell.job, bell.chunk],
+                    queue=QUEUE,
+                    priority=bell.lane,
+                    headers={"stamp": bell.stamp_ms},
+                    producer=producer,
+                    retry=False,
+                )
     except OperationalError as error:
         raise BrokerUnavailableError(
-            f"the broker was lost while job {job} was submitted: {error}",
-            hint="submit again when it is back: what was done is found by its content",
+            f"the broker was lost while work was handed out: {error}",
+            hint="what was accepted is kept, and goes on when the broker is back",
         ) from error

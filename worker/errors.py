@@ -8,6 +8,7 @@
     ├── BrokerUnavailableError 3  no Redis or Valkey answers
     ├── JobNotFoundError      4   no such job
     ├── ArticleNotFoundError  4   no such article in that job
+    ├── JobStateError         2   the job is not in a state for this
     ├── WaitTimeoutError      5   the job was not finished in the time given
     ├── OutputError           1   results could not be written
     └── EngineError           1   the model could not be loaded or run (retryable)
@@ -27,6 +28,7 @@ __all__ = [
     "EngineError",
     "ExitCode",
     "JobNotFoundError",
+    "JobStateError",
     "ModelMissingError",
     "NoInputError",
     "OutputError",
@@ -115,6 +117,13 @@ class JobNotFoundError(CopydeskError):
 
     code = "job_not_found"
     exit_code = ExitCode.NOT_FOUND
+
+
+class JobStateError(CopydeskError):
+    """The job is not in a state for this."""
+
+    code = "job_state"
+    exit_code = ExitCode.USAGE
 
 
 class ArticleNotFoundError(CopydeskError):

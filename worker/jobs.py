@@ -1,288 +1,315 @@
-"""The job store: the only owner of Redis keys, article states and their transitions.
+"""The job store: jobs from their making to their end, and what a person asks of them.
 
-Every key starts with ``cd:`` and has a time to live, or an owner named in ``_Key``. An
-article is counted in exactly one of queued, running, done, failed and cancelled, from one
-atomic step to the next, so the five always sum to the job's total.
+An article is counted in exactly one of queued, running, done, failed and cancelled, from one
+atomic step to the next, so the five always sum to the job's total. What workers do with chunks is
+the ``ledger``'s, what has become of articles the ``collection``'s, who the workers are the
+``roster``'s; these four are the only ones that know the keys.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from worker.blob import pack
-from worker.errors import ArticleNotFoundError, JobNotFoundError
+from worker.collection import Collection
+from worker.errors import JobNotFoundError, JobStateError
+from worker.key import Key
+from worker.ledger import Ledger
+from worker.priority import Priority
+from worker.reason import Reason
 from worker.records import (
     Article,
     ArticleState,
-    Claim,
     CollectedArticle,
     InputRefusal,
     JobId,
     JobProgress,
     Outcome,
-    Processed,
-    Result,
-    Trial,
-    WorkerPresence,
 )
+from worker.roster import Roster
+from worker.script import run_script
 from worker.settings import Profile
-from worker.stored import dump_outcomes, read_articles, read_collected, read_progress
+from worker.stored import (
+    PROGRESS_FIELDS,
+    dump_outcomes,
+    read_outcomes,
+    read_progress,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
+    from datetime import timedelta
 
     import redis
 
-__all__ = ["LEASE_MILLISECONDS", "JobStore"]
+__all__ = ["JobEvent", "JobStore", "NewChunk"]
 
-#: A chunk is another task's to take when its lease was not renewed for so long. Six renewals
-#: fit in, so a busy machine that misses some keeps its chunk.
-LEASE_MILLISECONDS = 60_000
+#: The first chunks of every job go into the express lane of its priority: a job of up to 64
+#: articles never waits behind the bulk of a larger one.
+_EXPRESS_CHUNKS = 4
 
-#: A worker that has not shown itself for so long is not listed any more. It shows itself
-#: every two seconds, Celery's heartbeat interval.
-_PRESENCE_SECONDS = 15
+#: Keys that one command removes; a larger one would hold up the others.
+_REMOVED_AT_ONCE = 1_000
+
+#: Rows of a list that one command reads.
+_PAGE = 1_000
+
+_PRIORITIES = tuple(Priority)
+
+#: What scripts answer when the job has expired, and when it was cancelled.
+_GONE, _CANCELLED = -1, -2
 
 
-class _Key:
-    """Every key there is."""
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """Articles to be accepted together."""
 
-    #: Sorted set, job id → time of creation; ``create`` drops those past their time to live.
-    JOBS = "cd:jobs"
-    #: Sorted set, ``job:chunk`` → end of lease in Unix ms; ``complete`` and ``release`` drop.
-    LEASES = "cd:leases"
+    articles: Sequence[Article]
+    known: bool
+    """Their results are there: they are done at once."""
 
-    #: Sorted set of Celery's own, delivery tag → time of delivery; past the visibility timeout
-    #: it delivers again. Celery removes the tag when the message is settled.
-    UNACKED = "cd:mq:unacked_index"
 
-    @staticmethod
-    def job(job: str) -> str:
-        """Hash: profile, counters, flags."""
-        return f"cd:job:{job}"
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """A transition of a chunk, as it was noted."""
 
-    @staticmethod
-    def chunk(job: str, number: int) -> str:
-        """Hash: articles (blob), size, state, attempts, task, token, outcomes.
-
-        For each article N that was worked on alone also ``alone:N`` (how often) and ``slow:N``.
-        """
-        return f"cd:job:{job}:chunk:{number}"
-
-    @staticmethod
-    def ids(job: str) -> str:
-        """Hash: article id → ``chunk:position``."""
-        return f"cd:job:{job}:ids"
-
-    @staticmethod
-    def refused(job: str) -> str:
-        """List: inputs that were not accepted."""
-        return f"cd:job:{job}:refused"
-
-    @staticmethod
-    def result(profile_digest: str, content_digest: str) -> str:
-        """Blob: the result of one content under one profile, whatever job it came from."""
-        return f"cd:result:{profile_digest}:{content_digest}"
-
-    @staticmethod
-    def worker(name: str) -> str:
-        """String: a worker that is alive."""
-        return f"cd:worker:{name}"
+    id: str
+    """Position in the stream."""
+    fields: dict[str, str]
 
 
 class JobStore:
-    """Jobs, chunks, results and workers in one Redis or Valkey."""
+    """Jobs in one Redis or Valkey, with their ``ledger``, ``collection`` and ``roster``."""
 
     def __init__(self, client: redis.Redis, *, ttl_seconds: int) -> None:
         self._redis: Any = client
         self._ttl = ttl_seconds
+        self.ledger = Ledger(client, ttl_seconds=ttl_seconds)
+        self.roster = Roster(client)
+        self.collection = Collection(client)
 
-    # Submit ---------------------------------------------------------------------------------
+    # Submit ---------------------------------------------------------------------------------------
 
-    def create(self, profile: Profile) -> JobId:
-        """A new, empty, open job."""
-        now = time.time()
+    def create(
+        self,
+        profile: Profile,
+        *,
+        priority: Priority = Priority.NORMAL,
+        deadline: timedelta | None = None,
+        inputs: Sequence[str] = (),
+        folder: str = "",
+    ) -> JobId:
+        """A new, empty, open job.
+
+        Args:
+            profile: what its articles are worked on with.
+            priority: whose chunks are rung first.
+            deadline: what is not done after this time is cancelled.
+            inputs: what the client reads, so that a submit that was cut off can be resumed.
+            folder: the folder that relative ``inputs`` are meant from.
+        """
+        now = self._now()
         job = JobId(f"{datetime.fromtimestamp(now, UTC):%y%m%d-%H%M}-{secrets.token_hex(3)}")
-        counters = dict.fromkeys(
-            ("total", "cached", "refused", "chunks", "closed", "cancel", *ArticleState), 0
-        )
+        due = now + deadline.total_seconds() if deadline else None
+        numbers = ("total", "cached", "refused", "chunks", "closed", "open", *ArticleState)
+        fields = {
+            "profile": profile.model_dump_json(),
+            "profile_name": profile.name,
+            "priority": priority.value,
+            "created": now,
+            "deadline": due or "",
+            "cancel": "",
+            "inputs": json.dumps({"inputs": list(inputs), "folder": folder}),
+            **dict.fromkeys(numbers, 0),
+        }
         with self._redis.pipeline() as pipe:
-            pipe.hset(
-                _Key.job(job),
-                mapping={"profile": profile.model_dump_json(), "created": now, **counters},
-            )
-            pipe.expire(_Key.job(job), self._ttl)
-            pipe.zadd(_Key.JOBS, {job: now})
-            pipe.zremrangebyscore(_Key.JOBS, "-inf", now - self._ttl)
+            pipe.hset(Key.job(job), mapping=fields)
+            pipe.expire(Key.job(job), self._ttl)
+            pipe.xadd(Key.events(job), {"what": "created"})
+            pipe.expire(Key.events(job), self._ttl)
+            pipe.zadd(Key.JOBS, {job: now})
+            pipe.zremrangebyscore(Key.JOBS, "-inf", now - self._ttl)
+            if due:
+                pipe.zadd(Key.DEADLINES, {job: int(due * 1000)})
             pipe.execute()
         return job
 
-    def known(self, profile: Profile, articles: Sequence[Article]) -> list[bool]:
-        """For each article whether its result is there; those that are live on for a full term."""
-        with self._redis.pipeline(transaction=False) as pipe:
-            for article in articles:
-                pipe.expire(_Key.result(profile.digest, article.content_digest), self._ttl)
-            return [bool(found) for found in pipe.execute()]
+    def add(self, job: JobId, chunks: Sequence[NewChunk]) -> None:
+        """Accept ``chunks`` in one step.
 
-    def add_chunk(
-        self, job: JobId, number: int, articles: Sequence[Article], *, cached: bool
-    ) -> None:
-        """Accept ``articles`` as chunk ``number``; with ``cached`` they are done at once."""
-        self._require(job)
-        size = len(articles)
-        state = ArticleState.DONE if cached else ArticleState.QUEUED
-        fields: dict[str, Any] = {
-            "articles": pack([article.model_dump(mode="json") for article in articles]),
-            "size": size,
-            "attempts": 0,
-            "state": state.value,
-        }
-        if cached:
-            outcome = Outcome(state=ArticleState.DONE, cached=True)
-            fields["outcomes"] = dump_outcomes([outcome] * size)
-        with self._redis.pipeline() as pipe:
-            pipe.hset(_Key.chunk(job, number), mapping=fields)
-            pipe.expire(_Key.chunk(job, number), self._ttl)
-            pipe.hset(
-                _Key.ids(job),
-                mapping={article.id: f"{number}:{at}" for at, article in enumerate(articles)},
+        Raises:
+            JobNotFoundError: it has expired.
+            JobStateError: it was cancelled (``job_cancelled``), or somebody else submits to it at
+                the same time (``job_busy``).
+        """
+        priority, first = self.progress(job).priority, self._chunks(job)
+        keys = [Key.job(job), Key.ids(job), Key.waiting(job), Key.ACTIVE]
+        args: list[Any] = [job, first, self._ttl]
+        for number, chunk in enumerate(chunks, first):
+            keys.append(Key.chunk(job, number))
+            size = len(chunk.articles)
+            known = [Outcome(state=ArticleState.DONE, cached=True)] * size
+            ids = json.dumps([article.id for article in chunk.articles])
+            args += [_lane(priority, number), _pack(chunk.articles), size, ids]
+            args.append(dump_outcomes(known) if chunk.known else "")
+        answer = int(run_script(self._redis, "add", keys, args))
+        _raise_refused(job, answer)
+        if answer == 0:
+            raise JobStateError(
+                f"somebody else submits to job {job} at this moment",
+                code="job_busy",
+                hint="look again with copydesk status",
             )
-            pipe.expire(_Key.ids(job), self._ttl)
-            for counter in ("total", state.value, *(("cached",) if cached else ())):
-                pipe.hincrby(_Key.job(job), counter, size)
-            pipe.hincrby(_Key.job(job), "chunks", 1)
+
+    def refuse(self, job: JobId, refusals: Sequence[InputRefusal]) -> None:
+        """Record inputs that were not accepted."""
+        if not refusals:
+            return
+        self._require(job)
+        with self._redis.pipeline() as pipe:
+            pipe.rpush(Key.refused(job), *(refusal.model_dump_json() for refusal in refusals))
+            pipe.expire(Key.refused(job), self._ttl)
+            pipe.hincrby(Key.job(job), "refused", len(refusals))
             pipe.execute()
 
-    def refuse(self, job: JobId, refusal: InputRefusal) -> None:
-        """Record an input that was not accepted."""
+    def forget_refusals(self, job: JobId) -> None:
+        """The inputs are read anew: what was refused before counts no more."""
         self._require(job)
         with self._redis.pipeline() as pipe:
-            pipe.rpush(_Key.refused(job), refusal.model_dump_json())
-            pipe.expire(_Key.refused(job), self._ttl)
-            pipe.hincrby(_Key.job(job), "refused", 1)
+            pipe.delete(Key.refused(job))
+            pipe.hset(Key.job(job), "refused", 0)
             pipe.execute()
 
     def close(self, job: JobId) -> None:
         """All of the job's articles are in: it can finish."""
         self._require(job)
-        self._redis.hset(_Key.job(job), "closed", 1)
+        self._redis.hset(Key.job(job), "closed", 1)
 
-    # Work -------------------------------------------------------------------------------------
+    def inputs(self, job: JobId) -> tuple[list[str], str]:
+        """What the job's client was reading, and the folder that it is relative to."""
+        self._require(job)
+        said = json.loads(self._redis.hget(Key.job(job), "inputs"))
+        return said["inputs"], said["folder"]
 
-    def claim(self, job: JobId, chunk: int, *, task: str, came_back: bool) -> Claim | str:
-        """The chunk for this task to work on, or why not.
+    def accepted(self, job: JobId, articles: Sequence[Article]) -> list[bool]:
+        """For each article whether the job has one of its id."""
+        if not articles:
+            return []
+        places = self._redis.hmget(Key.ids(job), [article.id for article in articles])
+        return [place is not None for place in places]
 
-        Args:
-            job: the job's id.
-            chunk: number of the chunk in its job.
-            task: id of the Celery message, the same each time it is delivered.
-            came_back: this message was retried or delivered again, so that its former holder
-                is gone and a lease under its id may be taken over.
+    def backlog(self, job: JobId) -> int:
+        """Chunks of the job that wait for a worker."""
+        opened = int(self._redis.hget(Key.job(job), "open") or 0)
+        return opened + int(self._redis.llen(Key.waiting(job)))
 
-        Returns:
-            The claim; or ``gone``, ``done``, ``cancelled`` or ``held``.
-        """
-        token = f"{task}:{time.time_ns()}:{secrets.token_hex(4)}"
-        verdict, attempts = self._script("claim")(
-            keys=[_Key.job(job), _Key.chunk(job, chunk), _Key.LEASES],
-            args=[f"{job}:{chunk}", task, token, LEASE_MILLISECONDS, int(came_back)],
-        )
-        if verdict != b"claimed":
-            return cast("bytes", verdict).decode()
-        profile = Profile.model_validate_json(self._redis.hget(_Key.job(job), "profile"))
-        blob = self._redis.hget(_Key.chunk(job, chunk), "articles")
-        return Claim(
-            job=job,
-            chunk=chunk,
-            token=token,
-            attempts=int(attempts),
-            profile=profile,
-            articles=read_articles(blob),
-        )
+    # A person's wishes ----------------------------------------------------------------------------
 
-    def renew(self, claim: Claim, *, delivery: str) -> bool:
-        """Prolong the lease, and Celery's patience with the message ``delivery`` (its tag).
+    def cancel(self, job: JobId, why: Reason = Reason.CANCELLED) -> int:
+        """Take the job back: what waits is cancelled now, what runs at its next micro-batch.
 
         Returns:
-            ``False`` when the chunk is another task's by now.
+            How many articles were cancelled at once.
+
+        Raises:
+            JobNotFoundError: no such job.
+            JobStateError: it is finished, or was cancelled before.
         """
-        self._redis.zadd(_Key.UNACKED, {delivery: time.time()}, xx=True)
-        keys = [_Key.chunk(claim.job, claim.chunk), _Key.LEASES]
-        args = [f"{claim.job}:{claim.chunk}", claim.token, LEASE_MILLISECONDS]
-        return bool(self._script("renew")(keys=keys, args=args))
+        keys = [Key.job(job), Key.waiting(job), Key.ACTIVE, Key.DEADLINES, Key.events(job)]
+        count = int(run_script(self._redis, "cancel", keys, [job, why.value]))
+        if count == _GONE:
+            raise _not_found(job)
+        if count < 0:
+            how = "was cancelled before" if count == _CANCELLED else "is finished"
+            raise JobStateError(f"job {job} {how}", code="job_ended")
+        return count
 
-    def begin_alone(self, claim: Claim, position: int) -> Trial:
-        """Note that this article is worked on alone; returns what is known of earlier times."""
-        key = _Key.chunk(claim.job, claim.chunk)
-        number = int(self._redis.hincrby(key, f"alone:{position}", 1))
-        return Trial(number=number, was_too_slow=self._redis.hexists(key, f"slow:{position}"))
-
-    def note_too_slow(self, claim: Claim, position: int) -> None:
-        """Note that this article alone took longer than a task may."""
-        self._redis.hset(_Key.chunk(claim.job, claim.chunk), f"slow:{position}", 1)
-
-    def keep(self, claim: Claim, position: int, result: Result) -> None:
-        """Store one result ahead of its chunk's completion, so that no later try repeats it."""
-        key = _Key.result(claim.profile.digest, claim.articles[position].content_digest)
-        self._redis.set(key, pack(result.model_dump(mode="json")), ex=self._ttl)
-
-    def release(self, claim: Claim) -> bool:
-        """Give the chunk back to the queue's books; ``False`` when it was another task's."""
-        keys = [_Key.job(claim.job), _Key.chunk(claim.job, claim.chunk), _Key.LEASES]
-        args = [f"{claim.job}:{claim.chunk}", claim.token]
-        return bool(self._script("release")(keys=keys, args=args))
-
-    def complete(self, claim: Claim, processed: Sequence[Processed]) -> bool:
-        """Record outcomes and results in one step, once.
-
-        Args:
-            claim: the chunk, still held.
-            processed: one entry per article of the claim, in their order.
+    def retry(self, job: JobId, ids: Iterable[str]) -> int:
+        """Queue articles again that failed, or whose result is lost; others are left alone.
 
         Returns:
-            ``False`` when the chunk is another task's by now; then nothing was written.
+            How many these were. The caller rings.
+
+        Raises:
+            JobNotFoundError: no such job.
+            JobStateError: it was cancelled.
         """
-        if len(processed) != len(claim.articles):
-            raise ValueError(f"{len(processed)} results for {len(claim.articles)} articles")
-        outcomes = [item.outcome for item in processed]
-        computed = {
-            _Key.result(claim.profile.digest, article.content_digest): item.result
-            for article, item in zip(claim.articles, processed, strict=True)
-            if item.result is not None
-        }
-        states = [outcome.state for outcome in outcomes]
-        keys = [_Key.job(claim.job), _Key.chunk(claim.job, claim.chunk), _Key.LEASES, *computed]
-        args: list[Any] = [f"{claim.job}:{claim.chunk}", claim.token, dump_outcomes(outcomes)]
-        args += [states.count(ArticleState.DONE), sum(outcome.cached for outcome in outcomes)]
-        args += [states.count(ArticleState.FAILED), self._ttl]
-        args += [pack(result.model_dump(mode="json")) for result in computed.values()]
-        return bool(self._script("complete")(keys=keys, args=args))
+        wanted = list(ids)
+        places = self._redis.hmget(Key.ids(job), wanted) if wanted else []
+        chunks: dict[int, set[int]] = {}
+        for place in places:
+            if place is not None:
+                number, at = (int(part) for part in place.split(b":"))
+                chunks.setdefault(number, set()).add(at)
+        return sum(self._retry(job, number, positions) for number, positions in chunks.items())
 
-    def show_worker(self, worker: WorkerPresence) -> None:
-        """Note that ``worker`` is alive, for the next seconds."""
-        said = json.dumps({"pid": worker.pid, "done_chunks": worker.done_chunks})
-        self._redis.set(_Key.worker(worker.name), said, ex=_PRESENCE_SECONDS)
+    def _retry(self, job: JobId, chunk: int, positions: set[int]) -> int:
+        answer = 0
+        while answer == 0:
+            progress = self.progress(job)
+            # Before the articles: where another moves them in between, the script sees it.
+            said = self._redis.hget(Key.chunk(job, chunk), "outcomes")
+            found = list(self.collection.chunk(job, chunk))
+            moved = {at: one for at, one in found if at in positions and _can_be_retried(one)}
+            if not moved or said is None:
+                return 0
+            outcomes = read_outcomes(said)
+            articles = [one.article for one in moved.values()]
+            was_done = sum(one.result_is_lost for one in moved.values())
+            was_cached = sum(
+                bool(one and one.cached) for at, one in enumerate(outcomes) if at in moved
+            )
+            left = [None if at in moved else one for at, one in enumerate(outcomes)]
+            number = self._chunks(job)
+            keys = [Key.job(job), Key.chunk(job, chunk), Key.chunk(job, number)]
+            keys += [Key.waiting(job), Key.ACTIVE, Key.ids(job), Key.failed(job), Key.events(job)]
+            args = [job, number, _pack(articles), len(articles)]
+            args += [_lane(progress.priority, 0), self._ttl, was_done, was_cached]
+            args += [json.dumps([one.id for one in articles]), said, dump_outcomes(left)]
+            answer = int(run_script(self._redis, "retry", keys, args))
+        _raise_refused(job, answer)
+        return len(moved)
 
-    # Look -------------------------------------------------------------------------------------
+    def remove(self, job: JobId) -> None:
+        """Delete the job; results that other jobs may find by content live on to their own end.
+
+        Raises:
+            JobNotFoundError: no such job.
+            JobStateError: it is not finished (``job_unfinished``).
+        """
+        if not self.progress(job).finished:
+            raise JobStateError(
+                f"job {job} is not finished",
+                code="job_unfinished",
+                hint=f"copydesk cancel {job} takes it back",
+            )
+        chunks = self._chunks(job)
+        # The job goes first: what comes later finds none, and writes nothing.
+        with self._redis.pipeline() as pipe:
+            pipe.delete(Key.job(job), Key.waiting(job), Key.events(job))
+            pipe.unlink(Key.ids(job), Key.failed(job), Key.refused(job))
+            for index in (Key.JOBS, Key.ACTIVE, Key.DEADLINES):
+                pipe.zrem(index, job)
+            pipe.execute()
+        for start in range(0, chunks, _REMOVED_AT_ONCE):
+            numbers = range(start, min(start + _REMOVED_AT_ONCE, chunks))
+            self._redis.unlink(*(Key.chunk(job, number) for number in numbers))
+
+    # Look -----------------------------------------------------------------------------------------
 
     def jobs(self) -> list[JobProgress]:
         """Every job that has not expired, newest first."""
-        found = self._redis.zrevrange(_Key.JOBS, 0, -1)
+        found = [JobId(job.decode()) for job in self._redis.zrevrange(Key.JOBS, 0, -1)]
         with self._redis.pipeline(transaction=False) as pipe:
             for job in found:
-                pipe.hgetall(_Key.job(job.decode()))
-            hashes = pipe.execute()
-        return [
-            read_progress(JobId(job.decode()), fields)
-            for job, fields in zip(found, hashes, strict=True)
-            if fields
-        ]
+                pipe.hmget(Key.job(job), PROGRESS_FIELDS)
+            answers = pipe.execute()
+        progress = (read_progress(job, said) for job, said in zip(found, answers, strict=True))
+        return [one for one in progress if one is not None]
 
     def progress(self, job: JobId) -> JobProgress:
         """The job's counters at this moment.
@@ -290,90 +317,63 @@ class JobStore:
         Raises:
             JobNotFoundError: no such job, or it has expired.
         """
-        fields = self._redis.hgetall(_Key.job(job))
-        if not fields:
+        progress = read_progress(job, self._redis.hmget(Key.job(job), PROGRESS_FIELDS))
+        if progress is None:
             raise _not_found(job)
-        return read_progress(job, fields)
+        return progress
 
-    def refusals(self, job: JobId) -> Iterator[InputRefusal]:
-        """The inputs that submit did not accept, in their order."""
-        step = 1000
-        for start in range(0, self._redis.llen(_Key.refused(job)), step):
-            for said in self._redis.lrange(_Key.refused(job), start, start + step - 1):
-                yield InputRefusal.model_validate_json(said)
+    def events(self, job: JobId, after: str, *, wait_ms: int) -> list[JobEvent]:
+        """What was noted of the job's chunks behind ``after``, waiting for it if need be.
 
-    def articles(self, job: JobId) -> Iterator[CollectedArticle]:
-        """Every article of the job with what is known of it now, chunk by chunk."""
-        profile = self._profile(job)
-        for number in range(self._chunks(job)):
-            yield from self._chunk_articles(job, number, profile)
-
-    def article(self, job: JobId, article_id: str) -> CollectedArticle:
-        """One article by its id.
-
-        Raises:
-            JobNotFoundError: no such job.
-            ArticleNotFoundError: it has no such article.
+        Args:
+            job: the job's id.
+            after: id of the last event that is known; ``$`` for none but new ones.
+            wait_ms: longest wait in milliseconds.
         """
-        profile = self._profile(job)
-        place = self._redis.hget(_Key.ids(job), article_id)
-        if place is None:
-            raise ArticleNotFoundError(
-                f"job {job} has no article {article_id!r}",
-                hint="copydesk collect writes the ids of all into results.jsonl",
-            )
-        number, at = (int(part) for part in place.split(b":"))
-        return list(self._chunk_articles(job, number, profile))[at]
-
-    def workers(self) -> list[WorkerPresence]:
-        """The workers that have shown themselves in the last seconds, by name."""
-        prefix = _Key.worker("")
-        names = sorted(key.decode() for key in self._redis.scan_iter(match=prefix + "*"))
-        said = self._redis.mget(names) if names else []
+        found = self._redis.xread({Key.events(job): after}, block=wait_ms, count=_PAGE)
         return [
-            WorkerPresence(name=name.removeprefix(prefix), **json.loads(value))
-            for name, value in zip(names, said, strict=True)
-            if value is not None
+            JobEvent(at.decode(), {key.decode(): value.decode() for key, value in said.items()})
+            for _, entries in found or ()
+            for at, said in entries
         ]
 
     def _require(self, job: JobId) -> None:
         """Writing to an expired job would bring it back as a few fields that never expire."""
-        if not self._redis.exists(_Key.job(job)):
+        if not self._redis.exists(Key.job(job)):
             raise _not_found(job)
 
-    def _profile(self, job: JobId) -> Profile:
-        said = self._redis.hget(_Key.job(job), "profile")
-        if said is None:
-            raise _not_found(job)
-        return Profile.model_validate_json(said)
+    def _now(self) -> float:
+        """The broker's clock in Unix seconds: a client's own may be wrong."""
+        seconds, micros = self._redis.time()
+        return int(seconds) + int(micros) / 1e6
 
     def _chunks(self, job: JobId) -> int:
-        return int(self._redis.hget(_Key.job(job), "chunks") or 0)
+        return int(self._redis.hget(Key.job(job), "chunks") or 0)
 
-    def _chunk_articles(
-        self, job: JobId, number: int, profile: Profile
-    ) -> Iterator[CollectedArticle]:
-        fields = self._redis.hmget(_Key.chunk(job, number), "articles", "outcomes", "state")
-        blob, said, state = fields
-        articles = read_articles(blob)
-        if said is None:
-            running = Outcome(state=ArticleState(state.decode()))
-            yield from (CollectedArticle(article=article, outcome=running) for article in articles)
-            return
-        outcomes = [Outcome.model_validate(fields) for fields in json.loads(said)]
-        blobs = self._redis.mget(
-            [_Key.result(profile.digest, article.content_digest) for article in articles]
+
+def _lane(priority: Priority, number: int) -> int:
+    """The lane of a job's chunk ``number``."""
+    return 2 * _PRIORITIES.index(priority) + (number >= _EXPRESS_CHUNKS)
+
+
+def _pack(articles: Sequence[Article]) -> bytes:
+    return pack([article.model_dump(mode="json") for article in articles])
+
+
+def _can_be_retried(found: CollectedArticle) -> bool:
+    return found.outcome.state is ArticleState.FAILED
+
+
+def _raise_refused(job: JobId, answer: int) -> None:
+    """What a script that adds to a job answers in place of yes."""
+    if answer == _GONE:
+        raise _not_found(job)
+    if answer == _CANCELLED:
+        raise JobStateError(
+            f"job {job} was cancelled",
+            code="job_cancelled",
+            hint="submit again: what is done is found by its content",
         )
-        for article, outcome, found in zip(articles, outcomes, blobs, strict=True):
-            yield read_collected(article, outcome, found)
-
-    def _script(self, name: str) -> Any:
-        return self._redis.register_script(_lua(name))
-
-
-@cache
-def _lua(name: str) -> str:
-    return (Path(__file__).parent / "lua" / f"{name}.lua").read_text(encoding="utf-8")
 
 
 def _not_found(job: JobId) -> JobNotFoundError:

@@ -1,39 +1,60 @@
-"""Keeps a claim alive while its chunk is worked on."""
+"""Keeps a claim alive while its chunk is worked on, and says when to stop."""
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Self
 
 import redis
 
-from worker.jobs import LEASE_MILLISECONDS
+from worker.ledger import LEASE_MILLISECONDS
+from worker.log import get_logger
+from worker.records import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
-    from worker.jobs import JobStore
+    from worker.ledger import Ledger
     from worker.records import Claim
 
-__all__ = ["Lease"]
+__all__ = ["JobCancelledError", "Lease", "LeaseLostError"]
 
 #: Six renewals within a lease: five may be missed.
 _RENEWAL_SECONDS = LEASE_MILLISECONDS / 1000 / 6
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
+
+
+class LeaseLostError(Exception):
+    """Another task has the chunk by now: what is found out would not be recorded."""
+
+
+class JobCancelledError(Exception):
+    """The job was taken back while its chunk was worked on."""
 
 
 class Lease:
     """A context in which the claim and its message are renewed by a thread.
 
-    Losing the lease is noted, not raised: the store refuses a late result by its token.
+    The work asks at each ``checkpoint`` whether to go on. Whatever it does, the store refuses a
+    late result by its token.
+
+    Args:
+        ledger: where the claim is held.
+        claim: what is held.
+        delivery: Celery's delivery tag of the message.
+        meanwhile: what the thread does first, beside the work.
     """
 
-    def __init__(self, store: JobStore, claim: Claim, *, delivery: str) -> None:
-        self._store, self._claim, self._delivery = store, claim, delivery
+    def __init__(
+        self, ledger: Ledger, claim: Claim, *, delivery: str, meanwhile: Callable[[], None]
+    ) -> None:
+        self._ledger, self._claim, self._delivery = ledger, claim, delivery
+        self._meanwhile = meanwhile
+        self._verdict = Verdict.HELD
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread = threading.Thread(target=self._renew_often, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -48,13 +69,33 @@ class Lease:
         self._over.set()
         self._thread.join()
 
-    def _renew(self) -> None:
-        claim = self._claim
-        while not self._over.wait(_RENEWAL_SECONDS):
-            try:
-                if not self._store.renew(claim, delivery=self._delivery):
-                    _log.warning("lease_lost job=%s chunk=%d", claim.job, claim.chunk)
-                    return
-            except redis.RedisError:
-                # The broker may be back before the lease is over; the next renewal will tell.
-                _log.warning("lease_not_renewed job=%s chunk=%d", claim.job, claim.chunk)
+    def checkpoint(self, stage: str = "") -> None:
+        """Between two micro-batches: go on, or not.
+
+        Args:
+            stage: the stage that begins, if one does; the ledger notes it.
+
+        Raises:
+            LeaseLostError: the work is another task's by now.
+            JobCancelledError: the job was taken back.
+        """
+        self._renew(stage)
+        if self._verdict is Verdict.LOST:
+            raise LeaseLostError
+        if self._verdict is Verdict.CANCELLED:
+            raise JobCancelledError
+
+    def _renew_often(self) -> None:
+        self._meanwhile()
+        while not self._over.wait(_RENEWAL_SECONDS) and self._verdict is Verdict.HELD:
+            self._renew("")
+
+    def _renew(self, stage: str) -> None:
+        try:
+            self._verdict = self._ledger.renew(self._claim, delivery=self._delivery, stage=stage)
+        except redis.RedisError:
+            # The broker may be back before the lease is over; the next renewal will tell.
+            _log.warning("lease_not_renewed")
+        else:
+            if self._verdict is not Verdict.HELD:
+                _log.warning("lease_ended", verdict=self._verdict.value)

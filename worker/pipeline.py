@@ -78,7 +78,10 @@ class _Draft:
 
 
 def process(
-    articles: Sequence[Article], engine: Callable[[], Engine], profile: Profile
+    articles: Sequence[Article],
+    engine: Callable[[], Engine],
+    profile: Profile,
+    on_stage: Callable[[str], None] = lambda _stage: None,
 ) -> list[Processed]:
     """What became of each article, in their order.
 
@@ -89,15 +92,21 @@ def process(
         articles: the articles of a chunk.
         engine: is called when the first article needs it.
         profile: what they are worked on with.
+        on_stage: is told the stage that begins; what it raises ends the work, but for the faults
+            that a stage may raise itself.
     """
     if not articles:
         return []
     try:
-        return _process_together(articles, engine, profile)
+        return _process_together(articles, engine, profile, on_stage)
     except (CopydeskError, *_FAULTS) as error:
         if len(articles) == 1:
             return [Processed(outcome=_failure(error))]
-    return [processed for article in articles for processed in process([article], engine, profile)]
+    return [
+        processed
+        for article in articles
+        for processed in process([article], engine, profile, on_stage)
+    ]
 
 
 def mend_texts(texts: Sequence[str], engine: Engine, profile: Profile) -> list[str]:
@@ -115,16 +124,22 @@ def mend_texts(texts: Sequence[str], engine: Engine, profile: Profile) -> list[s
 
 
 def _process_together(
-    articles: Sequence[Article], engine: Callable[[], Engine], profile: Profile
+    articles: Sequence[Article],
+    engine: Callable[[], Engine],
+    profile: Profile,
+    on_stage: Callable[[str], None],
 ) -> list[Processed]:
     clock = _Clock()
+    on_stage("strip")
     drafts = [_draft(article) for article in articles]
     good = [draft for draft in drafts if isinstance(draft, _Draft)]
     clock.lap("strip_and_split")
     results: list[Result] = []
     if good:
+        on_stage("repair")
         _repair(good, engine(), profile)
         clock.lap("repair")
+        on_stage("summarise")
         stories = [Story(tuple(draft.sentences), frozenset(draft.awkward)) for draft in good]
         summaries = summarise(stories, engine(), profile)
         clock.lap("summary")

@@ -52,6 +52,12 @@ class Reason(StrEnum):
     WORKER_LOST = "worker_lost"
     """Three workers were lost while they held this article."""
 
+    # Articles that end as cancelled -------------------------------------------------------
+    CANCELLED = "cancelled"
+    """Its job was taken back before it was worked on."""
+    DEADLINE = "deadline"
+    """Its job's deadline was over before it was worked on."""
+
     # Furniture removed --------------------------------------------------------------------
     REPEATED_TITLE = "repeated_title"
     """The headline once more."""

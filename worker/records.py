@@ -13,6 +13,7 @@ from typing import Annotated, NewType
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from worker.priority import Priority
 from worker.reason import Reason
 from worker.settings import Profile
 
@@ -24,6 +25,8 @@ __all__ = [
     "ArticleState",
     "Claim",
     "CollectedArticle",
+    "DeadLetter",
+    "Doorbell",
     "Edit",
     "EvidenceSentence",
     "Flag",
@@ -37,8 +40,11 @@ __all__ = [
     "Removal",
     "Result",
     "SummarySentence",
+    "Tally",
     "Trial",
+    "Verdict",
     "WorkerPresence",
+    "WorkerTask",
 ]
 
 JobId = NewType("JobId", str)
@@ -49,7 +55,8 @@ _SAFE_STEM = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 class Record(BaseModel):
     """Base of every wire type: frozen, and an unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # An error that quotes its input would carry an article's text into a log.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class ArticleState(StrEnum):
@@ -210,9 +217,13 @@ class Outcome(Record):
     cached: bool = False
     """The result was found by digest, not computed in this job."""
     reason: Reason | None = None
-    """Why it failed; ``None`` unless failed."""
+    """Why it failed or was cancelled; ``None`` unless it was."""
     message: str = ""
     hint: str = ""
+    attempts: int = 0
+    """How often its chunk was begun, where it is a failure of the queue's."""
+    stage: str = ""
+    """The last stage that was seen to begin, where it is a failure of the queue's."""
 
 
 class CollectedArticle(Record):
@@ -222,6 +233,8 @@ class CollectedArticle(Record):
     outcome: Outcome
     result: Result | None = None
     """``None`` unless the article is done."""
+    result_is_lost: bool = False
+    """It was done, and the store has its result no more."""
 
 
 class JobProgress(Record):
@@ -229,10 +242,15 @@ class JobProgress(Record):
 
     id: JobId
     profile: str
+    priority: Priority
     created: float
     """Unix time in seconds."""
+    deadline: float | None
+    """Unix time in seconds; what is not done by then is cancelled."""
     closed: bool
     """Submit has delivered all of the job's articles."""
+    cancel: Reason | None
+    """Why the job was taken back; ``None`` unless it was."""
     total: int
     queued: int
     running: int
@@ -247,7 +265,38 @@ class JobProgress(Record):
     @property
     def finished(self) -> bool:
         """Whether nothing is left to wait for."""
-        return self.closed and self.queued + self.running == 0
+        ended = self.closed or self.cancel is not None
+        return ended and self.queued + self.running == 0
+
+
+class DeadLetter(Record):
+    """An article that ended as failed."""
+
+    article: str
+    """Its id."""
+    source: str
+    reason: Reason | None
+    message: str
+    hint: str
+    attempts: int
+    stage: str
+
+    @classmethod
+    def of(cls, article: Article, outcome: Outcome) -> DeadLetter:
+        """The letter of an article with its outcome."""
+        said = outcome.model_dump(include={"reason", "message", "hint", "attempts", "stage"})
+        return cls(article=article.id, source=article.source, **said)
+
+
+class Doorbell(Record):
+    """A message that is to be sent: there is a chunk to be claimed."""
+
+    job: JobId
+    chunk: int
+    lane: int
+    """Which list of the queue it goes into, 0 is taken first."""
+    stamp_ms: int
+    """When the ledger noted it, in Unix milliseconds of the broker's clock."""
 
 
 class Claim(Record):
@@ -259,8 +308,21 @@ class Claim(Record):
     """Fencing token: what is recorded without the current one is refused."""
     attempts: int
     """How often the chunk was claimed, this time included."""
+    last_stage: str
+    """The stage that an earlier holder had begun last; empty where there was none."""
     profile: Profile
     articles: tuple[Article, ...]
+
+
+class Verdict(StrEnum):
+    """What a holder learns when it renews its lease."""
+
+    HELD = "held"
+    """Go on."""
+    LOST = "lost"
+    """Another task has the chunk, or its job is gone: stop, nothing will be recorded."""
+    CANCELLED = "cancelled"
+    """The job was taken back: stop, and record what is done."""
 
 
 class Processed(Record):
@@ -268,6 +330,18 @@ class Processed(Record):
 
     outcome: Outcome
     result: Result | None = None
+
+
+class Tally(Record):
+    """What the work on a chunk took."""
+
+    worker: str
+    seconds: float
+    """On the wall."""
+    tokens_read: int = 0
+    """Tokens that the engine scored."""
+    tokens_written: int = 0
+    """Tokens that the engine wrote."""
 
 
 class Trial(Record):
@@ -279,10 +353,31 @@ class Trial(Record):
     """An earlier trial went over the time limit."""
 
 
+class WorkerTask(Record):
+    """A chunk that a worker holds."""
+
+    job: JobId
+    chunk: int
+    articles: int
+    stage: str
+    """The stage that was seen to begin last."""
+    since: float
+    """Unix time in seconds."""
+
+
 class WorkerPresence(Record):
-    """A worker that has shown itself in the last seconds."""
+    """A worker that has shown itself in the last minutes."""
 
     name: str
+    host: str
     pid: int
+    started: float
+    """Unix time in seconds."""
     done_chunks: int
     """Since it started."""
+    idle_seconds: float = 0.0
+    """Since it has shown itself last."""
+    stale: bool = False
+    """It was not seen for so long that it is taken for dead."""
+    tasks: tuple[WorkerTask, ...] = ()
+    """What it works on."""

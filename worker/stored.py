@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from worker.blob import unpack
+from worker.priority import Priority
 from worker.reason import Reason
 from worker.records import (
     Article,
@@ -17,7 +18,16 @@ from worker.records import (
     Result,
 )
 
-__all__ = ["dump_outcomes", "read_articles", "read_collected", "read_progress"]
+__all__ = [
+    "PROGRESS_FIELDS",
+    "cancelled_outcome",
+    "dump_outcomes",
+    "read_articles",
+    "read_collected",
+    "read_outcomes",
+    "read_progress",
+    "read_unfinished",
+]
 
 
 def read_articles(blob: bytes) -> tuple[Article, ...]:
@@ -25,9 +35,15 @@ def read_articles(blob: bytes) -> tuple[Article, ...]:
     return tuple(Article.model_validate(fields) for fields in unpack(blob))
 
 
-def dump_outcomes(outcomes: Iterable[Outcome]) -> str:
-    """A chunk's outcomes as JSON."""
-    return json.dumps([outcome.model_dump(mode="json") for outcome in outcomes])
+def dump_outcomes(outcomes: Iterable[Outcome | None]) -> str:
+    """A chunk's outcomes as JSON; ``None`` for an article that was moved to another chunk."""
+    said = [one and one.model_dump(mode="json", exclude_defaults=True) for one in outcomes]
+    return json.dumps(said)
+
+
+def read_outcomes(said: bytes) -> list[Outcome | None]:
+    """A chunk's outcomes, as ``dump_outcomes`` wrote them."""
+    return [fields and Outcome.model_validate(fields) for fields in json.loads(said)]
 
 
 def read_collected(article: Article, outcome: Outcome, blob: bytes | None) -> CollectedArticle:
@@ -41,19 +57,56 @@ def read_collected(article: Article, outcome: Outcome, blob: bytes | None) -> Co
             message="the store has lost this result",
             hint="submit the article again",
         )
-        return CollectedArticle(article=article, outcome=missing)
+        return CollectedArticle(article=article, outcome=missing, result_is_lost=True)
     result = Result.model_validate(unpack(blob))
     return CollectedArticle(article=article, outcome=outcome, result=result)
 
 
-def read_progress(job: JobId, fields: dict[bytes, bytes]) -> JobProgress:
-    """A job's counters from its hash."""
-    said = {key.decode(): value for key, value in fields.items()}
-    counters = ("total", "cached", "refused", *ArticleState)
+#: Fields of a job's hash that its progress is read from.
+PROGRESS_FIELDS = (
+    *("profile_name", "priority", "created", "deadline", "closed", "cancel"),
+    *("total", "cached", "refused", *(state.value for state in ArticleState)),
+)
+
+
+def read_progress(job: JobId, values: Sequence[bytes | None]) -> JobProgress | None:
+    """A job's counters from its ``PROGRESS_FIELDS``; ``None`` where there is no such job."""
+    if None in values:
+        return None
+    found = (value.decode() for value in values if value is not None)
+    said: dict[str, str] = dict(zip(PROGRESS_FIELDS, found, strict=True))
     return JobProgress(
         id=job,
-        profile=json.loads(said["profile"])["name"],
-        created=float(said["created"]),
-        closed=said["closed"] == b"1",
-        **{counter: int(said[counter]) for counter in counters},
+        profile=said.pop("profile_name"),
+        priority=Priority(said.pop("priority")),
+        created=float(said.pop("created")),
+        deadline=float(said.pop("deadline") or 0) or None,
+        closed=said.pop("closed") == "1",
+        cancel=_reason(said.pop("cancel")),
+        **{counter: int(value) for counter, value in said.items()},
+    )
+
+
+def _reason(said: str) -> Reason | None:
+    return Reason(said) if said else None
+
+
+def read_unfinished(state: bytes, cancel: bytes | None) -> Outcome:
+    """The outcome of the articles of a chunk that has none yet."""
+    if state == b"queued" and cancel:
+        return cancelled_outcome(Reason(cancel.decode()))
+    return Outcome(state=ArticleState(state.decode()))
+
+
+def cancelled_outcome(why: Reason) -> Outcome:
+    """How an article ends whose job was taken back before it was worked on."""
+    message = {
+        Reason.CANCELLED: "the job was cancelled before it was worked on",
+        Reason.DEADLINE: "the job's deadline was over before it was worked on",
+    }[why]
+    return Outcome(
+        state=ArticleState.CANCELLED,
+        reason=why,
+        message=message,
+        hint="submit it again: what is done is found by its content",
     )

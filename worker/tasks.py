@@ -2,56 +2,62 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 import redis
-from celery import signals
+from celery import bootsteps, signals
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.worker import state
 
 from worker.app import PROCESS_CHUNK, create_app
+from worker.attempt import MOST_ALONE, Attempt
 from worker.connection import broker_url, connect
+from worker.dispatch import send
 from worker.engine import Engine, open_engine
+from worker.errors import BrokerUnavailableError
 from worker.jobs import JobStore
-from worker.lease import Lease
-from worker.pipeline import process
-from worker.reason import Reason
-from worker.records import (
-    ArticleState,
-    Claim,
-    JobId,
-    Outcome,
-    Processed,
-    WorkerPresence,
-)
+from worker.lease import Lease, LeaseLostError
+from worker.log import bound, get_logger
+from worker.reconciler import STEP_SECONDS, reconcile
+from worker.records import Claim, JobId, WorkerPresence
 from worker.settings import load_profile, load_settings
+from worker.telemetry import chunk_span, start_tracing
 
 if TYPE_CHECKING:
     from celery import Celery
 
     from worker.settings import ModelSettings
 
-__all__ = ["app", "process_chunk"]
+__all__ = ["app", "leave", "process_chunk"]
 
-#: A worker may be lost with the whole chunk once, and with one article alone this often: the
-#: third loss is the article's own.
-_ALONE_TRIES = 2
-
-#: How often Celery brings a chunk back whose worker was lost. Every article of the largest
+#: How often Celery brings a chunk back whose child was lost. Every article of the largest
 #: chunk may be at fault; without any limit a fault of ours could loop for ever.
-_MOST_LOSSES = 1 + 512 * _ALONE_TRIES
+_MOST_LOSSES = 1 + 512 * MOST_ALONE
 
-_log = logging.getLogger(__name__)
+#: A task goes on with its job's next chunk as long as it has run for less than this, so that the
+#: way through Celery (5 to 10 ms, measured) costs nothing where chunks are short. Chunks of news
+#: on a CPU take a minute or more: each comes with a message of its own.
+_CHAIN_SECONDS = 1.0
+
+_log = get_logger(__name__)
 _settings = load_settings()
 
 app: Celery = create_app(_settings)
 
-_store = JobStore(
-    connect(broker_url(_settings)), ttl_seconds=int(_settings.job_ttl.total_seconds())
-)
+
+def _open_store(*, patient: bool) -> JobStore:
+    client = connect(broker_url(_settings), patient=patient)
+    return JobStore(client, ttl_seconds=int(_settings.job_ttl.total_seconds()))
+
+
+#: The main process's: it must not wait, since it answers for the whole worker.
+_store = _open_store(patient=False)
+
+#: The child's: what it has computed is worth waiting for a broker that is away.
+_patient_store = _open_store(patient=True)
 
 #: The engine of this process: loaded after the fork, kept until a job asks for another model.
 _engines: dict[ModelSettings, Engine] = {}
@@ -65,113 +71,153 @@ def _engine(model: ModelSettings) -> Engine:
 
 
 @app.task(  # type: ignore[untyped-decorator]
-    name=PROCESS_CHUNK,
-    bind=True,
-    max_retries=_MOST_LOSSES,
-    default_retry_delay=0,
-    # The broker was away for a moment: the message must not be settled with the work undone.
-    autoretry_for=(redis.ConnectionError, redis.TimeoutError),
-    retry_kwargs={"countdown": 0},
+    name=PROCESS_CHUNK, bind=True, max_retries=_MOST_LOSSES, default_retry_delay=0
 )
 def process_chunk(self: Any, job: str, chunk: int) -> None:
-    """Claim a chunk, work on it, record it."""
-    request = self.request
-    came_back = request.retries > 0 or bool(request.delivery_info.get("redelivered"))
-    claim = _store.claim(JobId(job), chunk, task=request.id, came_back=came_back)
-    if isinstance(claim, str):
-        _log.info("chunk_not_claimed job=%s chunk=%d why=%s", job, chunk, claim)
-        return
-    started = time.monotonic()
-    try:
-        with Lease(_store, claim, delivery=request.properties["delivery_tag"]):
-            processed = _work(claim)
-    except SoftTimeLimitExceeded as error:
-        # The next try goes article by article, and has the whole time again.
-        raise self.retry(exc=error) from error
-    recorded = _store.complete(claim, processed)
-    _log.info(
-        "%s job=%s chunk=%d articles=%d seconds=%.3f",
-        "chunk_recorded" if recorded else "chunk_was_late",
-        job,
-        chunk,
-        len(claim.articles),
-        time.monotonic() - started,
-    )
+    """Claim a chunk, work on it, record it; while it is all short, go on with the job's next."""
+    started, work = time.monotonic(), [chunk]
+    while work:
+        _process(self.request, JobId(job), work.pop())
+        if time.monotonic() - started < _CHAIN_SECONDS:
+            work = [bell.chunk for bell in _patient_store.ledger.ring(JobId(job), only=1)]
 
 
-def _work(claim: Claim) -> list[Processed]:
-    """Results of the claim's articles: found again where they are known, computed where not.
-
-    A chunk that has lost its worker or its time is worked on article by article: what is done
-    stays done, and the article that is in hand whenever a worker is lost is found out.
-
-    Raises:
-        SoftTimeLimitExceeded: the time is over; a next try goes on with what is left.
-    """
-    known = _store.known(claim.profile, claim.articles)
-    # What an earlier try of this chunk has stored was computed in this job.
-    found = Processed(outcome=Outcome(state=ArticleState.DONE, cached=claim.attempts == 1))
-    fresh = [at for at, is_known in enumerate(known) if not is_known]
-    computed = _together(claim, fresh) if claim.attempts == 1 else _alone(claim, fresh)
-    return [found if is_known else computed[at] for at, is_known in enumerate(known)]
-
-
-def _together(claim: Claim, positions: list[int]) -> dict[int, Processed]:
-    articles = [claim.articles[at] for at in positions]
-    processed = process(articles, lambda: _engine(claim.profile.model), claim.profile)
-    return dict(zip(positions, processed, strict=True))
-
-
-def _alone(claim: Claim, positions: list[int]) -> dict[int, Processed]:
-    computed = {}
-    for at in positions:
-        trial = _store.begin_alone(claim, at)
-        if trial.was_too_slow or trial.number > _ALONE_TRIES:
-            computed[at] = _failed(Reason.TOO_SLOW if trial.was_too_slow else Reason.WORKER_LOST)
-            continue
+def _process(request: Any, job: JobId, chunk: int) -> None:
+    ledger = _patient_store.ledger
+    retried = request.retries > 0
+    with bound(job=job, chunk=chunk, task=request.id, worker=request.hostname):
+        claim = ledger.claim(job, chunk, worker=request.hostname, task=request.id, retried=retried)
+        held = claim if isinstance(claim, Claim) else None
+        if retried:
+            # The child that was lost may have gone on with other chunks than the message's own.
+            send(app, ledger.release_task(request.id, "child_lost", but=held))
+        if held is None:
+            _log.info("chunk_not_claimed", why=claim)
+            return
         try:
-            computed |= _together(claim, [at])
+            _work(held, request)
+        except LeaseLostError:
+            _log.warning("chunk_lost")
         except SoftTimeLimitExceeded:
-            if not any(item.result for item in computed.values()):
-                # It had all of the time for itself.
-                _store.note_too_slow(claim, at)
-            raise
-        result = computed[at].result
-        if result is not None:
-            _store.keep(claim, at, result)
-    return computed
+            # The next attempt goes article by article, and has the whole time again.
+            bell = ledger.release(job, chunk, held.token, "too_slow")
+            send(app, [bell] if bell else [])
+            _log.warning("chunk_too_slow", rung=bell is not None)
 
 
-_FAILURES = {
-    Reason.TOO_SLOW: (
-        f"alone it took over {app.conf.task_soft_time_limit} seconds",
-        "split it, or give the worker more cores",
-    ),
-    Reason.WORKER_LOST: (
-        "three workers were lost while they held it",
-        "does it take too much memory? the worker's log says how they ended",
-    ),
-}
+def _work(claim: Claim, request: Any) -> None:
+    ledger = _patient_store.ledger
+    with (
+        Lease(
+            ledger,
+            claim,
+            delivery=request.properties["delivery_tag"],
+            meanwhile=lambda: _ring_for_next(claim.job),
+        ) as lease,
+        chunk_span(claim.job, claim.chunk, len(claim.articles), claim.attempts) as span,
+    ):
 
+        def checkpoint(stage: str) -> None:
+            if stage:
+                span.stage(stage)
+            lease.checkpoint(stage)
 
-def _failed(reason: Reason) -> Processed:
-    message, hint = _FAILURES[reason]
-    return Processed(
-        outcome=Outcome(state=ArticleState.FAILED, reason=reason, message=message, hint=hint)
+        attempt = Attempt(
+            _patient_store,
+            claim,
+            lambda: _engine(claim.profile.model),
+            checkpoint,
+            limit_seconds=app.conf.task_soft_time_limit,
+        )
+        processed = attempt.run()
+        tally = attempt.tally(request.hostname)
+        # Within the lease: the broker may be away for a while.
+        recorded = ledger.complete(claim, processed, tally)
+    _log.info(
+        "chunk_recorded" if recorded else "chunk_was_late",
+        articles=len(claim.articles),
+        attempts=claim.attempts,
+        seconds=round(tally.seconds, 3),
     )
+
+
+def _ring_for_next(job: JobId) -> None:
+    """The claim has answered a bell of its job: there is room for another."""
+    try:
+        send(app, _patient_store.ledger.ring(job))
+    except (redis.RedisError, BrokerUnavailableError) as error:
+        # The reconciler fills the window.
+        _log.warning("next_not_rung", why=type(error).__name__)
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _load_engine(**_: Any) -> None:
     """Load the default profile's model in the child, after the fork."""
+    start_tracing()
     started = time.monotonic()
     _engine(load_profile(_settings).model)
-    _log.info("engine_loaded seconds=%.3f", time.monotonic() - started)
+    _log.info("engine_loaded", seconds=round(time.monotonic() - started, 3))
 
 
-@signals.heartbeat_sent.connect  # type: ignore[untyped-decorator]
-def _show_presence(sender: Any, **_: Any) -> None:
-    """Every two seconds, in the parent: this worker is alive."""
-    name = sender.eventer.hostname
-    done = state.total_count[PROCESS_CHUNK]
-    _store.show_worker(WorkerPresence(name=name, pid=os.getpid(), done_chunks=done))
+@signals.task_failure.connect  # type: ignore[untyped-decorator]
+def _give_back(task_id: str, exception: BaseException, **_: Any) -> None:
+    """A task has failed, its child was lost for good or killed at its time limit: ring anew."""
+    why = type(exception).__name__
+    try:
+        bells = _store.ledger.release_task(task_id, why)
+        send(app, bells)
+    except (redis.RedisError, BrokerUnavailableError) as error:
+        # The reconciler finds it, when its lease is over.
+        _log.warning("task_not_released", task=task_id, why=type(error).__name__)
+    else:
+        _log.warning("task_failed", task=task_id, why=why, rung=len(bells))
+
+
+class _Keeper(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Every two seconds, in the main process: this worker is alive, and nothing is left behind."""
+
+    requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._started = time.time()
+        self._entry: Any = None
+
+    def start(self, worker: Any) -> None:
+        self._entry = worker.timer.call_repeatedly(STEP_SECONDS, self._step, (worker,))
+
+    def stop(self, worker: Any) -> None:
+        del worker
+        if self._entry is not None:
+            self._entry.cancel()
+
+    def _step(self, worker: Any) -> None:
+        # Celery itself looks for lost children every five seconds.
+        worker.pool.maintain_pool()
+        presence = WorkerPresence(
+            name=worker.hostname,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started=self._started,
+            done_chunks=state.total_count[PROCESS_CHUNK],
+        )
+        try:
+            _store.roster.show_worker(presence)
+            bells = reconcile(_store, app, worker.hostname)
+        except (redis.RedisError, BrokerUnavailableError) as error:
+            _log.warning("step_failed", why=type(error).__name__)
+            return
+        for bell in bells:
+            _log.info("rung", job=bell.job, chunk=bell.chunk, lane=bell.lane)
+
+
+app.steps["worker"].add(_Keeper)
+
+
+def leave(worker: str) -> None:
+    """The worker of this name ends: give back what it still holds, and strike it off the list."""
+    try:
+        send(app, _store.ledger.release_worker(worker, "worker_ended"))
+        _store.roster.forget_worker(worker)
+    except (redis.RedisError, BrokerUnavailableError) as error:
+        _log.warning("worker_not_struck_off", why=type(error).__name__)

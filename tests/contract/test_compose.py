@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import os
 import re
 import runpy
@@ -25,7 +26,9 @@ import pytest
 import redis
 import yaml
 
+from cli.exporter import command as exporter_command
 from worker.app import create_app
+from worker.gauge import DeskCollector
 from worker.settings import Settings
 
 # Its types are partial: strict checking would refuse most calls.
@@ -38,6 +41,9 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
 #: What the workers are set to; the address is never used.
 WORKER_POLICY: Any = create_app(Settings(broker_url="redis://127.0.0.1:1")).conf
 ACL_RULE = (DOCKER / "users.acl").read_text(encoding="utf-8").splitlines()[-1]
+
+#: What shows pages without a password, and on which port.
+MONITORS = {"flower": 5555, "exporter": 9808}
 
 #: Compose sizes as they stand in the file, in MiB.
 _MEGABYTES = {"m": 1, "g": 1024}
@@ -57,13 +63,16 @@ def _valkey_settings() -> dict[str, str]:
 # Services ----------------------------------------------------------------------------------
 
 
-def test_flower_is_published_on_loopback_only_and_started_only_when_asked() -> None:
-    assert SERVICES["flower"]["ports"] == ["127.0.0.1:5555:5555"]
-    assert SERVICES["flower"]["profiles"] == ["monitor"]
+@pytest.mark.parametrize(("name", "port"), MONITORS.items())
+def test_a_monitor_is_published_on_loopback_only_and_started_only_when_asked(
+    name: str, port: int
+) -> None:
+    assert SERVICES[name]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert SERVICES[name]["profiles"] == ["monitor"]
 
 
 def test_no_other_service_publishes_a_port() -> None:
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["flower"]
+    assert {name for name, service in SERVICES.items() if "ports" in service} == set(MONITORS)
     assert not any("network_mode" in service for service in SERVICES.values())
 
 
@@ -119,6 +128,20 @@ def test_only_the_model_service_may_change_the_weights() -> None:
     assert mounts["model"] == ["models:/var/lib/copydesk/models"]
     assert mounts["worker"] == ["models:/var/lib/copydesk/models:ro"]
     assert mounts["cli"] == ["models:/var/lib/copydesk/models:ro"]
+
+
+def test_the_exporter_is_reached_from_outside_also_when_the_broker_is_sick() -> None:
+    exporter = SERVICES["exporter"]
+    options = dict(zip(*[iter(exporter["command"][1:])] * 2, strict=True))
+
+    assert exporter["image"] == SERVICES["worker"]["image"]
+    assert exporter["command"][0] == "exporter"
+    # The port it listens on is its default: a loopback of its own would be reached by nobody.
+    assert options == {"--host": "0.0.0.0"}  # noqa: S104 - published on loopback only
+    assert inspect.signature(exporter_command).parameters["port"].default == MONITORS["exporter"]
+    assert exporter["networks"] == ["broker", "outside"]
+    assert exporter["depends_on"] == {"valkey": {"condition": "service_started"}}
+    assert "volumes" not in exporter
 
 
 def test_what_reads_articles_has_no_way_out() -> None:
@@ -296,6 +319,15 @@ def test_the_ledgers_own_commands_are_allowed(client: redis.Redis) -> None:
     assert client.expire("cd:job:1", 60)
     assert client.info("memory")
     assert client.scan(match="cd:job:*")[1] == [b"cd:job:1"]
+
+
+def test_the_exporter_may_ask_for_all_that_it_tells(broker_url: str) -> None:
+    told = {
+        family.name: family for family in DeskCollector(Settings(broker_url=broker_url)).collect()
+    }
+
+    assert [sample.value for sample in told["copydesk_broker_up"].samples] == [1]
+    assert len(told) == 14
 
 
 def test_keys_of_others_are_out_of_reach(client: redis.Redis) -> None:

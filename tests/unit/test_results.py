@@ -12,6 +12,7 @@ import pytest
 from cli.results import ResultWriter, result_row
 from worker import __version__
 from worker.errors import OutputError
+from worker.priority import Priority
 from worker.reason import Reason
 from worker.records import (
     Article,
@@ -68,6 +69,9 @@ def progress(**counts: int) -> JobProgress:
     return JobProgress(
         id="j",
         profile="p",
+        priority=Priority.NORMAL,
+        deadline=None,
+        cancel=None,
         created=1_700_000_000.0,
         closed=True,
         total=sum(states.values()),

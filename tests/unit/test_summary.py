@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from tests.support.fake_engine import FAILS, FakeEngine
-from worker.engine import Generation, Prompt
+from worker.engine import Generation, Prompt, go_on
 from worker.errors import EngineError
 from worker.reason import Reason
 from worker.records import Method
@@ -37,7 +37,9 @@ class WordyEngine(FakeEngine):
         super().__init__()
         self.said = Generation(text, finished)
 
-    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+    def generate(
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+    ) -> list[Generation]:
         self.prompts += prompts
         return [self.said for _ in prompts]
 

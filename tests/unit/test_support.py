@@ -69,11 +69,11 @@ def test_the_fake_engine_answers_by_rule() -> None:
             Prompt(REPAIR, "one two three four", 3),
         ]
     ) == [
-        Generation("It is.", finished=True),
-        Generation("It was.", finished=True),
-        Generation("One is. Two is.", finished=True),
-        Generation("It rose.", finished=True),
-        Generation("one two three", finished=False),
+        Generation("It is.", finished=True, tokens=2),
+        Generation("It was.", finished=True, tokens=2),
+        Generation("One is. Two is.", finished=True, tokens=4),
+        Generation("It rose.", finished=True, tokens=2),
+        Generation("one two three", finished=False, tokens=3),
     ]
     assert engine.count_tokens(["", "one two"]) == [0, 2]
     assert engine.prompt_tokens(SUMMARY) == 6

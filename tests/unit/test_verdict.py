@@ -14,7 +14,8 @@ from worker.records import ArticleState, JobId, JobProgress
 def progress(**counts: Any) -> JobProgress:
     zero = dict.fromkeys(("total", *ArticleState, "cached", "refused"), 0)
     fields = {"id": JobId("j-1"), "profile": "p", "created": 5.0, "closed": True}
-    return JobProgress.model_validate({**fields, **zero, **counts})
+    ends = {"priority": "low", "deadline": None, "cancel": None}
+    return JobProgress.model_validate({**fields, **ends, **zero, **counts})
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,9 @@ def test_job_data_has_the_counters_and_whether_it_is_over() -> None:
     assert job_data(progress(total=3, done=2, queued=1)) == {
         "job": "j-1",
         "profile": "p",
+        "priority": "low",
+        "deadline": None,
+        "cancel": None,
         "created": 5.0,
         "closed": True,
         "total": 3,

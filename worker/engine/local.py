@@ -15,12 +15,12 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from worker.engine import Generation, Prompt, Surprisal
+from worker.engine import Generation, Prompt, Surprisal, go_on
 from worker.errors import EngineError
 from worker.model import is_local, locate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from worker.settings import ModelSettings, PromptTemplate, Settings
@@ -94,22 +94,28 @@ class LocalEngine:
         """Tokens of each text, without any prompt around it."""
         return [len(ids) for ids in self._encode(texts)]
 
-    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+    def generate(
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+    ) -> list[Generation]:
         """One greedy answer per prompt, in the order of the prompts."""
         encoded = self._encode([self._chat(prompt.template, prompt.text) for prompt in prompts])
         sizes = [len(ids) + prompt.max_tokens for ids, prompt in zip(encoded, prompts, strict=True)]
         answers: dict[int, Generation] = {}
         for batch in _batches(sizes, self._batch_tokens):
+            checkpoint()
             budgets = [prompts[index].max_tokens for index in batch]
             written = self._decode([encoded[index] for index in batch], budgets)
             answers.update(zip(batch, written, strict=True))
         return [answers[index] for index in range(len(prompts))]
 
-    def surprisal(self, texts: Sequence[str]) -> list[Surprisal]:
+    def surprisal(
+        self, texts: Sequence[str], checkpoint: Callable[[], None] = go_on
+    ) -> list[Surprisal]:
         """Total and length of each text; a very long one is judged by its first 512 tokens."""
         encoded = [[self._start, *ids[:_SCORED_TOKENS]] for ids in self._encode(texts)]
         found: dict[int, Surprisal] = {}
         for batch in _batches([len(ids) for ids in encoded], _SCORING_TOKENS):
+            checkpoint()
             totals = self._score([encoded[index] for index in batch])
             for index, total in zip(batch, totals, strict=True):
                 found[index] = Surprisal(total, len(encoded[index]) - 1)
@@ -162,7 +168,7 @@ class LocalEngine:
     def _answer(self, tokens: list[int]) -> Generation:
         end = next((at for at, token in enumerate(tokens) if token in self._ends), None)
         text = self._tokenizer.decode(tokens[:end], skip_special_tokens=True)
-        return Generation(text.strip(), finished=end is not None)
+        return Generation(text.strip(), end is not None, len(tokens) if end is None else end + 1)
 
     def _score(self, rows: list[list[int]]) -> list[float]:
         width = max(map(len, rows))

@@ -1,22 +1,35 @@
--- Record a chunk's outcomes and results, once.
+#!lua flags=allow-oom
+-- Record a chunk's outcomes and results, once. Also when the broker's memory is full: a full
+-- broker grants no claims, so no more than what is in hand comes on top.
 --
--- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4.. one result key per computed result
--- ARGV  1 lease member (job:chunk), 2 fencing token, 3 outcomes (JSON), 4 articles done,
---       5 of these found by digest, 6 articles failed, 7 time to live of results in seconds,
---       8.. one result blob per result key
+-- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4 event stream, 5 failed hash, 6 stats hash,
+--       7.. one result key per computed result
+-- ARGV  1 member (job:chunk), 2 fencing token, 3 outcomes (JSON), 4 time to live in seconds,
+--       5 counts by state, and of "cached" (JSON object), 6 dead letters (JSON object, article id
+--       to letter), 7 additions to the stats (JSON object), 8 event (JSON list of fields and
+--       values), 9.. one result blob per result key
 -- Returns 1, or 0 when the token is not the chunk's (a late result of a task that lost it).
 if redis.call('HGET', KEYS[2], 'token') ~= ARGV[2] then return 0 end
 -- An expired job must not come back as a few counters without a time to live.
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-for at = 4, #KEYS do
-  redis.call('SET', KEYS[at], ARGV[at + 4], 'EX', ARGV[7])
+for at = 7, #KEYS do
+  redis.call('SET', KEYS[at], ARGV[at + 2], 'EX', ARGV[4])
 end
-local size = tonumber(redis.call('HGET', KEYS[2], 'size'))
+local size = redis.call('HGET', KEYS[2], 'size')
 redis.call('HSET', KEYS[2], 'state', 'done', 'outcomes', ARGV[3])
-redis.call('HDEL', KEYS[2], 'token', 'task')
-redis.call('HINCRBY', KEYS[1], 'running', -size)
-redis.call('HINCRBY', KEYS[1], 'done', ARGV[4])
-redis.call('HINCRBY', KEYS[1], 'cached', ARGV[5])
-redis.call('HINCRBY', KEYS[1], 'failed', ARGV[6])
+redis.call('HDEL', KEYS[2], 'token', 'task', 'worker', 'since', 'stage')
 redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('HINCRBY', KEYS[1], 'running', -size)
+for state, count in pairs(cjson.decode(ARGV[5])) do
+  redis.call('HINCRBY', KEYS[1], state, count)
+end
+local letters = cjson.decode(ARGV[6])
+if next(letters) then
+  for id, letter in pairs(letters) do redis.call('HSET', KEYS[5], id, letter) end
+  redis.call('EXPIRE', KEYS[5], ARGV[4])
+end
+for field, amount in pairs(cjson.decode(ARGV[7])) do
+  redis.call('HINCRBYFLOAT', KEYS[6], field, amount)
+end
+redis.call('XADD', KEYS[4], 'NOMKSTREAM', 'MAXLEN', '~', 256, '*', unpack(cjson.decode(ARGV[8])))
 return 1

@@ -1,15 +1,29 @@
--- Give a claimed chunk back, to be claimed again.
+#!lua flags=allow-oom
+-- Give a chunk back, to be claimed again. Also when the broker's memory is full.
 --
--- KEYS  1 job hash, 2 chunk hash, 3 lease set
--- ARGV  1 lease member (job:chunk), 2 fencing token
--- Returns 1, or 0 when the token is not the chunk's.
-if redis.call('HGET', KEYS[2], 'token') ~= ARGV[2] then return 0 end
--- An expired job must not come back as a few counters without a time to live.
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local size = tonumber(redis.call('HGET', KEYS[2], 'size'))
-redis.call('HSET', KEYS[2], 'state', 'queued')
-redis.call('HDEL', KEYS[2], 'token', 'task')
-redis.call('HINCRBY', KEYS[1], 'running', -size)
-redis.call('HINCRBY', KEYS[1], 'queued', size)
+-- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4 event stream, 5.. rung set of each lane
+-- ARGV  1 member (job:chunk), 2 fencing token of the holder; or "" for whoever it is, if its lease
+--       is over, 3 chunk number, 4 why
+-- Returns {lane, time in ms}. The lane is -1 when nothing was given back (it is not the token's, its
+-- lease is live), -2 when it needs no bell (its job is cancelled or has expired).
+local chunk = redis.call('HMGET', KEYS[2], 'state', 'token', 'lane', 'size')
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if ARGV[2] == '' then
+  if tonumber(redis.call('ZSCORE', KEYS[3], ARGV[1]) or '0') > now then return {-1, now} end
+elseif chunk[2] ~= ARGV[2] then
+  return {-1, now}
+end
 redis.call('ZREM', KEYS[3], ARGV[1])
-return 1
+local cancel = redis.call('HGET', KEYS[1], 'cancel')
+if not cancel or chunk[1] ~= 'running' then return {-2, now} end
+redis.call('HSET', KEYS[2], 'state', 'queued')
+redis.call('HDEL', KEYS[2], 'token', 'task', 'worker', 'since')
+redis.call('HINCRBY', KEYS[1], 'running', -chunk[4])
+redis.call('HINCRBY', KEYS[1], cancel == '' and 'queued' or 'cancelled', chunk[4])
+redis.call('XADD', KEYS[4], 'NOMKSTREAM', 'MAXLEN', '~', 256, '*', 'what', 'released',
+  'chunk', ARGV[3], 'why', ARGV[4])
+if cancel ~= '' then return {-2, now} end
+redis.call('ZADD', KEYS[5 + chunk[3]], now, ARGV[1])
+redis.call('HINCRBY', KEYS[1], 'open', 1)
+return {tonumber(chunk[3]), now}

@@ -1,0 +1,24 @@
+"""``copydesk cancel``: take a job back."""
+
+from __future__ import annotations
+
+from cli.output import JsonFlag, Report
+from cli.verdict import job_data, job_line
+from cli.watch import JobArgument
+
+__all__ = ["command"]
+
+
+def command(job: JobArgument, as_json: JsonFlag = False) -> Report:
+    """Cancel what a job has not done; what is done stays and can be collected.
+
+    What waits is cancelled at once, what is worked on before the model's next batch.
+    """
+    from worker.connection import open_store
+    from worker.records import JobId
+    from worker.settings import load_settings
+
+    with open_store(load_settings()) as store:
+        store.cancel(JobId(job))
+        progress = store.progress(JobId(job))
+    return Report("cancel", job_data(progress), f"{job}: {job_line(progress)}", as_json=as_json)

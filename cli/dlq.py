@@ -1,0 +1,43 @@
+"""``copydesk dlq``: the articles that ended as failed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.output import JsonFlag, Report
+
+__all__ = ["command"]
+
+
+def command(
+    job: Annotated[
+        str | None, typer.Argument(help="A job's id; none: every job.", show_default=False)
+    ] = None,
+    as_json: JsonFlag = False,
+) -> Report:
+    """List dead letters: each failed article with reason, attempts and last stage.
+
+    copydesk retry JOB puts them back into the queue.
+    """
+    from worker.connection import open_store
+    from worker.records import JobId
+    from worker.settings import load_settings
+
+    with open_store(load_settings()) as store:
+        jobs = [store.progress(JobId(job))] if job is not None else store.jobs()
+        found = [
+            {"job": progress.id, **letter.model_dump(mode="json")}
+            for progress in jobs
+            if progress.failed
+            for letter in sorted(
+                store.collection.dead_letters(progress.id), key=lambda one: one.article
+            )
+        ]
+    lines = [
+        f"{one['job']}  {one['article']}  {one['reason']}  {one['message']}"
+        + (f" ({one['attempts']} attempts, last in {one['stage']})" if one["attempts"] else "")
+        for one in found
+    ]
+    return Report("dlq", {"letters": found}, "\n".join(lines), as_json=as_json)

@@ -1,0 +1,108 @@
+"""``copydesk retry``: what failed, or was refused, once more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.output import JsonFlag, Report, talk
+from cli.resume import inputs_of
+from cli.submit import open_intake, refusal_problems
+from cli.watch import JobArgument
+from worker.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from worker.dispatch import Submission
+    from worker.jobs import JobStore
+    from worker.records import Article, InputRefusal, JobId
+    from worker.settings import Settings
+
+__all__ = ["command"]
+
+#: Articles that are put back in one go.
+_AT_ONCE = 1_000
+
+
+def command(
+    job: JobArgument,
+    articles: Annotated[
+        list[str] | None,
+        typer.Argument(help="Ids of articles; none: all that failed.", show_default=False),
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="All articles that failed.")] = False,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="Read again the inputs that were refused.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> Report:
+    """Put failed articles back into the queue, or read refused inputs again.
+
+    An article that is done is left alone: the same input under the same profile gives the same
+    output. Exit code 1 when an input is refused again.
+    """
+    from worker.connection import open_store
+    from worker.records import JobId
+    from worker.settings import load_settings
+
+    if articles and failed:
+        raise UsageError("--failed and ids of articles exclude each other")
+    settings = load_settings()
+    submission: Submission | None = None
+    with open_store(settings) as store:
+        if articles:
+            for article in articles:
+                store.collection.article(JobId(job), article)  # an unknown id is an error
+        retried = 0
+        if articles or failed or not refused:
+            retried = _retry(store, JobId(job), articles, settings)
+        if refused:
+            submission = _read_again(store, JobId(job), settings)
+    accepted = submission.accepted if submission else 0
+    talk(f"{retried} articles put back, {accepted} inputs accepted that had been refused")
+    return Report(
+        command="retry",
+        data={
+            "job": job,
+            "retried": retried,
+            "accepted": accepted,
+            "refused": submission.refused if submission else 0,
+        },
+        text=job,
+        exit_code=ExitCode.SOME_FAILED if submission and submission.refused else ExitCode.OK,
+        problems=refusal_problems(submission.refusals if submission else ()),
+        as_json=as_json,
+    )
+
+
+def _retry(store: JobStore, job: JobId, articles: Sequence[str] | None, settings: Settings) -> int:
+    from worker.app import create_app
+    from worker.dispatch import send
+
+    store.progress(job)  # no such job is an error, also where nothing failed
+    ids = list(articles or (letter.article for letter in store.collection.dead_letters(job)))
+    app, count = create_app(settings), 0
+    for start in range(0, len(ids), _AT_ONCE):
+        count += store.retry(job, ids[start : start + _AT_ONCE])
+        send(app, store.ledger.ring(job))
+    return count
+
+
+def _read_again(store: JobStore, job: JobId, settings: Settings) -> Submission:
+    """The refused inputs' files once more; only what was refused then is taken from them."""
+    from cli.documents import read_documents
+
+    sources = {refusal.source for refusal in store.collection.refusals(job)}
+
+    inputs = inputs_of(store, job) if sources else []
+
+    def refused_then() -> Iterator[Article | InputRefusal]:
+        for document in read_documents(inputs, max_chars=settings.max_article_chars):
+            # A file that was not there may hold several articles now, each with its line.
+            if {document.source, document.source.rpartition(":")[0]} & sources:
+                yield document
+
+    with open_intake(store, settings) as intake:
+        return intake.read_again(job, refused_then())

@@ -1,0 +1,29 @@
+"""``copydesk rm``: delete jobs from the store."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.output import JsonFlag, Report
+
+__all__ = ["command"]
+
+
+def command(
+    jobs: Annotated[list[str], typer.Argument(help="Ids of jobs.", show_default=False)],
+    as_json: JsonFlag = False,
+) -> Report:
+    """Delete jobs that are finished or cancelled; files that were collected stay.
+
+    Results live on to their own end, so that the same articles need not be computed twice.
+    """
+    from worker.connection import open_store
+    from worker.records import JobId
+    from worker.settings import load_settings
+
+    with open_store(load_settings()) as store:
+        for job in jobs:
+            store.remove(JobId(job))
+    return Report("rm", {"removed": jobs}, "\n".join(jobs), as_json=as_json)

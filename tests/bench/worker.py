@@ -1,0 +1,94 @@
+"""``python -m tests.bench.worker FILE MODE``: a real worker whose chunk takes 50 ms of pipeline.
+
+It writes a line for each chunk into FILE: when its pipeline began and ended, on the monotonic
+clock. MODE is ``bare``, where the pipeline is a sleep and nothing else, or ``stages``, where the
+real stages run on an engine that sleeps.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.fake_engine import FakeEngine
+from worker.engine import Engine, Prompt, go_on
+from worker.records import Article, ArticleState, Method, Outcome, Processed, Result
+from worker.settings import Profile
+
+__all__ = ["CHUNK_SECONDS", "done_result", "main"]
+
+#: What the engine takes for a chunk. A real chunk of 16 articles takes a minute or more; this is
+#: short enough that the queue's own share shows.
+CHUNK_SECONDS = 0.05
+
+#: What a result is like in size: half of the article, in the summary's place.
+_SUMMARY_CHARS = 400
+
+
+class _SleepingEngine(FakeEngine):
+    """Sleeps once a chunk: where the summaries of all its articles are written."""
+
+    def generate(
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+    ) -> list[Any]:
+        if any("summar" in prompt.template.instruction.lower() for prompt in prompts):
+            time.sleep(CHUNK_SECONDS)
+        return super().generate(prompts, checkpoint)
+
+
+def _sleep(articles: Sequence[Article], *_: object) -> list[Processed]:
+    time.sleep(CHUNK_SECONDS)
+    return [done_result(article) for article in articles]
+
+
+def done_result(article: Article) -> Processed:
+    """A result of about the size that the pipeline's have."""
+    result = Result(
+        title=article.title,
+        repaired=article.text,
+        summary=article.text[:_SUMMARY_CHARS],
+        method=Method.EXTRACTIVE,
+        evidence=(),
+    )
+    return Processed(outcome=Outcome(state=ArticleState.DONE), result=result)
+
+
+def _open_engine(*_: object) -> Engine:
+    return _SleepingEngine()
+
+
+def main() -> None:
+    """Run until a signal says stop."""
+    # Imported here: the module reads its settings and opens its connection at import.
+    from worker import __main__, attempt, tasks  # noqa: PLC0415
+
+    file, mode = Path(sys.argv.pop(1)), sys.argv.pop(1)
+    process = _sleep if mode == "bare" else vars(attempt)["process"]
+
+    def timed(
+        articles: Sequence[Article],
+        engine: Callable[[], Engine],
+        profile: Profile,
+        on_stage: Callable[[str], None],
+    ) -> list[Processed]:
+        start = time.monotonic()
+        try:
+            return process(articles, engine, profile, on_stage)
+        finally:
+            line = json.dumps([start, time.monotonic()]) + "\n"
+            descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            os.write(descriptor, line.encode())
+            os.close(descriptor)
+
+    vars(attempt)["process"] = timed
+    vars(tasks)["open_engine"] = _open_engine
+    __main__.main()
+
+
+if __name__ == "__main__":
+    main()

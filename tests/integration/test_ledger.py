@@ -1,0 +1,392 @@
+"""Who holds which chunk: claim, renew, complete, give back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import redis
+
+from tests.integration.conftest import TTL_SECONDS
+from tests.integration.job_step import (
+    claim_chunk,
+    contents,
+    end_lease,
+    make_job,
+    open_bells,
+    record,
+    release,
+    states,
+)
+from tests.integration.sample import PROFILE, TALLY, WORKER, done, failed, make_articles
+from worker.jobs import JobStore
+from worker.key import LANES, Key
+from worker.ledger import LEASE_MILLISECONDS
+from worker.reason import Reason
+from worker.records import Claim, DeadLetter, JobId, Tally, Trial, Verdict
+from worker.script import run_script
+from worker.settings import Profile
+
+
+def _claim(store: JobStore, job: JobId, task: str, *, retried: bool = False) -> Claim | str:
+    return store.ledger.claim(job, 0, worker=WORKER, task=task, retried=retried)
+
+
+# Claim ----------------------------------------------------------------------------------------
+
+
+def test_a_claim_holds_the_chunks_articles_in_order(store: JobStore) -> None:
+    job = make_job(store, 2, 3)
+
+    claim = claim_chunk(store, job, 1)
+
+    assert claim.articles == tuple(make_articles(5)[2:])
+    assert (claim.job, claim.chunk, claim.attempts, claim.profile) == (job, 1, 1, PROFILE)
+    assert claim.last_stage == ""
+
+
+@pytest.mark.parametrize("retried", [False, True])
+def test_a_live_lease_keeps_other_messages_out(store: JobStore, retried: bool) -> None:
+    job = make_job(store, 2)
+    claim_chunk(store, job, task="task-a")
+
+    assert _claim(store, job, "task-b", retried=retried) == "held"
+    assert states(store, job) == {"running": 2}
+
+
+def test_a_message_that_is_redelivered_while_its_chunk_is_worked_on_is_held(
+    store: JobStore,
+) -> None:
+    job = make_job(store, 1)
+    holder = claim_chunk(store, job, task="task-a")
+
+    assert _claim(store, job, "task-a") == "held"
+    assert store.ledger.renew(holder, delivery="tag") is Verdict.HELD
+
+
+def test_the_same_task_retried_takes_over(store: JobStore) -> None:
+    job = make_job(store, 2)
+    lost = claim_chunk(store, job, task="task-a")
+
+    again = _claim(store, job, "task-a", retried=True)
+
+    assert isinstance(again, Claim)
+    assert (again.attempts, again.token != lost.token) == (2, True)
+    assert states(store, job) == {"running": 2}
+    assert store.ledger.renew(lost, delivery="tag") is Verdict.LOST
+
+
+def test_a_chunk_whose_lease_is_over_is_anyones(store: JobStore, client: redis.Redis) -> None:
+    job = make_job(store, 2)
+    claim_chunk(store, job)
+    end_lease(client, job)
+
+    assert claim_chunk(store, job).attempts == 2
+    assert states(store, job) == {"running": 2}
+
+
+def _script_claim(client: redis.Redis, job: JobId, token: str) -> Sequence[Any]:
+    """As ``Ledger.claim``, with a token of the test's own."""
+    keys = [Key.job(job), Key.chunk(job, 0), Key.LEASES, Key.events(job)]
+    keys += [Key.rung(lane) for lane in range(LANES)]
+    args = [f"{job}:0", "task-a", token, LEASE_MILLISECONDS, 0, WORKER, 0]
+    said: Sequence[Any] = run_script(client, "claim", keys, args)
+    return said
+
+
+def test_a_claim_whose_answer_was_lost_is_granted_again_and_counted_once(
+    store: JobStore, client: redis.Redis
+) -> None:
+    job = make_job(store, 2)
+    first = _script_claim(client, job, "token-1")
+    before = states(store, job)
+
+    again = _script_claim(client, job, "token-1")
+
+    assert again == first
+    assert again[:2] == [b"claimed", 1]
+    assert states(store, job) == before == {"running": 2}
+    assert _script_claim(client, job, "token-2") == [b"held", 0]
+
+
+@pytest.mark.parametrize(("job", "chunk"), [("260101-0000-abcdef", 0), (None, 7)])
+def test_what_is_not_there_is_gone(store: JobStore, job: str | None, chunk: int) -> None:
+    asked = JobId(job or make_job(store, 1))
+
+    said = store.ledger.claim(asked, chunk, worker=WORKER, task="task-a", retried=False)
+
+    assert said == "gone"
+
+
+def test_a_claim_answers_its_bell_once(store: JobStore, client: redis.Redis) -> None:
+    job = make_job(store, 1)
+    store.ledger.ring(job)
+    assert (client.zcard(Key.rung(2)), open_bells(client, job)) == (1, 1)
+
+    claim = claim_chunk(store, job)
+    assert (client.zcard(Key.rung(2)), open_bells(client, job)) == (0, 0)
+    record(store, claim, done(claim.articles))
+
+    # A bell that was rung twice.
+    assert _claim(store, job, "task-b") == "done"
+    assert (client.zcard(Key.rung(2)), open_bells(client, job)) == (0, 0)
+
+
+# Renew ----------------------------------------------------------------------------------------
+
+
+def test_a_renewed_lease_lives_on_and_so_does_its_message(
+    store: JobStore, client: redis.Redis
+) -> None:
+    untyped: Any = client
+    job = make_job(store, 1)
+    claim = claim_chunk(store, job)
+    client.zadd(Key.UNACKED, {"tag": 1})
+    end_lease(client, job)
+
+    assert store.ledger.renew(claim, delivery="tag") is Verdict.HELD
+
+    seconds, microseconds = untyped.time()
+    now = seconds * 1000 + microseconds // 1000
+    assert 0 < untyped.zscore(Key.LEASES, f"{job}:0") - now <= LEASE_MILLISECONDS
+    assert abs(untyped.zscore(Key.UNACKED, "tag") - seconds) < 5
+
+
+def test_a_message_that_is_settled_is_not_made_unsettled_by_a_renewal(
+    store: JobStore, client: redis.Redis
+) -> None:
+    store.ledger.renew(claim_chunk(store, make_job(store, 1)), delivery="settled")
+
+    assert client.exists(Key.UNACKED) == 0
+
+
+def test_the_last_stage_is_known_to_the_next_holder_and_goes_at_the_end(
+    store: JobStore, client: redis.Redis
+) -> None:
+    job = make_job(store, 1)
+    first = claim_chunk(store, job)
+    store.ledger.renew(first, delivery="tag", stage="strip")
+    store.ledger.renew(first, delivery="tag", stage="repair")
+    store.ledger.renew(first, delivery="tag")
+    release(store, first)
+
+    second = claim_chunk(store, job)
+    assert second.last_stage == "repair"
+
+    record(store, second, done(second.articles))
+    left: Any = client.hkeys(Key.chunk(job, 0))
+    assert set(left) == {b"articles", b"size", b"lane", b"attempts", b"state", b"outcomes"}
+
+
+# Complete -------------------------------------------------------------------------------------
+
+
+def test_a_stale_token_writes_nothing(store: JobStore, client: redis.Redis) -> None:
+    job = make_job(store, 2)
+    stale = claim_chunk(store, job)
+    end_lease(client, job)
+    holder = claim_chunk(store, job)
+    before = contents(client)
+
+    late = [*done(stale.articles[:1]), failed(Reason.ENGINE_ERROR)]
+    assert not store.ledger.complete(stale, late, TALLY)
+    assert not release(store, stale)
+    assert store.ledger.renew(stale, delivery="tag", stage="repair") is Verdict.LOST
+
+    # No result, no counter, no dead letter, no statistics, no event.
+    assert contents(client) == before
+    record(store, holder, [failed(Reason.ENGINE_ERROR)] * 2)
+    assert states(store, job) == {"failed": 2}
+
+
+def test_a_chunk_is_recorded_once(store: JobStore, client: redis.Redis) -> None:
+    job = make_job(store, 2)
+    claim = claim_chunk(store, job, task="task-a")
+    record(store, claim, done(claim.articles))
+    before = contents(client)
+
+    assert not store.ledger.complete(claim, [failed(Reason.ENGINE_ERROR)] * 2, TALLY)
+    assert not release(store, claim)
+    assert _claim(store, job, "task-a", retried=True) == "done"
+
+    assert contents(client) == before
+
+
+def test_there_must_be_one_outcome_for_each_article(store: JobStore) -> None:
+    claim = claim_chunk(store, make_job(store, 2))
+
+    with pytest.raises(ValueError, match="1 results for 2 articles"):
+        store.ledger.complete(claim, done(claim.articles[:1]), TALLY)
+
+
+def test_a_failed_article_leaves_a_dead_letter(store: JobStore, client: redis.Redis) -> None:
+    job = make_job(store, 3)
+    claim = claim_chunk(store, job)
+    lost = failed(Reason.WORKER_LOST, attempts=3, stage="repair")
+
+    record(store, claim, [*done(claim.articles[:1]), lost, failed(Reason.NOT_ENGLISH)])
+
+    letters = sorted(store.collection.dead_letters(job), key=lambda one: one.article)
+    assert letters == [
+        DeadLetter(
+            article="b1",
+            source="b1.txt",
+            reason=Reason.WORKER_LOST,
+            message="so it is",
+            hint="",
+            attempts=3,
+            stage="repair",
+        ),
+        DeadLetter.of(claim.articles[2], failed(Reason.NOT_ENGLISH).outcome),
+    ]
+    assert client.ttl(Key.failed(job)) == pytest.approx(TTL_SECONDS, abs=5)
+
+
+def test_the_statistics_add_up(store: JobStore) -> None:
+    job = make_job(store, 2, 3, 1)
+    took = [
+        Tally(worker=WORKER, seconds=0.5, tokens_read=40, tokens_written=20),
+        Tally(worker=WORKER, seconds=0.51, tokens_read=1),
+        Tally(worker=WORKER, seconds=841.0, tokens_written=5),
+    ]
+
+    for chunk, tally in enumerate(took):
+        claim = claim_chunk(store, job, chunk)
+        processed = [*done(claim.articles[1:]), failed(Reason.NO_STORY)]
+        assert store.ledger.complete(claim, processed, tally)
+
+    assert store.roster.stats() == {
+        "chunks": 3,
+        "done": 3,
+        "failed": 3,
+        "cached": 0,
+        "seconds": pytest.approx(842.01),
+        "tokens_read": 41,
+        "tokens_written": 25,
+        "seconds_le_0.5": 1,
+        "seconds_le_1": 1,
+        "seconds_le_inf": 1,
+    }
+
+
+def test_leases_go_with_their_chunk(store: JobStore, client: redis.Redis) -> None:
+    job = make_job(store, 1, 1)
+    release(store, claim_chunk(store, job, 0))
+    claim = claim_chunk(store, job, 1)
+    record(store, claim, done(claim.articles))
+
+    assert client.exists(Key.LEASES) == 0
+
+
+# Alone ----------------------------------------------------------------------------------------
+
+
+def test_an_article_alone_is_counted_once_in_each_attempt(store: JobStore) -> None:
+    job = make_job(store, 2)
+    first = claim_chunk(store, job)
+    assert store.ledger.begin_alone(first, 1) == Trial(number=1, was_too_slow=False)
+    # The answer was lost on the way, and the question is put again.
+    assert store.ledger.begin_alone(first, 1) == Trial(number=1, was_too_slow=False)
+    release(store, first)
+
+    second = claim_chunk(store, job)
+    store.ledger.note_too_slow(second, 1)
+
+    assert store.ledger.begin_alone(second, 1) == Trial(number=2, was_too_slow=True)
+    assert store.ledger.begin_alone(second, 0) == Trial(number=1, was_too_slow=False)
+
+
+def test_attempts_are_told_apart_by_all_of_their_digits(store: JobStore) -> None:
+    claim = claim_chunk(store, make_job(store, 1))
+    for attempt, number in ((1, 1), (11, 2), (1, 3), (21, 4)):
+        again = claim.model_copy(update={"attempts": attempt})
+        assert store.ledger.begin_alone(again, 0).number == number
+
+
+def test_a_result_is_kept_before_its_chunk_is_complete(
+    store: JobStore, client: redis.Redis
+) -> None:
+    job = make_job(store, 2)
+    claim = claim_chunk(store, job)
+    (kept,) = done(claim.articles[1:])
+    assert kept.result is not None
+
+    store.ledger.keep(claim, 1, kept.result)
+
+    assert store.ledger.known(PROFILE, claim.articles) == [False, True]
+    key = Key.result(PROFILE.digest, claim.articles[1].content_digest)
+    assert client.ttl(key) == pytest.approx(TTL_SECONDS, abs=5)
+    assert states(store, job) == {"running": 2}
+
+
+# Give back ------------------------------------------------------------------------------------
+
+
+def test_a_chunk_that_is_given_back_wants_a_bell(store: JobStore, client: redis.Redis) -> None:
+    job = make_job(store, 2)
+    store.ledger.ring(job)
+    claim = claim_chunk(store, job)
+
+    bell = store.ledger.release(job, 0, claim.token, "worker_ended")
+
+    assert bell is not None
+    assert (bell.job, bell.chunk, bell.lane) == (job, 0, 2)
+    assert client.zscore(Key.rung(2), f"{job}:0") == bell.stamp_ms
+    assert (states(store, job), open_bells(client, job)) == ({"queued": 2}, 1)
+    last = store.events(job, "0", wait_ms=1)[-1].fields
+    assert last == {"what": "released", "chunk": "0", "why": "worker_ended"}
+
+
+def test_a_failed_task_gives_back_what_it_holds_and_nothing_else(store: JobStore) -> None:
+    job = make_job(store, 1, 1, 1, 1)
+    for chunk, task in enumerate(("task-a", "task-b", "task-a", "task-a")):
+        claim = claim_chunk(store, job, chunk, task)
+
+    bells = store.ledger.release_task("task-a", "child_lost", but=claim)
+
+    assert sorted(bell.chunk for bell in bells) == [0, 2]
+    assert states(store, job) == {"queued": 2, "running": 2}
+    assert [bell.chunk for bell in store.ledger.release_task("task-a", "test")] == [3]
+    assert store.ledger.release_task("task-a", "test") == []
+
+
+def test_a_worker_that_ends_gives_back_all_that_it_holds(store: JobStore) -> None:
+    job = make_job(store, 1, 1, 1)
+    for chunk, worker in enumerate((WORKER, "worker-2", WORKER)):
+        store.ledger.claim(job, chunk, worker=worker, task=f"task-{chunk}", retried=False)
+
+    bells = store.ledger.release_worker(WORKER, "worker_ended")
+
+    assert sorted(bell.chunk for bell in bells) == [0, 2]
+    assert states(store, job) == {"queued": 2, "running": 1}
+    assert store.ledger.release_worker(WORKER, "worker_ended") == []
+
+
+# Results --------------------------------------------------------------------------------------
+
+
+def test_a_result_is_known_under_its_profile_and_its_whole_content(store: JobStore) -> None:
+    claim = claim_chunk(store, make_job(store, 2))
+    record(store, claim, [*done(claim.articles[:1]), failed(Reason.NO_STORY)])
+    kept, lost = claim.articles
+    titled = kept.model_copy(update={"title": "Another headline"})
+    renamed = kept.model_copy(update={"id": "another-id"})
+    other = Profile(name=PROFILE.name, model_digest="other weights")
+
+    assert store.ledger.known(PROFILE, [kept, lost, titled, renamed]) == [True, False, False, True]
+    assert store.ledger.known(other, [kept]) == [False]
+    assert store.ledger.known(PROFILE, []) == []
+
+
+def test_looking_for_a_result_lets_it_live_a_full_term(
+    store: JobStore, client: redis.Redis
+) -> None:
+    claim = claim_chunk(store, make_job(store, 1))
+    record(store, claim, done(claim.articles))
+    key = Key.result(PROFILE.digest, claim.articles[0].content_digest)
+    client.expire(key, 10)
+
+    store.ledger.known(PROFILE, claim.articles)
+
+    assert client.ttl(key) == pytest.approx(TTL_SECONDS, abs=5)

@@ -1,0 +1,260 @@
+"""What failed, once more: into a chunk of its own, and counted once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import redis
+
+from tests.integration.conftest import TTL_SECONDS
+from tests.integration.job_step import (
+    claim_chunk,
+    contents,
+    end_lease,
+    make_job,
+    open_bells,
+    record,
+    states,
+)
+from tests.integration.sample import PROFILE, TALLY, done, failed, make_article, make_articles
+from worker.errors import ExitCode, JobStateError
+from worker.jobs import JobStore, NewChunk
+from worker.key import Key
+from worker.priority import Priority
+from worker.reason import Reason
+from worker.records import Article, JobId
+
+
+def _half_failed(store: JobStore) -> JobId:
+    """Chunks of three, two and one: b1, b2 and b4 have failed, b0 and b3 are done, b5 is rung."""
+    job = make_job(store, 3, 2, 1)
+    store.ledger.ring(job)
+    for chunk in (0, 1):
+        claim = claim_chunk(store, job, chunk)
+        bad = [failed(Reason.ENGINE_ERROR)] * (2 - chunk)
+        record(store, claim, [*done(claim.articles[:1]), *bad])
+    assert states(store, job) == {"queued": 1, "done": 2, "failed": 3}
+    return job
+
+
+def _letters(store: JobStore, job: JobId) -> set[str]:
+    return {letter.article for letter in store.collection.dead_letters(job)}
+
+
+def _collected(store: JobStore, job: JobId) -> dict[str, str]:
+    """State of each article by id; none twice."""
+    found = [(one.article.id, one.outcome.state) for one in store.collection.articles(job)]
+    assert len(found) == len(dict(found)) == store.progress(job).total
+    return dict(found)
+
+
+def _lose_result(client: redis.Redis, article: Article) -> None:
+    assert client.delete(Key.result(PROFILE.digest, article.content_digest)) == 1
+
+
+def test_what_failed_is_queued_again_and_the_rest_is_left_alone(
+    store: JobStore, client: redis.Redis
+) -> None:
+    untyped: Any = client
+    job = _half_failed(store)
+    assert _letters(store, job) == {"b1", "b2", "b4"}
+
+    # b0 is done, b5 waits, nobody knows b9.
+    assert store.retry(job, ["b0", "b1", "b2", "b5", "b9", "b1"]) == 2
+
+    assert states(store, job) == {"queued": 3, "done": 2, "failed": 1}
+    assert _letters(store, job) == {"b4"}
+    said = ["done", "queued", "queued", "done", "failed", "queued"]
+    assert _collected(store, job) == {f"b{number}": state for number, state in enumerate(said)}
+    assert untyped.hmget(Key.ids(job), ["b0", "b1", "b2", "b4"]) == [b"0:0", b"3:0", b"3:1", b"1:1"]
+    assert store.collection.article(job, "b2").article == make_article("b2")
+    assert client.ttl(Key.chunk(job, 3)) == pytest.approx(TTL_SECONDS, abs=5)
+    last = store.events(job, "0", wait_ms=1)[-1].fields
+    assert last == {"what": "retried", "chunk": "3", "articles": "2"}
+
+
+def test_articles_of_several_chunks_are_retried_at_once_and_end_once(
+    store: JobStore, client: redis.Redis
+) -> None:
+    job = _half_failed(store)
+
+    assert store.retry(job, ["b4", "b2", "b1"]) == 3
+
+    assert not store.progress(job).finished
+    assert [bell.chunk for bell in store.ledger.ring(job)] == [3, 4]
+    for chunk in (2, 3, 4):
+        claim = claim_chunk(store, job, chunk)
+        assert claim.attempts == 1
+        record(store, claim, done(claim.articles))
+    assert states(store, job) == {"done": 6}
+    assert store.progress(job).finished
+    assert (_letters(store, job), open_bells(client, job)) == (set(), 0)
+    assert set(_collected(store, job).values()) == {"done"}
+    assert all(one.result for one in store.collection.articles(job))
+
+
+@pytest.mark.parametrize(
+    ("priority", "lane"), [(Priority.HIGH, 0), (Priority.NORMAL, 2), (Priority.LOW, 4)]
+)
+def test_what_is_retried_takes_the_express_lane(
+    store: JobStore, priority: Priority, lane: int
+) -> None:
+    job = make_job(store, *[1] * 5, priority=priority)
+    assert [bell.lane for bell in store.ledger.ring(job)] == [*[lane] * 4, lane + 1]
+    record(store, claim_chunk(store, job, 4), [failed(Reason.ENGINE_ERROR)])
+
+    store.retry(job, ["b4"])
+
+    assert [(bell.chunk, bell.lane) for bell in store.ledger.ring(job)] == [(5, lane)]
+
+
+def test_what_fails_again_is_a_dead_letter_again(store: JobStore) -> None:
+    job = _half_failed(store)
+    store.retry(job, ["b1"])
+    claim = claim_chunk(store, job, 3)
+
+    record(store, claim, [failed(Reason.WORKER_LOST, attempts=3)])
+
+    assert states(store, job) == {"queued": 1, "done": 2, "failed": 3}
+    assert _letters(store, job) == {"b1", "b2", "b4"}
+    assert store.collection.article(job, "b1").outcome.reason is Reason.WORKER_LOST
+    assert store.retry(job, ["b1"]) == 1
+    assert _collected(store, job)["b1"] == "queued"
+
+
+def test_a_second_retry_at_once_finds_nothing_to_do(store: JobStore, client: redis.Redis) -> None:
+    job = _half_failed(store)
+    assert store.retry(job, ["b1", "b2", "b4"]) == 3
+    before = contents(client)
+
+    assert store.retry(job, ["b1", "b2", "b4"]) == 0
+
+    assert contents(client) == before
+
+
+@pytest.mark.parametrize("moment", ["articles", "number"])
+def test_two_retries_in_one_moment_move_an_article_once(
+    store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    job = _half_failed(store)
+    other = JobStore(client, ttl_seconds=TTL_SECONDS)
+    name, owner = {
+        "articles": ("chunk", store.collection),  # it has seen what failed
+        "number": ("_chunks", store),  # it has seen all, and is about to write
+    }[moment]
+    look = getattr(owner, name)
+
+    def look_slowly(*asked: Any) -> Any:
+        found = look(*asked)
+        found = found if isinstance(found, int) else list(found)
+        other.retry(job, ["b1", "b2"])
+        return found
+
+    monkeypatch.setattr(owner, name, look_slowly)
+
+    assert store.retry(job, ["b1", "b2"]) == 0
+
+    assert states(store, job) == {"queued": 3, "done": 2, "failed": 1}
+    assert _collected(store, job)["b1"] == "queued"
+    assert store.progress(job).total == 6
+
+
+def test_a_chunk_that_is_added_in_the_same_moment_costs_nothing(
+    store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = _half_failed(store)
+    other, look = JobStore(client, ttl_seconds=TTL_SECONDS), store._chunks
+    more = iter([NewChunk([make_article("more")], known=False)])
+
+    def look_slowly(asked: JobId) -> int:
+        found = look(asked)
+        for chunk in more:
+            other.add(job, [chunk])
+        return found
+
+    monkeypatch.setattr(store, "_chunks", look_slowly)
+
+    assert store.retry(job, ["b1"]) == 1
+
+    assert states(store, job) == {"queued": 3, "done": 2, "failed": 2}
+    assert set(_collected(store, job)) == {"more", *(f"b{n}" for n in range(6))}
+
+
+def test_a_late_result_of_the_old_chunk_is_refused(store: JobStore, client: redis.Redis) -> None:
+    job = make_job(store, 2)
+    late = claim_chunk(store, job)
+    end_lease(client, job)
+    record(store, claim_chunk(store, job), [failed(Reason.ENGINE_ERROR)] * 2)
+    store.retry(job, ["b0", "b1"])
+    before = contents(client)
+
+    assert not store.ledger.complete(late, done(late.articles), TALLY)
+
+    assert contents(client) == before
+
+
+def test_an_article_whose_result_is_lost_is_worked_on_again(
+    store: JobStore, client: redis.Redis
+) -> None:
+    job = make_job(store, 3)
+    claim = claim_chunk(store, job)
+    record(store, claim, [*done(claim.articles[:2]), failed(Reason.NO_STORY)])
+    _lose_result(client, claim.articles[1])
+
+    assert store.retry(job, ["b0", "b1", "b2"]) == 2
+
+    assert states(store, job) == {"queued": 2, "done": 1}
+    again = claim_chunk(store, job, 1)
+    assert [one.id for one in again.articles] == ["b1", "b2"]
+    record(store, again, done(again.articles))
+    assert _collected(store, job) == {"b0": "done", "b1": "done", "b2": "done"}
+    assert states(store, job) == {"done": 3}
+
+
+def test_a_result_that_was_cached_and_is_lost_is_cached_no_more(
+    store: JobStore, client: redis.Redis
+) -> None:
+    articles = make_articles(2)
+    claim = claim_chunk(store, make_job(store, 2))
+    record(store, claim, done(articles))
+    job = store.create(PROFILE)
+    store.add(job, [NewChunk(articles, known=True)])
+    store.close(job)
+    _lose_result(client, articles[0])
+    assert store.progress(job).cached == 2
+
+    assert store.retry(job, ["b0", "b1"]) == 1
+
+    assert states(store, job) == {"queued": 1, "done": 1}
+    assert store.progress(job).cached == 1
+    again = claim_chunk(store, job, 1)
+    record(store, again, done(again.articles))
+    assert (states(store, job), store.progress(job).cached) == ({"done": 2}, 1)
+
+
+def test_a_cancelled_job_is_not_retried(store: JobStore, client: redis.Redis) -> None:
+    job = _half_failed(store)
+    store.cancel(job)
+    before = contents(client)
+
+    with pytest.raises(JobStateError) as caught:
+        store.retry(job, ["b1"])
+
+    assert (caught.value.code, caught.value.exit_code) == ("job_cancelled", ExitCode.USAGE)
+    assert contents(client) == before
+
+
+def test_the_old_chunk_keeps_the_outcomes_of_what_has_stayed(
+    store: JobStore, client: redis.Redis
+) -> None:
+    untyped: Any = client
+    job = _half_failed(store)
+
+    store.retry(job, ["b1"])
+
+    first, moved, second = json.loads(untyped.hget(Key.chunk(job, 0), "outcomes"))
+    assert (first["state"], moved, second["state"]) == ("done", None, "failed")
+    with pytest.raises(KeyError):
+        dict(store.collection.chunk(job, 0))[1]

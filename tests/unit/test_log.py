@@ -1,0 +1,420 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from billiard import util as billiard_util
+from billiard.einfo import ExceptionInfo
+from celery import Celery, signals
+from celery.app.log import Logging
+from pydantic import BaseModel
+from structlog.stdlib import ProcessorFormatter
+
+from worker import log
+from worker.errors import EngineError
+from worker.log import bound, configure_logging, get_logger
+
+#: No test may find it in a log; the second one passes for a name.
+QUOTES = ["The mayor of Sandwick resigned", "Sandwick"]
+
+
+class Stream(io.StringIO):
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+    def record(self) -> dict[str, Any]:
+        (record,) = self.records()
+        return record
+
+
+@pytest.fixture
+def _undone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give the process back what ``configure_logging`` and Celery change in it."""
+    root, pool = logging.root, billiard_util.get_logger()
+    before = root.handlers[:], root.level, pool.level, pool.propagate
+    quieted = [logging.getLogger(name) for name in log._TWICE_TOLD]
+    levels = [logger.level for logger in quieted]
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    yield
+    root.handlers[:], root_level, pool_level, pool.propagate = before
+    for logger, level in zip(
+        (root, pool, *quieted), (root_level, pool_level, *levels), strict=True
+    ):
+        logger.setLevel(level)
+    logging.captureWarnings(False)
+    signals.setup_logging.disconnect(log._take_over)
+
+
+def configured(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> Stream:
+    stream = Stream(terminal=terminal)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
+        configure_logging()
+    return stream
+
+
+@pytest.fixture
+def stream(_undone: None, monkeypatch: pytest.MonkeyPatch) -> Stream:
+    return configured(monkeypatch, terminal=False)
+
+
+class Figures(BaseModel):
+    words: int
+
+
+def ours() -> logging.Handler:
+    """The handler by itself: pytest's, beside it, is louder about a record it cannot write."""
+    return logging.root.handlers[0]
+
+
+def not_a_number(quote: str) -> None:
+    Figures.model_validate({"words": quote})
+
+
+def not_utf8(quote: str) -> None:
+    (quote.encode() + b"\xff").decode()
+
+
+def not_a_key(quote: str) -> None:
+    dict[str, int]()[quote]
+
+
+def test_an_event_is_one_json_object_with_its_fields(stream: Stream) -> None:
+    get_logger("worker.tasks").info("chunk_recorded", job="j1", articles=8, seconds=1.25)
+
+    told = stream.record()
+    assert list(told)[:4] == ["time", "level", "logger", "event"]
+    assert told["time"].endswith("Z")
+    assert datetime.now(UTC) - datetime.fromisoformat(told.pop("time")) < timedelta(seconds=5)
+    assert told == {
+        "level": "info",
+        "logger": "worker.tasks",
+        "event": "chunk_recorded",
+        "job": "j1",
+        "articles": 8,
+        "seconds": 1.25,
+    }
+
+
+def test_our_own_standard_loggers_come_out_alike(stream: Stream) -> None:
+    logging.getLogger("worker.page").warning("gave up after %d tries", 3)
+
+    told = stream.record()
+    assert (told["level"], told["logger"]) == ("warning", "worker.page")
+    assert told["event"] == "gave up after 3 tries"
+
+
+def test_what_is_bound_is_in_all_records_within(stream: Stream) -> None:
+    with bound(job="j1", chunk=4):
+        get_logger("worker.tasks").info("inside")
+        logging.getLogger("celery.worker").info("inside")
+    get_logger("worker.tasks").info("outside")
+
+    ours, celerys, outside = stream.records()
+    assert (ours["job"], ours["chunk"]) == ("j1", 4)
+    assert (celerys["job"], celerys["chunk"]) == ("j1", 4)
+    assert not {"job", "chunk"} & set(outside)
+
+
+def test_below_the_level_nothing_is_written(stream: Stream) -> None:
+    get_logger("worker.tasks").debug("detail")
+    logging.getLogger("kombu").debug("detail")
+
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("quote", QUOTES)
+@pytest.mark.parametrize(
+    ("fails", "kind"),
+    [
+        (not_a_number, "pydantic_core._pydantic_core.ValidationError"),
+        (not_utf8, "UnicodeDecodeError"),
+        (not_a_key, "KeyError"),
+    ],
+)
+def test_of_an_exception_the_type_and_the_frames_are_logged(
+    stream: Stream, fails: Callable[[str], None], kind: str, quote: str
+) -> None:
+    try:
+        fails(quote)
+    except (KeyError, ValueError) as error:
+        get_logger("worker.tasks").exception("failed", error=error)
+
+    told = stream.record()
+    assert (told["level"], told["event"], told["error"]) == ("error", "failed", kind)
+    lines = told["exception"].splitlines()
+    assert lines[0] == kind
+    assert lines[1].startswith(f"  {__file__}:")
+    assert lines[2].endswith(f" {fails.__name__}")
+    assert quote not in stream.getvalue()
+
+
+def test_our_own_exceptions_keep_their_message_and_their_causes_do_not(stream: Stream) -> None:
+    try:
+        try:
+            not_a_key(QUOTES[0])
+        except KeyError as error:
+            raise EngineError("the model is gone") from error
+    except EngineError as error:
+        get_logger("worker.tasks").exception("failed", error=error)
+
+    told = stream.record()
+    named = [line for line in told["exception"].splitlines() if not line.startswith(" ")]
+    assert named == ["worker.errors.EngineError: the model is gone", "KeyError"]
+    assert told["error"] == "worker.errors.EngineError: the model is gone"
+    assert QUOTES[0] not in stream.getvalue()
+
+
+def test_exceptions_are_told_to_a_limit(stream: Stream) -> None:
+    def deeper() -> None:
+        deeper()
+
+    try:
+        deeper()
+    except RecursionError as error:
+        error.__cause__ = error
+        get_logger("worker.tasks").exception("failed")
+
+    lines = stream.record()["exception"].splitlines()
+    assert lines.count("RecursionError") == 5
+    assert lines[40].endswith(" deeper")
+    assert len(lines) <= 5 * 41
+
+
+def test_an_exception_that_is_not_there_adds_nothing(stream: Stream) -> None:
+    get_logger("worker.tasks").error("failed", exc_info=True)
+    logging.getLogger("celery").error("failed", exc_info=True)  # noqa: LOG014
+
+    assert [set(told) for told in stream.records()] == [{"time", "level", "logger", "event"}] * 2
+
+
+def test_of_a_field_that_is_an_object_the_type_is_logged(stream: Stream) -> None:
+    figures = Figures.model_construct(words=QUOTES[0])  # type: ignore[arg-type]
+    get_logger("worker.tasks").info("told", one=figures, many=[figures, 3], raw=b"Sandwick")
+
+    told = stream.record()
+    assert told["one"] == "tests.unit.test_log.Figures"
+    assert told["many"] == ["tests.unit.test_log.Figures", 3]
+    assert told["raw"] == "bytes"
+
+
+@pytest.mark.parametrize("quote", QUOTES)
+def test_celery_tells_of_a_failed_task_without_what_it_was_given(
+    stream: Stream, quote: str
+) -> None:
+    app = Celery("desk", set_as_current=False, broker="memory://")
+
+    @app.task(name="desk.fail")  # type: ignore[untyped-decorator]
+    def fail(quote: str) -> None:
+        not_a_key(quote)
+
+    fail.apply(args=[quote], task_id="t-1")
+
+    told = stream.record()
+    assert (told["level"], told["logger"]) == ("error", "celery.app.trace")
+    assert told["event"] == "Task desk.fail[t-1] raised unexpected: KeyError"
+    assert told["task"] == "t-1"
+    assert told["exception"].startswith("KeyError\n")
+    assert told["exception"].endswith(" not_a_key")
+    assert quote not in stream.getvalue()
+
+
+@pytest.mark.parametrize("quote", QUOTES)
+def test_celery_tells_of_results_and_retries_without_their_text(stream: Stream, quote: str) -> None:
+    logger = logging.getLogger("celery.worker.request")
+    task = {"id": "t-1", "name": "desk.fix"}
+    logger.info(
+        "Task %(name)s[%(id)s] succeeded in %(runtime)ss: %(return_value)s",
+        task | {"runtime": 0.5, "return_value": quote, "args": quote},
+    )
+    logger.info("Task %(name)s[%(id)s] retry: %(exc)s", task | {"exc": quote, "traceback": quote})
+
+    assert [told["event"] for told in stream.records()] == [
+        "Task desk.fix[t-1] succeeded in 0.5s: …",
+        "Task desk.fix[t-1] retry: …",
+    ]
+
+
+@pytest.mark.parametrize("name", ["celery.worker.strategy", "celery.app.trace"])
+def test_what_the_tasks_own_records_say_celery_does_not_say_again(
+    stream: Stream, name: str
+) -> None:
+    logging.getLogger(name).info("Task received")
+    logging.getLogger(name).warning("Task rejected")
+
+    assert stream.record()["event"] == "Task rejected"
+
+
+@pytest.mark.parametrize("quote", QUOTES)
+def test_an_exception_from_another_process_has_its_frames(stream: Stream, quote: str) -> None:
+    try:
+        not_a_key(quote)
+    except KeyError:
+        info = ExceptionInfo()
+    logging.getLogger("celery.worker.request").error(
+        "Task handler raised error: %r", info.exception.exc, exc_info=info.exc_info
+    )
+
+    told = stream.record()
+    assert told["event"] == "Task handler raised error: KeyError"
+    lines = told["exception"].splitlines()
+    assert lines[0] == "KeyError"
+    assert lines[2].startswith(f"  {__file__}:")
+    assert quote not in stream.getvalue()
+
+
+def test_an_argument_is_shown_when_it_is_a_number_or_a_name(stream: Stream) -> None:
+    logger = logging.getLogger("celery.worker")
+    logger.info(
+        "%s %r %s %s %s %r\n%s",
+        *(7, "desk@host", "redis://localhost:6379/0", QUOTES[0], {"text": "x"}, not_utf8, None),
+    )
+    logger.info(ValueError(QUOTES[0]))
+
+    shown, raised = (told["event"] for told in stream.records())
+    where = "tests.unit.test_log.not_utf8"
+    assert shown == f"7 desk@host redis://localhost:6379/0 … dict {where} None"
+    assert raised == "ValueError"
+
+
+@pytest.mark.parametrize("arguments", [(QUOTES[0],), (1, 2), ({"x": 1},)])
+def test_a_template_that_does_not_fit_is_logged_as_it_is(
+    stream: Stream, arguments: tuple[object, ...]
+) -> None:
+    ours().handle(logging.LogRecord("celery", logging.INFO, "", 1, "takes %d", arguments, None))
+
+    assert stream.record()["event"] == "takes %d"
+
+
+def test_billiard_says_how_a_child_ended(stream: Stream) -> None:
+    billiard_util.error("Process %r pid:%r exited with %r", "Fork-1", 12, "signal 9 (SIGKILL)")
+
+    told = stream.record()
+    assert told["logger"] == "multiprocessing"
+    assert told["event"] == "Process Fork-1 pid:12 exited with signal 9 (SIGKILL)"
+
+
+def test_of_other_libraries_only_the_place_is_logged(stream: Stream) -> None:
+    logger = logging.getLogger("trafilatura.core")
+    logger.info("parsed %s", "Sandwick")
+    logger.error("not parsed: Sandwick %s", "Sandwick", stack_info=True)
+
+    told = stream.record()
+    assert (told["level"], told["event"]) == ("error", "library_record")
+    place, function = told["where"].split()
+    assert place.startswith(f"{__file__}:")
+    assert function == "test_of_other_libraries_only_the_place_is_logged"
+    assert "stack_info" not in told
+    assert "not parsed" not in stream.getvalue()
+
+
+@pytest.mark.usefixtures("_undone")
+def test_of_a_warning_the_place_and_the_category_are_logged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        # Here: pytest has its own way with warnings, from the beginning of a test on.
+        stream = configured(monkeypatch, terminal=False)
+        warnings.warn("odd: Sandwick: quoted", FutureWarning, stacklevel=1)
+        logging.captureWarnings(False)
+
+    told = stream.record()
+    assert (told["event"], told["type"]) == ("python_warning", "FutureWarning")
+    assert told["where"].startswith(f"{__file__}:")
+    assert "quoted" not in stream.getvalue()
+
+
+def test_what_nobody_catches_is_logged_alike(stream: Stream) -> None:
+    thread = threading.Thread(target=not_a_key, args=[QUOTES[0]])
+    thread.start()
+    thread.join()
+    sys.excepthook(ValueError, ValueError(QUOTES[0]), None)
+
+    threads, mains = stream.records()
+    assert threads["event"] == mains["event"] == "uncaught_exception"
+    assert threads["exception"].startswith("KeyError\n")
+    assert mains["exception"] == "ValueError"
+    assert QUOTES[0] not in stream.getvalue()
+
+
+def test_a_record_that_cannot_be_written_is_named(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise TypeError
+
+    monkeypatch.setattr(ProcessorFormatter, "format", fail)
+    ours().handle(logging.LogRecord("celery", logging.INFO, "", 1, QUOTES[0], None, None))
+
+    assert stream.record() == {"event": "record_lost", "logger": "celery"}
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("_undone")
+def test_a_terminal_gets_prose(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = configured(monkeypatch, terminal=True)
+    try:
+        not_a_key(QUOTES[0])
+    except KeyError:
+        get_logger("worker.tasks").exception("failed", articles=8)
+
+    first, second, *_ = stream.getvalue().splitlines()
+    assert not first.startswith("{")
+    assert "failed" in first
+    assert "articles" in first
+    assert second == "KeyError"
+    assert QUOTES[0] not in stream.getvalue()
+
+
+def test_celery_installs_no_handler_and_sets_the_level(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_MP_FORK_LOGLEVEL_", "_MP_FORK_LOGFILE_", "_MP_FORK_LOGFORMAT_"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setattr("kombu.utils.encoding.default_encoding_file", None)
+    monkeypatch.setattr(Logging, "_setup", False)
+    monkeypatch.setattr(sys, "stderr", stream)
+
+    Celery("desk", set_as_current=False).log.setup_logging_subsystem(loglevel="DEBUG")
+    logging.getLogger("celery.worker").debug("Timer wakes in %s", 0.5)
+    billiard_util.error("exitcode %d", 1)
+
+    assert [type(handler) for handler in logging.root.handlers] == [log._Handler]
+    for name in ("celery", "celery.task"):
+        assert {type(each) for each in logging.getLogger(name).handlers} <= {logging.NullHandler}
+    assert [told["event"] for told in stream.records()] == ["Timer wakes in 0.5", "exitcode 1"]
+
+
+def test_without_configuration_nothing_is_printed() -> None:
+    program = (
+        "from worker.log import get_logger\n"
+        "get_logger('worker.lease').error('lease_lost')\n"
+        "print('end')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert (done.stdout, done.stderr) == ("end\n", "")

@@ -1,0 +1,176 @@
+"""The desk's gauges for Prometheus: the store is read anew for each scrape.
+
+A scrape costs a few commands, and one for each job and each worker. No label speaks of a single
+job, article or worker: what there is to be told apart is fixed. Knows the store, no Redis key.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import redis
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from worker.app import QUEUE
+from worker.connection import broker_url, connect
+from worker.jobs import JobStore
+from worker.ledger import CHUNK_SECONDS_BOUNDS
+from worker.log import get_logger
+from worker.records import TERMINAL_STATES, ArticleState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from prometheus_client.core import Metric
+
+    from worker.records import JobProgress
+    from worker.roster import Roster
+    from worker.settings import Settings
+
+__all__ = ["DeskCollector"]
+
+#: A broker that is silent for so long is taken for down. Prometheus gives up a scrape after 10 s,
+#: and then learns nothing; its slowest answer, the counters of all jobs, takes milliseconds.
+_PATIENCE_SECONDS = 3
+
+#: No health check: a broker that cannot write to its disk refuses a PING, and answers all else.
+_OPTIONS = (
+    f"socket_timeout={_PATIENCE_SECONDS}&socket_connect_timeout={_PATIENCE_SECONDS}"
+    "&health_check_interval=0"
+)
+
+_log = get_logger(__name__)
+
+
+class DeskCollector(Collector):
+    """What one store has to tell; while it does not answer, only ``copydesk_broker_up 0``.
+
+    Raises:
+        ConfigError: the broker's URL cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        url = broker_url(settings)
+        # Options in the URL win over those of worker/connection.py.
+        self._url = f"{url}{'&' if '?' in url else '?'}{_OPTIONS}"
+        self._ttl_seconds = int(settings.job_ttl.total_seconds())
+        connect(self._url).close()
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family, with its values at this moment."""
+        families: Sequence[Metric] = ()
+        try:
+            # Not open_store, which begins with a PING.
+            with connect(self._url) as client:
+                store = JobStore(client, ttl_seconds=self._ttl_seconds)
+                families = [*_jobs(store.jobs()), *_gauges(store.roster), *_counters(store.roster)]
+        except redis.RedisError as error:
+            _log.warning("broker_not_read", why=type(error).__name__)
+        yield _gauge("broker_up", "Whether the broker answers (1) or not (0).", bool(families))
+        yield from families
+
+
+def _jobs(jobs: Sequence[JobProgress]) -> Iterator[Metric]:
+    yield _labelled(
+        "articles",
+        "Articles of all jobs that have not expired, by state.",
+        "state",
+        {state.value: sum(getattr(job, state.value) for job in jobs) for state in ArticleState},
+    )
+    counted = Counter(_state_of(job) for job in jobs)
+    yield _labelled(
+        "jobs",
+        "Jobs that have not expired; a cancelled one is unfinished while a chunk of it runs.",
+        "state",
+        {state: counted[state] for state in ("unfinished", "finished", "cancelled")},
+    )
+
+
+def _state_of(job: JobProgress) -> str:
+    if not job.finished:
+        return "unfinished"
+    return "finished" if job.cancel is None else "cancelled"
+
+
+def _gauges(roster: Roster) -> Iterator[Metric]:
+    stale = [worker.stale for worker in roster.workers()]
+    yield _labelled(
+        "workers",
+        "Workers that were seen in the last seconds (live), or last some minutes ago (stale).",
+        "state",
+        {"live": stale.count(False), "stale": stale.count(True)},
+    )
+    lengths = {str(lane): length for lane, length in enumerate(roster.queue_lengths(QUEUE))}
+    yield _labelled(
+        "queue_messages", "Messages in each lane of the queue; lane 0 goes first.", "lane", lengths
+    )
+    yield _gauge(
+        "oldest_waiting_seconds",
+        "Age of the oldest message whose chunk no worker has claimed; 0 where none waits.",
+        roster.oldest_waiting_seconds(),
+    )
+    yield _gauge("leases", "Chunks that workers hold.", roster.leases())
+    yield _gauge(
+        "expired_leases",
+        "Chunks whose lease is over, and that were not given back yet.",
+        roster.expired_leases(),
+    )
+    memory = roster.memory()
+    yield _gauge("broker_memory_bytes", "Memory that the broker uses.", memory.used)
+    yield _gauge(
+        "broker_memory_limit_bytes", "The broker's maxmemory; 0: none is set.", memory.limit
+    )
+    yield _gauge(
+        "broker_aof_ok",
+        "Whether the last write to the append-only file went well (1) or not (0).",
+        roster.writes_to_disk(),
+    )
+
+
+def _counters(roster: Roster) -> Iterator[Metric]:
+    stats = roster.stats()
+    # Not "articles": a gauge and a counter of one name are an error in OpenMetrics.
+    recorded = CounterMetricFamily(
+        "copydesk_articles_recorded",
+        "Articles that workers have recorded since the store was made, by how they ended.",
+        labels=["state"],
+    )
+    for state in sorted(TERMINAL_STATES):
+        recorded.add_metric([state.value], stats.get(state.value, 0.0))
+    yield recorded
+    tokens = CounterMetricFamily(
+        "copydesk_tokens",
+        "Tokens that engines have scored (read) and written since the store was made.",
+        labels=["kind"],
+    )
+    for kind in ("read", "written"):
+        tokens.add_metric([kind], stats.get(f"tokens_{kind}", 0.0))
+    yield tokens
+    yield HistogramMetricFamily(
+        "copydesk_chunk_seconds",
+        "Seconds that recorded chunks took.",
+        buckets=_buckets(stats),
+        sum_value=stats.get("seconds", 0.0),
+    )
+
+
+def _buckets(stats: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Cumulative counts by upper bound; the store counts a chunk under its own bound alone."""
+    bounds = (*CHUNK_SECONDS_BOUNDS, "inf")
+    counts = accumulate(stats.get(f"seconds_le_{bound}", 0.0) for bound in bounds)
+    return list(zip(map(floatToGoString, bounds), counts, strict=True))
+
+
+def _gauge(name: str, said: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"copydesk_{name}", said, value=float(value))
+
+
+def _labelled(name: str, said: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"copydesk_{name}", said, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family

@@ -1,0 +1,95 @@
+"""Names of every Redis key. Only ``jobs``, ``ledger`` and ``roster`` use them.
+
+Each key has a time to live, or an owner that deletes it; both stand in its docstring.
+"""
+
+from __future__ import annotations
+
+__all__ = ["LANES", "Key"]
+
+#: Lanes of the queue, first to last: two for each priority of a job (high, normal, low). The
+#: first of the two is the express lane, for the first chunks of every job.
+LANES = 6
+
+
+class Key:
+    """Every key there is."""
+
+    #: Sorted set, job id → time of creation; ``create`` drops those past their time to live.
+    JOBS = "cd:jobs"
+    #: Sorted set, job id → time of creation: jobs with chunks that wait to be rung; ``ring``
+    #: drops a job when nothing waits any more, and one that has expired.
+    ACTIVE = "cd:active"
+    #: Sorted set, job id → deadline in Unix ms; ``cancel`` and ``overdue`` drop.
+    DEADLINES = "cd:deadlines"
+    #: Sorted set, ``job:chunk`` → end of lease in Unix ms; ``complete`` and ``release`` drop.
+    LEASES = "cd:leases"
+    #: Hash: what all jobs together came to since the store was made; a few dozen fields.
+    STATS = "cd:stats"
+    #: Sorted set, worker → last time seen in Unix ms; ``show_worker`` drops the long gone.
+    WORKERS = "cd:workers"
+    #: String with a time to live: which worker's reconciler leads.
+    LEADER = "cd:leader"
+
+    #: Sorted set of Celery's own, delivery tag → time of delivery; past the visibility timeout
+    #: it delivers again. Celery removes the tag when the message is settled.
+    UNACKED = "cd:mq:unacked_index"
+
+    @staticmethod
+    def rung(lane: int) -> str:
+        """Sorted set, ``job:chunk`` → time of ringing in Unix ms; ``claim`` and ``lost`` drop."""
+        return f"cd:rung:{lane}"
+
+    @staticmethod
+    def queue(name: str, lane: int) -> str:
+        """List of Celery's own: messages of one lane, the oldest last (kombu's spelling)."""
+        return f"cd:mq:{name}" if lane == 0 else f"cd:mq:{name}\x06\x16{lane}"
+
+    @staticmethod
+    def job(job: str) -> str:
+        """Hash with a time to live: profile, priority, deadline, counters, flags."""
+        return f"cd:job:{job}"
+
+    @staticmethod
+    def chunk(job: str, number: int) -> str:
+        """Hash with a time to live: articles (blob), size, lane, state, attempts, holder, outcomes.
+
+        For each article N that was worked on alone also ``alone:N`` (in which attempts) and
+        ``slow:N``.
+        """
+        return f"cd:job:{job}:chunk:{number}"
+
+    @staticmethod
+    def ids(job: str) -> str:
+        """Hash with a time to live: article id → ``chunk:position``."""
+        return f"cd:job:{job}:ids"
+
+    @staticmethod
+    def waiting(job: str) -> str:
+        """List with a time to live: ``chunk:lane`` of the chunks not rung yet, in their order."""
+        return f"cd:job:{job}:waiting"
+
+    @staticmethod
+    def failed(job: str) -> str:
+        """Hash with a time to live: article id → dead letter (JSON)."""
+        return f"cd:job:{job}:failed"
+
+    @staticmethod
+    def events(job: str) -> str:
+        """Stream with a time to live: the last transitions of the job's chunks."""
+        return f"cd:job:{job}:events"
+
+    @staticmethod
+    def refused(job: str) -> str:
+        """List with a time to live: inputs that were not accepted."""
+        return f"cd:job:{job}:refused"
+
+    @staticmethod
+    def result(profile_digest: str, content_digest: str) -> str:
+        """Blob with a time to live: the result of one content under one profile, of any job."""
+        return f"cd:result:{profile_digest}:{content_digest}"
+
+    @staticmethod
+    def worker(name: str) -> str:
+        """String with a time to live: what a worker says of itself."""
+        return f"cd:worker:{name}"

@@ -1,0 +1,335 @@
+"""The ledger of chunks: who holds which, until when, and what has become of it.
+
+It is the truth; a Celery message is only the doorbell that brings a worker to look. Every
+transition is one atomic script of ``worker/lua``. Knows no Celery.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from worker.blob import pack
+from worker.key import LANES, Key
+from worker.records import (
+    Article,
+    ArticleState,
+    Claim,
+    DeadLetter,
+    Doorbell,
+    JobId,
+    Outcome,
+    Processed,
+    Result,
+    Tally,
+    Trial,
+    Verdict,
+)
+from worker.script import run_script
+from worker.settings import Profile
+from worker.stored import dump_outcomes, read_articles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import redis
+
+__all__ = ["LEASE_MILLISECONDS", "LIVE_MILLISECONDS", "Ledger"]
+
+#: A chunk is another task's to take when its lease was not renewed for so long. Six renewals
+#: fit in, so a busy machine that misses some keeps its chunk; and a chunk of a killed worker is
+#: taken over within 15 s, the leader's own 5 s and a step of 2 s: under the 30 s that are promised.
+LEASE_MILLISECONDS = 15_000
+
+#: A worker counts as live when it was seen within so long; it shows itself every two seconds.
+LIVE_MILLISECONDS = 15_000
+
+#: Open bells of one job: chunks that are rung and not claimed. At least so many, and so many for
+#: each live worker, so that none waits while another bell is on its way.
+_LEAST_WINDOW = 16
+_WINDOW_PER_WORKER = 2
+
+#: The one reconciler leads for so long from its last step, which it makes every two seconds.
+_LEAD_MILLISECONDS = 5_000
+
+#: Between the ringing in the ledger and the message in the queue lie milliseconds; a client that
+#: is not there after two seconds has died, or lost the broker.
+_BELL_MILLISECONDS = 2_000
+
+#: Most chunks that one step of the reconciler looks at in a set; the next step goes on.
+_STEP_CHUNKS = 1_000
+
+#: Upper bounds of the histogram of seconds that chunks take; the last one is open.
+CHUNK_SECONDS_BOUNDS = (0.1, 0.5, 1, 5, 15, 30, 60, 120, 240, 480, 840)
+
+
+class Ledger:
+    """Chunks under work in one Redis or Valkey."""
+
+    def __init__(self, client: redis.Redis, *, ttl_seconds: int) -> None:
+        self._redis: Any = client
+        self._ttl = ttl_seconds
+
+    # A worker's side ----------------------------------------------------------------------------
+
+    def claim(
+        self, job: JobId, chunk: int, *, worker: str, task: str, retried: bool
+    ) -> Claim | str:
+        """The chunk for this task to work on, or why not.
+
+        Args:
+            job: the job's id.
+            chunk: number of the chunk in its job.
+            worker: name of the worker, to give back what it holds when it ends.
+            task: id of the Celery task, the same each time it is retried.
+            retried: Celery retries this very task, so that its former holder is gone and a lease
+                under its id may be taken over. (A message that is only *redelivered* may not: a
+                worker whose clock is ahead redelivers what others are working on.)
+
+        Returns:
+            The claim; or ``gone``, ``done``, ``cancelled`` or ``held``.
+        """
+        token = f"{task}:{secrets.token_hex(8)}"
+        keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES, Key.events(job), *_rung()]
+        args = [_member(job, chunk), task, token, LEASE_MILLISECONDS, int(retried), worker, chunk]
+        verdict, *found = run_script(self._redis, "claim", keys, args)
+        if verdict != b"claimed":
+            return cast("bytes", verdict).decode()
+        attempts, profile, blob, stage = found
+        return Claim(
+            job=job,
+            chunk=chunk,
+            token=token,
+            attempts=int(attempts),
+            last_stage=stage.decode(),
+            profile=_read_profile(profile),
+            articles=read_articles(blob),
+        )
+
+    def renew(self, claim: Claim, *, delivery: str, stage: str = "") -> Verdict:
+        """Prolong the lease, and Celery's patience with the message ``delivery`` (its tag).
+
+        Args:
+            claim: what is held.
+            delivery: Celery's delivery tag of the message.
+            stage: the stage that begins, if one does.
+        """
+        keys = [Key.job(claim.job), Key.chunk(claim.job, claim.chunk), Key.LEASES, Key.UNACKED]
+        args = [_member(claim.job, claim.chunk), claim.token, LEASE_MILLISECONDS, stage, delivery]
+        return Verdict(run_script(self._redis, "renew", keys, args).decode())
+
+    def known(self, profile: Profile, articles: Sequence[Article]) -> list[bool]:
+        """For each article whether its result is there; those that are live on for a full term."""
+        if not articles:
+            return []
+        keys = [Key.result(profile.digest, article.content_digest) for article in articles]
+        return [bool(found) for found in run_script(self._redis, "known", keys, [self._ttl])]
+
+    def begin_alone(self, claim: Claim, position: int) -> Trial:
+        """Note that this article is worked on alone; returns what is known of earlier times."""
+        keys = [Key.chunk(claim.job, claim.chunk)]
+        number, slow = run_script(self._redis, "begin_alone", keys, [position, claim.attempts])
+        return Trial(number=number, was_too_slow=bool(slow))
+
+    def note_too_slow(self, claim: Claim, position: int) -> None:
+        """Note that this article alone took longer than a task may."""
+        self._redis.hset(Key.chunk(claim.job, claim.chunk), f"slow:{position}", 1)
+
+    def keep(self, claim: Claim, position: int, result: Result) -> None:
+        """Store one result ahead of its chunk's completion, so that no later try repeats it."""
+        key = Key.result(claim.profile.digest, claim.articles[position].content_digest)
+        self._redis.set(key, pack(result.model_dump(mode="json")), ex=self._ttl)
+
+    def complete(self, claim: Claim, processed: Sequence[Processed], tally: Tally) -> bool:
+        """Record outcomes and results in one step, once.
+
+        Args:
+            claim: the chunk, still held.
+            processed: one entry per article of the claim, in their order.
+            tally: what the work took.
+
+        Returns:
+            ``False`` when the chunk is another task's by now; then nothing was written.
+        """
+        if len(processed) != len(claim.articles):
+            raise ValueError(f"{len(processed)} results for {len(claim.articles)} articles")
+        outcomes = [item.outcome for item in processed]
+        computed = {
+            Key.result(claim.profile.digest, article.content_digest): item.result
+            for article, item in zip(claim.articles, processed, strict=True)
+            if item.result is not None
+        }
+        job, chunk = claim.job, claim.chunk
+        keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES]
+        keys += [Key.events(job), Key.failed(job), Key.STATS, *computed]
+        counts = _counts(outcomes)
+        letters = {
+            article.id: DeadLetter.of(article, outcome).model_dump_json()
+            for article, outcome in zip(claim.articles, outcomes, strict=True)
+            if outcome.state is ArticleState.FAILED
+        }
+        event = ["what", "recorded", "chunk", chunk, "worker", tally.worker]
+        event += [part for item in counts.items() for part in item]
+        args: list[Any] = [_member(job, chunk), claim.token, dump_outcomes(outcomes), self._ttl]
+        stats = {**counts, **_additions(tally)}
+        args += [json.dumps(said) for said in (counts, letters, stats, [str(one) for one in event])]
+        args += [pack(result.model_dump(mode="json")) for result in computed.values()]
+        return bool(run_script(self._redis, "complete", keys, args))
+
+    # Giving back ----------------------------------------------------------------------------------
+
+    def release(self, job: JobId, chunk: int, token: str, why: str) -> Doorbell | None:
+        """Give a chunk back, to be claimed again.
+
+        Args:
+            job: the job's id.
+            chunk: number of the chunk in its job.
+            token: of the holder; empty for whoever it is, if its lease is over.
+            why: what is noted as the reason.
+
+        Returns:
+            What to ring for; ``None`` when it is another task's by now, or needs no bell.
+        """
+        keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES, Key.events(job), *_rung()]
+        args = [_member(job, chunk), token, chunk, why]
+        lane, now = run_script(self._redis, "release", keys, args)
+        return Doorbell(job=job, chunk=chunk, lane=lane, stamp_ms=now) if lane >= 0 else None
+
+    def release_task(self, task: str, why: str, *, but: Claim | None = None) -> list[Doorbell]:
+        """Give back all that the Celery task ``task`` holds, but for one claim.
+
+        Its child was lost, or it has failed. Returns what to ring for.
+        """
+        kept = but.token if but else ""
+        return self._release_all("task", task, why, kept)
+
+    def release_worker(self, worker: str, why: str) -> list[Doorbell]:
+        """Give back all that ``worker`` holds; it ends. Returns what to ring for."""
+        return self._release_all("worker", worker, why, "")
+
+    def _release_all(self, field: str, holder: str, why: str, kept: str) -> list[Doorbell]:
+        bells = []
+        for member in self._redis.zrange(Key.LEASES, 0, -1):
+            job, chunk = _read_member(member)
+            found, token = self._redis.hmget(Key.chunk(job, chunk), field, "token")
+            if token is not None and found.decode() == holder and token.decode() != kept:
+                bells.append(self.release(job, chunk, token.decode(), why))
+        return [bell for bell in bells if bell is not None]
+
+    # The reconciler's side ------------------------------------------------------------------------
+
+    def lead(self, name: str) -> bool:
+        """Whether ``name`` is the one reconciler for the next seconds."""
+        return bool(run_script(self._redis, "lead", [Key.LEADER], [name, _LEAD_MILLISECONDS]))
+
+    def expired(self) -> list[Doorbell]:
+        """Give back the chunks whose leases are over; returns what to ring for."""
+        found = self._redis.zrangebyscore(
+            Key.LEASES, "-inf", self._now_ms(), start=0, num=_STEP_CHUNKS
+        )
+        bells = [self.release(*_read_member(member), "", "lease_over") for member in found]
+        return [bell for bell in bells if bell is not None]
+
+    def lost(self, queue: str) -> list[Doorbell]:
+        """Chunks whose message is no longer in Celery's queue, and that nobody has claimed.
+
+        A lane of the queue is first in, first out: what was rung before its oldest message was
+        stamped has left it. It may be on its way to a claim this very moment; ringing for it again
+        does no harm.
+        """
+        return [bell for lane in range(LANES) for bell in self._lost(queue, lane)]
+
+    def _lost(self, queue: str, lane: int) -> Iterator[Doorbell]:
+        now = self._now_ms()
+        before = now - _BELL_MILLISECONDS
+        oldest = self._redis.lindex(Key.queue(queue, lane), -1)
+        if oldest is not None:
+            before = min(before, _stamp_of(oldest))
+        members = self._redis.zrangebyscore(
+            Key.rung(lane), "-inf", f"({before}", start=0, num=_STEP_CHUNKS
+        )
+        for member in members:
+            job, chunk = _read_member(member)
+            if self._redis.hget(Key.chunk(job, chunk), "state") != b"queued":
+                self._redis.zrem(Key.rung(lane), member)
+            # Only where it is still there: it may have been claimed since.
+            elif self._redis.zadd(Key.rung(lane), {member: now}, xx=True, ch=True):
+                yield Doorbell(job=job, chunk=chunk, lane=lane, stamp_ms=now)
+
+    def ring(self, job: JobId, *, only: int = 0) -> list[Doorbell]:
+        """Take the next chunks of a job out of its waiting list, as far as its window allows.
+
+        Args:
+            job: the job's id.
+            only: so many, where there are, whatever its window allows.
+
+        Returns:
+            What to ring for. Whoever asks must ring, or claim; if it dies before, the reconciler
+            rings.
+        """
+        keys = [Key.job(job), Key.waiting(job), Key.ACTIVE, Key.WORKERS, *_rung()]
+        args = [job, _LEAST_WINDOW, _WINDOW_PER_WORKER, LIVE_MILLISECONDS, only]
+        stamp, *rung = run_script(self._redis, "ring", keys, args)
+        return [
+            Doorbell(job=job, chunk=int(chunk), lane=int(lane), stamp_ms=stamp)
+            for chunk, lane in (one.split(b":") for one in rung)
+        ]
+
+    def active(self) -> list[JobId]:
+        """Jobs with chunks that wait to be rung, oldest first."""
+        return [JobId(job.decode()) for job in self._redis.zrange(Key.ACTIVE, 0, -1)]
+
+    def overdue(self) -> list[JobId]:
+        """Jobs whose deadline is over."""
+        found = self._redis.zrangebyscore(Key.DEADLINES, "-inf", self._now_ms())
+        return [JobId(job.decode()) for job in found]
+
+    def _now_ms(self) -> int:
+        """The broker's clock: workers' own may be wrong."""
+        seconds, micros = self._redis.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
+
+def _rung() -> list[str]:
+    return [Key.rung(lane) for lane in range(LANES)]
+
+
+def _member(job: str, chunk: int) -> str:
+    return f"{job}:{chunk}"
+
+
+def _read_member(member: bytes) -> tuple[JobId, int]:
+    job, _, chunk = member.decode().rpartition(":")
+    return JobId(job), int(chunk)
+
+
+def _stamp_of(message: bytes) -> int:
+    """When the message's bell was rung; 0, as if for ever in the queue, where it does not say."""
+    try:
+        return int(json.loads(message)["headers"]["stamp"])
+    except (ValueError, LookupError, TypeError):
+        return 0
+
+
+@lru_cache(maxsize=8)
+def _read_profile(said: bytes) -> Profile:
+    return Profile.model_validate_json(said)
+
+
+def _counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    states = [outcome.state for outcome in outcomes]
+    counts = {state.value: states.count(state) for state in set(states)}
+    return {**counts, "cached": sum(outcome.cached for outcome in outcomes)}
+
+
+def _additions(tally: Tally) -> dict[str, float]:
+    bound = next((one for one in CHUNK_SECONDS_BOUNDS if tally.seconds <= one), "inf")
+    return {
+        "chunks": 1,
+        "seconds": round(tally.seconds, 6),
+        f"seconds_le_{bound}": 1,
+        "tokens_read": tally.tokens_read,
+        "tokens_written": tally.tokens_written,
+    }

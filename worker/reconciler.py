@@ -1,0 +1,56 @@
+"""The reconciler: finds what a death has left behind, and rings for it again.
+
+One leads at a time, for a few seconds from its last step: every worker's main process and every
+``copydesk watch`` makes a step every two seconds, and most find that another leads. A step that is
+made twice, or a bell that is rung twice, does no harm: the ledger grants a chunk once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.app import QUEUE
+from worker.dispatch import send
+from worker.errors import JobNotFoundError, JobStateError
+from worker.reason import Reason
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from worker.jobs import JobStore
+    from worker.records import Doorbell, JobId
+
+__all__ = ["STEP_SECONDS", "reconcile"]
+
+#: Between two steps. A lost chunk waits this long at most, on top of its lease.
+STEP_SECONDS = 2.0
+
+
+def reconcile(store: JobStore, app: Celery, name: str) -> list[Doorbell]:
+    """One step, if ``name`` leads: what was rung for.
+
+    Gives back the chunks of expired leases, finds the chunks whose message was lost, fills the
+    windows of jobs that wait, and cancels what is past its deadline.
+
+    Raises:
+        BrokerUnavailableError: messages could not be sent; a later step will.
+        redis.RedisError: the store does not answer, or may not be written to.
+    """
+    ledger = store.ledger
+    if not ledger.lead(name):
+        return []
+    for job in ledger.overdue():
+        _end(store, job)
+    bells = [*ledger.expired(), *ledger.lost(QUEUE)]
+    for job in ledger.active():
+        bells += ledger.ring(job)
+    send(app, bells)
+    return bells
+
+
+def _end(store: JobStore, job: JobId) -> None:
+    try:
+        store.cancel(job, Reason.DEADLINE)
+    except (JobNotFoundError, JobStateError):
+        # It has ended before its deadline, or expired: cancel has dropped the deadline itself.
+        return

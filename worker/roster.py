@@ -1,0 +1,154 @@
+"""The roster: which workers there are and what each is doing, and the desk's gauges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from worker.key import LANES, Key
+from worker.ledger import LIVE_MILLISECONDS
+from worker.records import JobId, WorkerPresence, WorkerTask
+
+if TYPE_CHECKING:
+    import redis
+
+__all__ = ["Memory", "Roster"]
+
+#: A worker that has not shown itself for so long is not listed any more; until then it is listed
+#: as stale, so that a person sees which one is gone.
+_LISTED_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The broker's memory, in bytes."""
+
+    used: int
+    limit: int
+    """0: none is set."""
+
+    @property
+    def share(self) -> float:
+        """Used part of the limit (0-1); 0 where there is none."""
+        return self.used / self.limit if self.limit else 0.0
+
+
+class Roster:
+    """Workers and gauges in one Redis or Valkey."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis: Any = client
+
+    def show_worker(self, worker: WorkerPresence) -> None:
+        """Note that ``worker`` is alive, for the next seconds."""
+        said = worker.model_dump_json(exclude={"idle_seconds", "stale", "tasks"})
+        now = self._now()
+        with self._redis.pipeline() as pipe:
+            pipe.set(Key.worker(worker.name), said, ex=_LISTED_SECONDS)
+            pipe.zadd(Key.WORKERS, {worker.name: int(now * 1000)})
+            pipe.zremrangebyscore(Key.WORKERS, "-inf", int((now - _LISTED_SECONDS) * 1000))
+            pipe.execute()
+
+    def forget_worker(self, name: str) -> None:
+        """A worker has ended as it should: it is not listed any more."""
+        with self._redis.pipeline() as pipe:
+            pipe.delete(Key.worker(name))
+            pipe.zrem(Key.WORKERS, name)
+            pipe.execute()
+
+    def workers(self) -> list[WorkerPresence]:
+        """The workers that have shown themselves in the last minutes with their tasks, by name."""
+        seen = dict(self._redis.zrange(Key.WORKERS, 0, -1, withscores=True))
+        if not seen:
+            return []
+        now = self._now()
+        tasks = self._tasks()
+        said = self._redis.mget([Key.worker(name.decode()) for name in seen])
+        found = []
+        for (name, at_ms), fields in zip(seen.items(), said, strict=True):
+            if fields is None:
+                continue
+            idle = max(0.0, now - at_ms / 1000)
+            worker = WorkerPresence.model_validate_json(fields)
+            update = {
+                "idle_seconds": round(idle, 1),
+                "stale": idle * 1000 > LIVE_MILLISECONDS,
+                "tasks": tuple(tasks.get(name.decode(), ())),
+            }
+            found.append(worker.model_copy(update=update))
+        return sorted(found, key=lambda worker: worker.name)
+
+    def live_workers(self) -> int:
+        """How many workers have shown themselves in the last seconds."""
+        since = int(self._now() * 1000) - LIVE_MILLISECONDS
+        return int(self._redis.zcount(Key.WORKERS, since, "+inf"))
+
+    def leases(self) -> int:
+        """Chunks that are held."""
+        return int(self._redis.zcard(Key.LEASES))
+
+    def expired_leases(self) -> int:
+        """Chunks whose lease is over, and that the reconciler has not given back yet."""
+        return int(self._redis.zcount(Key.LEASES, "-inf", int(self._now() * 1000)))
+
+    def queue_lengths(self, queue: str) -> list[int]:
+        """Messages in each lane of Celery's queue, first lane first."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for lane in range(LANES):
+                pipe.llen(Key.queue(queue, lane))
+            return [int(length) for length in pipe.execute()]
+
+    def oldest_waiting_seconds(self) -> float:
+        """Age of the oldest bell that no worker has come for; 0 where none was rung."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for lane in range(LANES):
+                pipe.zrange(Key.rung(lane), 0, 0, withscores=True)
+            stamps = [at_ms for first in pipe.execute() for _, at_ms in first]
+        return max(0.0, self._now() - min(stamps) / 1000) if stamps else 0.0
+
+    def stats(self) -> dict[str, float]:
+        """What all jobs together came to since the store was made, by name."""
+        return {
+            name.decode(): float(value) for name, value in self._redis.hgetall(Key.STATS).items()
+        }
+
+    def memory(self) -> Memory:
+        """How full the broker is."""
+        said = self._redis.info("memory")
+        return Memory(used=int(said["used_memory"]), limit=int(said.get("maxmemory", 0)))
+
+    def writes_to_disk(self) -> bool:
+        """Whether the broker's last write to its append-only file went well; so it did if none is.
+
+        While it does not, the broker refuses every write.
+        """
+        said = self._redis.info("persistence")
+        return bool(said.get("aof_last_write_status", "ok") == "ok")
+
+    def _tasks(self) -> dict[str, list[WorkerTask]]:
+        members = [member.decode() for member in self._redis.zrange(Key.LEASES, 0, -1)]
+        with self._redis.pipeline(transaction=False) as pipe:
+            for member in members:
+                job, _, chunk = member.rpartition(":")
+                fields = ("worker", "size", "stage", "since")
+                pipe.hmget(Key.chunk(job, int(chunk)), *fields)
+            answers = pipe.execute()
+        tasks: dict[str, list[WorkerTask]] = {}
+        for member, (worker, size, stage, since) in zip(members, answers, strict=True):
+            if worker is None:
+                continue
+            job, _, chunk = member.rpartition(":")
+            task = WorkerTask(
+                job=JobId(job),
+                chunk=int(chunk),
+                articles=int(size),
+                stage=(stage or b"").decode(),
+                since=int(since) / 1000,
+            )
+            tasks.setdefault(worker.decode(), []).append(task)
+        return tasks
+
+    def _now(self) -> float:
+        """The broker's clock in Unix seconds: workers' own may be wrong."""
+        seconds, micros = self._redis.time()
+        return int(seconds) + int(micros) / 1e6
