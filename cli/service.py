@@ -61,7 +61,7 @@ class Service:
 
     def start_broker(self) -> bool:
         """Start the embedded broker; ``False`` when it runs already or is not ours."""
-        return self.embedded and self._broker.start()
+        return self.embedded and self._broker.start(self._settings.broker_memory_mb)
 
     def start_worker(self) -> bool:
         """Start the background worker; ``False`` when it runs already."""

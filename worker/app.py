@@ -68,6 +68,9 @@ _POLICY: dict[str, Any] = {
     "control_queue_expires": 10,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
+    # A broker that may not write (its memory or its disk is full) says so with such an error; a
+    # worker would end by it, and not be there when there is room again.
+    "broker_channel_error_retry": True,
     "broker_pool_acquire_timeout": 30,
     "broker_transport_options": {
         # A lane is a list of its own; Redis looks at them in this order.

@@ -46,8 +46,11 @@ class EmbeddedBroker:
         """Whether it lives."""
         return self._daemon.running
 
-    def start(self) -> bool:
+    def start(self, memory_mb: int = 0) -> bool:
         """Start it and wait until it answers; ``False`` when it runs already.
+
+        Args:
+            memory_mb: what it may use at most; 0: half of the machine's memory.
 
         Raises:
             BrokerUnavailableError: ``broker_start_failed``, with the end of its log.
@@ -55,7 +58,7 @@ class EmbeddedBroker:
         try:
             self.socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            started = self._daemon.start(self._command())
+            started = self._daemon.start(self._command(memory_mb or _half_of_memory_mb()))
         except OSError as error:
             raise self._failure(str(error)) from error
         end = time.monotonic() + _START_SECONDS
@@ -82,7 +85,7 @@ class EmbeddedBroker:
         """Stop it, with all its data on disk; ``False`` when it did not run."""
         return self._daemon.stop(signal.SIGTERM, patience_seconds=_STOP_SECONDS)
 
-    def _command(self) -> list[str]:
+    def _command(self, memory_mb: int) -> list[str]:
         options = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -91,6 +94,8 @@ class EmbeddedBroker:
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": "",
+            # A limit, so that submit waits while it is full, and the machine goes on.
+            "maxmemory": f"{memory_mb}mb",
             "maxmemory-policy": "noeviction",
             "loglevel": "notice",
         }
@@ -98,6 +103,10 @@ class EmbeddedBroker:
         for option, value in options.items():
             command += [f"--{option}", value]
         return command
+
+
+def _half_of_memory_mb() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 // 1024**2
 
 
 def _binary() -> Path:

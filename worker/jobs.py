@@ -177,8 +177,14 @@ class JobStore:
             pipe.execute()
 
     def forget_refusals(self, job: JobId) -> None:
-        """The inputs are read anew: what was refused before counts no more."""
-        self._require(job)
+        """The inputs are read anew: what was refused before counts no more.
+
+        Raises:
+            JobNotFoundError: no such job.
+            JobStateError: it was cancelled, and takes nothing in (``job_cancelled``).
+        """
+        if self.progress(job).cancel is not None:
+            _raise_refused(job, _CANCELLED)
         with self._redis.pipeline() as pipe:
             pipe.delete(Key.refused(job))
             pipe.hset(Key.job(job), "refused", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from typing import TYPE_CHECKING, Self
 
@@ -54,7 +55,11 @@ class Lease:
         self._meanwhile = meanwhile
         self._verdict = Verdict.HELD
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._renew_often, name="lease", daemon=True)
+        # In the work's own context, so that its log lines say which chunk they are about.
+        work = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=work.run, args=(self._renew_often,), name="lease", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -87,15 +92,17 @@ class Lease:
 
     def _renew_often(self) -> None:
         self._meanwhile()
-        while not self._over.wait(_RENEWAL_SECONDS) and self._verdict is Verdict.HELD:
+        # Also of a cancelled job: a batch of the model may take longer than a lease.
+        while not self._over.wait(_RENEWAL_SECONDS) and self._verdict is not Verdict.LOST:
             self._renew("")
 
     def _renew(self, stage: str) -> None:
+        before = self._verdict
         try:
             self._verdict = self._ledger.renew(self._claim, delivery=self._delivery, stage=stage)
         except redis.RedisError:
             # The broker may be back before the lease is over; the next renewal will tell.
             _log.warning("lease_not_renewed")
         else:
-            if self._verdict is not Verdict.HELD:
+            if self._verdict is not before:
                 _log.warning("lease_ended", verdict=self._verdict.value)

@@ -165,6 +165,9 @@ class Settings(BaseSettings):
     """Folder with ``copydesk.toml``, ``profiles/`` and ``prompts/``."""
     broker_url: str = ""
     """``redis://``, ``rediss://`` or ``redis+socket://``; empty: the embedded Valkey."""
+    broker_memory_mb: Annotated[int, Field(ge=0)] = 0
+    """Most memory of the embedded Valkey; 0: half of the machine's. A queued article of 2 KB takes
+    1 KB, its result 1 KB more (measured)."""
     profile: str = "embedded"
     """The profile that ``submit`` and ``run`` use when none is named."""
     chunk_articles: Annotated[int, Field(ge=1, le=512)] = 16

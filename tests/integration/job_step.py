@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -92,9 +93,10 @@ def submit_all(
     settings: Settings,
     *,
     priority: Priority = Priority.NORMAL,
+    deadline: timedelta | None = None,
 ) -> Submission:
     """A job of ``articles`` under the default profile."""
-    order = Order(load_profile(settings), priority=priority)
+    order = Order(load_profile(settings), priority=priority, deadline=deadline)
     return Intake(store, create_app(settings), settings).submit(articles, order)
 
 

@@ -75,6 +75,23 @@ def test_nobody_else_reaches_it(broker: EmbeddedBroker) -> None:
         assert client.config_get("port") == {"port": "0"}
 
 
+def test_its_memory_has_a_limit(broker: EmbeddedBroker) -> None:
+    broker.start(memory_mb=64)
+
+    with connect(broker.url) as client:
+        assert client.config_get("maxmemory") == {"maxmemory": str(64 * 1024**2)}
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+
+def test_of_itself_it_takes_no_more_than_half_of_the_machine(broker: EmbeddedBroker) -> None:
+    broker.start()
+
+    with connect(broker.url) as client:
+        limit = int(client.config_get("maxmemory")["maxmemory"])
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0.49 * machine < limit <= 0.5 * machine
+
+
 def test_of_many_starts_at_once_one_starts_it(broker: EmbeddedBroker, home: Path) -> None:
     starts = [
         subprocess.Popen(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import redis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -14,33 +15,56 @@ from hypothesis.stateful import (
     consumes,
     invariant,
     multiple,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
 
-from tests.integration.sample import PROFILE, TALLY, WORKER, counts_sum, done, failed, make_article
+from tests.integration.sample import (
+    PROFILE,
+    TALLY,
+    WORKER,
+    cancelled,
+    counts_sum,
+    done,
+    failed,
+    make_article,
+)
+from worker import ledger as ledger_module
+from worker.errors import JobNotFoundError, JobStateError
 from worker.jobs import JobStore, NewChunk
+from worker.key import LANES, Key
 from worker.reason import Reason
 from worker.records import ArticleState, Claim, Verdict
 
 _MESSAGES = st.sampled_from(["message-1", "message-2"])
+_NUMBERS = st.integers(0, 5)
+
+#: Small, so that chunks wait.
+_WINDOW = 3
 
 
 @dataclass
 class _Chunk:
     """What the books should say of one chunk."""
 
-    size: int
-    state: str = "queued"
+    ids: list[str]
+    state: str = "waiting"
+    """``waiting``, ``rung``, ``running`` or ``done``."""
     task: str = ""
     token: str = ""
     lease_lives: bool = False
     attempts: int = 0
-    states: list[ArticleState] = field(default_factory=list)
+    ends: dict[str, ArticleState] = field(default_factory=dict)
+    """How its articles ended, but for those that were moved to another chunk."""
+
+    def put_back(self, state: str) -> None:
+        """Nobody holds it any more."""
+        self.state, self.task, self.token, self.lease_lives = state, "", "", False
 
 
 class _Books(RuleBasedStateMachine):
-    """The store against a model of it."""
+    """The store against a model of it: one job at a time."""
 
     client: redis.Redis
     claims: Bundle[Claim] = Bundle("claims")
@@ -49,101 +73,263 @@ class _Books(RuleBasedStateMachine):
         super().__init__()
         self.client.flushall()
         self.store = JobStore(self.client, ttl_seconds=600)
+        self.begin()
+
+    def begin(self) -> None:
+        """A new job takes the place of the one before."""
         self.job = self.store.create(PROFILE)
         self.chunks: list[_Chunk] = []
+        self.is_cancelled = self.is_closed = False
+
+    # What the model says ------------------------------------------------------------------------
+
+    def in_state(self, *states: str) -> list[int]:
+        return [at for at, chunk in enumerate(self.chunks) if chunk.state in states]
+
+    def of(self, claim: Claim) -> _Chunk | None:
+        """The chunk that is held by ``claim``; ``None`` when it is stale."""
+        if claim.job != self.job or self.chunks[claim.chunk].token != claim.token:
+            return None
+        return self.chunks[claim.chunk]
+
+    @property
+    def finished(self) -> bool:
+        left = self.in_state("running") or (
+            not self.is_cancelled and self.in_state("waiting", "rung")
+        )
+        return (self.is_closed or self.is_cancelled) and not left
+
+    def come_back(self, chunk: _Chunk) -> bool:
+        """Whether a chunk that is given back wants a bell: the job is not cancelled."""
+        chunk.put_back("waiting" if self.is_cancelled else "rung")
+        return not self.is_cancelled
+
+    # A client's steps ---------------------------------------------------------------------------
 
     @rule(size=st.integers(1, 3), cached=st.booleans())
     def add(self, size: int, cached: bool) -> None:
         number = len(self.chunks)
-        articles = [make_article(f"c{number}-{at}") for at in range(size)]
-        self.store.add(self.job, [NewChunk(articles, known=cached)])
-        chunk = _Chunk(size)
-        if cached:
-            chunk.state, chunk.states = "done", [ArticleState.DONE] * size
+        chunk = _Chunk([f"c{number}-{at}" for at in range(size)])
+        new = NewChunk([make_article(name) for name in chunk.ids], known=cached)
+        if self.is_cancelled:
+            with pytest.raises(JobStateError, match="was cancelled"):
+                self.store.add(self.job, [new])
+            return
+        if cached:  # as if another job had the results
+            self.keep(new)
+            chunk.state, chunk.ends = "done", dict.fromkeys(chunk.ids, ArticleState.DONE)
+        self.store.add(self.job, [new])
         self.chunks.append(chunk)
 
-    @rule(target=claims, number=st.integers(0, 4), task=_MESSAGES, came_back=st.booleans())
-    def claim(self, number: int, task: str, came_back: bool) -> Any:
-        said = self.store.ledger.claim(
-            self.job, number, worker=WORKER, task=task, retried=came_back
+    def keep(self, new: NewChunk) -> None:
+        articles = tuple(new.articles)
+        claim = Claim(
+            job=self.job,
+            chunk=0,
+            token="",
+            attempts=1,
+            last_stage="",
+            profile=PROFILE,
+            articles=articles,
         )
+        for at, item in enumerate(done(articles)):
+            assert item.result is not None
+            self.store.ledger.keep(claim, at, item.result)
+
+    @rule()
+    def close(self) -> None:
+        self.store.close(self.job)
+        self.is_closed = True
+
+    @rule()
+    def cancel(self) -> None:
+        if self.is_cancelled or self.finished:
+            with pytest.raises(JobStateError):
+                self.store.cancel(self.job)
+            return
+        waiting = self.in_state("waiting", "rung")
+        articles = sum(len(self.chunks[at].ids) for at in waiting)
+        assert self.store.cancel(self.job) == articles
+        self.is_cancelled = True
+
+    @rule(number=_NUMBERS, positions=st.sets(st.integers(0, 2), min_size=1))
+    def retry(self, number: int, positions: set[int]) -> None:
+        if number >= len(self.chunks):
+            return
+        old = self.chunks[number]
+        wanted = [name for at, name in enumerate(old.ids) if at in positions]
+        moved = [name for name in wanted if old.ends.get(name) is ArticleState.FAILED]
+        if moved and self.is_cancelled:
+            with pytest.raises(JobStateError, match="was cancelled"):
+                self.store.retry(self.job, moved)
+            return
+        # An article that was moved before is looked for in its new chunk.
+        here = [name for name in wanted if name in old.ends or old.state != "done"]
+        assert self.store.retry(self.job, here) == len(moved)
+        for name in moved:
+            del old.ends[name]
+        if moved:
+            self.chunks.append(_Chunk(moved))
+
+    @precondition(lambda self: self.finished)
+    @rule()
+    def remove(self) -> None:
+        self.store.remove(self.job)
+        untyped: Any = self.client
+        assert not [key for key in untyped.scan_iter() if self.job.encode() in key]
+        with pytest.raises(JobNotFoundError):
+            self.store.progress(self.job)
+        self.begin()
+
+    @precondition(lambda self: not self.finished)
+    @rule()
+    def remove_too_early(self) -> None:
+        with pytest.raises(JobStateError, match="is not finished"):
+            self.store.remove(self.job)
+
+    # A worker's steps ---------------------------------------------------------------------------
+
+    @rule(target=claims, number=_NUMBERS, task=_MESSAGES, retried=st.booleans())
+    def claim(self, number: int, task: str, retried: bool) -> Any:
+        if number in self.in_state("waiting") and not self.is_cancelled:
+            return multiple()  # nobody has rung for it
+        said = self.store.ledger.claim(self.job, number, worker=WORKER, task=task, retried=retried)
         if number >= len(self.chunks):
             assert said == "gone"
             return multiple()
         chunk = self.chunks[number]
         if chunk.state == "done":
             assert said == "done"
-        elif chunk.lease_lives and not (came_back and chunk.task == task):
+        elif chunk.state in {"waiting", "rung"} and self.is_cancelled:
+            assert said == "cancelled"
+            chunk.state = "waiting"
+        elif chunk.lease_lives and not (retried and chunk.task == task):
             assert said == "held"
         else:
             assert isinstance(said, Claim)
-            chunk.state, chunk.task, chunk.token, chunk.lease_lives = (
-                "running",
-                task,
-                said.token,
-                True,
-            )
+            chunk.state, chunk.task, chunk.token = "running", task, said.token
+            chunk.lease_lives = True
             chunk.attempts += 1
             assert said.attempts == chunk.attempts
+            assert [article.id for article in said.articles] == chunk.ids
             return said
         return multiple()
 
-    @rule(number=st.integers(0, 4))
+    @rule(number=_NUMBERS)
     def lose_lease(self, number: int) -> None:
         if number < len(self.chunks):
-            self.client.zadd("cd:leases", {f"{self.job}:{number}": 1}, xx=True)
+            self.client.zadd(Key.LEASES, {f"{self.job}:{number}": 1}, xx=True)
             self.chunks[number].lease_lives = False
 
     @rule(claim=claims)
     def renew(self, claim: Claim) -> None:
-        chunk = self.chunks[claim.chunk]
-        holds = chunk.token == claim.token
-        assert (self.store.ledger.renew(claim, delivery="tag") is Verdict.HELD) == holds
-        chunk.lease_lives |= holds
+        chunk = self.of(claim)
+        expected = Verdict.CANCELLED if self.is_cancelled else Verdict.HELD
+        said = self.store.ledger.renew(claim, delivery="tag")
+        assert said is (expected if chunk else Verdict.LOST)
+        if chunk:
+            chunk.lease_lives = True
 
     @rule(claim=consumes(claims))
     def release(self, claim: Claim) -> None:
-        chunk = self.chunks[claim.chunk]
-        holds = chunk.token == claim.token
-        assert (
-            self.store.ledger.release(claim.job, claim.chunk, claim.token, "test") is not None
-        ) == holds
-        if holds:
-            chunk.state, chunk.task, chunk.token, chunk.lease_lives = "queued", "", "", False
+        chunk = self.of(claim)
+        bell = self.store.ledger.release(claim.job, claim.chunk, claim.token, "test")
+        assert (bell is not None) == (chunk is not None and self.come_back(chunk))
 
     @rule(claim=claims, well=st.integers(0, 3))
     def complete(self, claim: Claim, well: int) -> None:
-        chunk = self.chunks[claim.chunk]
-        holds = chunk.token == claim.token
-        bad = [failed(Reason.ENGINE_ERROR)] * len(claim.articles[well:])
-        processed = [*done(claim.articles[:well]), *bad]
-        assert self.store.ledger.complete(claim, processed, TALLY) == holds
-        if holds:
-            chunk.state, chunk.task, chunk.token, chunk.lease_lives = "done", "", "", False
-            chunk.states = [one.outcome.state for one in processed]
+        chunk = self.of(claim)
+        bad = cancelled(Reason.CANCELLED) if self.is_cancelled else failed(Reason.ENGINE_ERROR)
+        processed = [*done(claim.articles[:well]), *[bad] * len(claim.articles[well:])]
+        assert self.store.ledger.complete(claim, processed, TALLY) == (chunk is not None)
+        if chunk:
+            chunk.put_back("done")
+            chunk.ends = {
+                name: item.outcome.state for name, item in zip(chunk.ids, processed, strict=True)
+            }
+
+    # The reconciler's steps -----------------------------------------------------------------------
+
+    @rule(only=st.integers(0, 1))
+    def ring(self, only: int) -> None:
+        waiting = [] if self.is_cancelled else self.in_state("waiting")
+        room = only or max(0, _WINDOW - len(self.in_state("rung")))
+        bells = self.store.ledger.ring(self.job, only=only)
+        assert [bell.chunk for bell in bells] == waiting[:room]
+        for bell in bells:
+            self.chunks[bell.chunk].state = "rung"
+
+    @rule()
+    def expire(self) -> None:
+        over = [at for at in self.in_state("running") if not self.chunks[at].lease_lives]
+        bells = self.store.ledger.expired()
+        back = [at for at in over if self.come_back(self.chunks[at])]
+        assert sorted(bell.chunk for bell in bells) == back
+
+    @rule()
+    def lose_bells(self) -> None:
+        for lane in range(LANES):
+            members: Any = self.client.zrange(Key.rung(lane), 0, -1)
+            if members:
+                self.client.zadd(Key.rung(lane), dict.fromkeys(members, 1))
+        mine = [bell.chunk for bell in self.store.ledger.lost("a queue") if bell.job == self.job]
+        # Also of a cancelled job: whoever comes is told.
+        assert sorted(mine) == self.in_state("rung")
+
+    # What must be so after each -------------------------------------------------------------------
 
     @invariant()
     def counters_are_the_models(self) -> None:
         progress = self.store.progress(self.job)
-        ended = [state for chunk in self.chunks for state in chunk.states]
+        ended = [state for chunk in self.chunks for state in chunk.ends.values()]
         assert counts_sum(progress)
-        assert progress.total == sum(chunk.size for chunk in self.chunks)
-        for state in ("queued", "running"):
-            sizes = [chunk.size for chunk in self.chunks if chunk.state == state]
-            assert getattr(progress, state) == sum(sizes)
+        assert progress.finished == self.finished
+        waiting = sum(len(self.chunks[at].ids) for at in self.in_state("waiting", "rung"))
+        assert progress.queued == (0 if self.is_cancelled else waiting)
+        taken_back = ended.count(ArticleState.CANCELLED)
+        assert progress.cancelled == taken_back + (waiting if self.is_cancelled else 0)
+        running = sum(len(self.chunks[at].ids) for at in self.in_state("running"))
+        assert progress.running == running
         assert progress.done == ended.count(ArticleState.DONE)
         assert progress.failed == ended.count(ArticleState.FAILED)
+        assert progress.total == waiting + running + len(ended)
 
     @invariant()
-    def only_running_chunks_have_leases(self) -> None:
+    def sets_are_the_models(self) -> None:
         untyped: Any = self.client
-        leased = {
-            int(name.decode().rpartition(":")[2]) for name in untyped.zrange("cd:leases", 0, -1)
-        }
-        assert leased == {at for at, chunk in enumerate(self.chunks) if chunk.state == "running"}
+        assert self.numbers_of(untyped.zrange(Key.LEASES, 0, -1)) == self.in_state("running")
+        rung = [member for lane in range(LANES) for member in untyped.zrange(Key.rung(lane), 0, -1)]
+        assert self.numbers_of(rung) == self.in_state("rung")
+        assert int(untyped.hget(Key.job(self.job), "open")) == len(self.in_state("rung"))
+        waiting = [] if self.is_cancelled else self.in_state("waiting")
+        listed = untyped.lrange(Key.waiting(self.job), 0, -1)
+        assert [int(entry.partition(b":")[0]) for entry in listed] == waiting
+        assert (self.job in self.store.ledger.active()) >= bool(waiting)
+
+    def numbers_of(self, members: list[bytes]) -> list[int]:
+        parts = [member.decode().rpartition(":") for member in members]
+        return sorted(int(number) for job, _, number in parts if job == self.job)
+
+    @invariant()
+    def articles_are_the_models(self) -> None:
+        ends = {name: end for chunk in self.chunks for name, end in chunk.ends.items()}
+        found = [
+            (one.article.id, one.outcome.state) for one in self.store.collection.articles(self.job)
+        ]
+        assert len(found) == len(dict(found)) == self.store.progress(self.job).total
+        assert {name: end for name, end in found if name in ends} == ends
+        failures = {name for name, end in ends.items() if end is ArticleState.FAILED}
+        letters = self.store.collection.dead_letters(self.job)
+        assert {letter.article for letter in letters} == failures
+        for name, end in found[:3]:
+            assert self.store.collection.article(self.job, name).outcome.state is end
 
 
-def test_the_books_are_right_after_any_steps(client: redis.Redis) -> None:
+def test_the_books_are_right_after_any_steps(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "_LEAST_WINDOW", _WINDOW)
+
     class Books(_Books):
         pass
 
@@ -152,7 +338,7 @@ def test_the_books_are_right_after_any_steps(client: redis.Redis) -> None:
         Books,
         settings=settings(
             max_examples=40,
-            stateful_step_count=25,
+            stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

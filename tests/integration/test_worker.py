@@ -5,33 +5,45 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import redis
 
-from tests.integration.job_step import attempts, finish, messages, submit_all, wait_for_gate
-from tests.integration.sample import WORKER, make_article, make_articles
+from tests.integration.job_step import (
+    attempts,
+    claim_chunk,
+    finish,
+    messages,
+    open_bells,
+    record,
+    states,
+    submit_all,
+    wait_for_gate,
+)
+from tests.integration.sample import WORKER, done, make_article, make_articles
 from tests.integration.worker_process import WorkerProcess, running_worker
+from tests.support.broker import RunningBroker
 from tests.support.fake_engine import BREAKS, FAILS
 from tests.support.fake_worker import WAITS
 from tests.support.waiting import wait_until
-from worker.broker import EmbeddedBroker
 from worker.connection import connect
-from worker.jobs import JobStore
+from worker.jobs import JobStore, NewChunk
+from worker.priority import Priority
 from worker.reason import Reason
-from worker.records import ArticleState
-from worker.settings import Settings, load_settings
+from worker.records import Article, ArticleState
+from worker.settings import Settings, load_profile, load_settings
 
 
 @pytest.fixture(scope="module")
 def worker(
-    broker: EmbeddedBroker, broker_home: Path, tmp_path_factory: pytest.TempPathFactory
+    broker: RunningBroker, broker_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WorkerProcess]:
     """One worker for the tests that leave theirs alive."""
     with connect(broker.url) as client:
         store = JobStore(client, ttl_seconds=600)
-        settings = load_settings(home=broker_home)
+        settings = load_settings(home=broker_home, broker_url=broker.url)
         with running_worker(settings, store, tmp_path_factory.mktemp("worker")) as running:
             yield running
 
@@ -61,6 +73,11 @@ def test_two_hundred_articles_are_all_done_and_none_twice(
     )
     assert attempts(client, job) == [1] * 13
     wait_until(lambda: messages(client) == 0, timeout=10, description="no message left")
+    assert open_bells(client, job) == 0
+    stats = store.roster.stats()
+    assert (stats["chunks"], stats["done"], stats["cached"]) == (13, 200, 0)
+    # The engine by rule reads each word of a sentence as a token, and writes the summaries.
+    assert stats["tokens_read"] > stats["tokens_written"] > 200
 
 
 @pytest.mark.usefixtures("worker")
@@ -112,7 +129,7 @@ def test_only_what_is_new_is_worked_on(store: JobStore, settings: Settings) -> N
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_failed_article_is_tried_again_by_anothersubmit_all(
+def test_a_failed_article_is_tried_again_by_another_submit(
     store: JobStore, settings: Settings, client: redis.Redis
 ) -> None:
     article = make_article("bad", word=FAILS)
@@ -169,3 +186,116 @@ def test_a_worker_shows_itself(worker: WorkerProcess, store: JobStore, client: r
     assert shown.pid == worker.process.pid
     assert (shown.stale, shown.tasks) == (False, ())
     assert 0 < client.ttl(f"cd:worker:{shown.name}") <= 600
+
+
+# Order ----------------------------------------------------------------------------------------
+
+
+def test_priorities_come_in_their_order_and_a_small_job_before_the_bulk_of_a_large_one(
+    gated: WorkerProcess, store: JobStore, settings: Settings, client: redis.Redis
+) -> None:
+    one_each = settings.model_copy(update={"chunk_articles": 1})
+    submit_all([make_article("blocker", word=WAITS)], store, one_each)
+    wait_for_gate(gated)
+    orders = {
+        "low": (Priority.LOW, 2),
+        "large": (Priority.NORMAL, 10),
+        "small": (Priority.NORMAL, 3),
+        "high": (Priority.HIGH, 2),
+    }
+    jobs = {}
+    for name, (priority, size) in orders.items():
+        articles = [make_article(f"{name}-{number}") for number in range(size)]
+        jobs[name] = submit_all(articles, store, one_each, priority=priority).job
+
+    gated.gate.open()
+    for job in jobs.values():
+        finish(store, job)
+
+    claimed = sorted(
+        (int(event.id.partition("-")[0]), name, int(event.fields["chunk"]))
+        for name, job in jobs.items()
+        for event in store.events(job, "0", wait_ms=1)
+        if event.fields["what"] == "claimed"
+    )
+    assert [(name, chunk) for _, name, chunk in claimed] == [
+        *(("high", chunk) for chunk in range(2)),
+        *(("large", chunk) for chunk in range(4)),
+        *(("small", chunk) for chunk in range(3)),
+        *(("large", chunk) for chunk in range(4, 10)),
+        *(("low", chunk) for chunk in range(2)),
+    ]
+    assert [open_bells(client, job) for job in jobs.values()] == [0] * 4
+
+
+# Cancel ---------------------------------------------------------------------------------------
+
+
+def _two_chunks() -> list[Article]:
+    """Of four articles, the first of which waits at the gate; and of two."""
+    longer = [make_article(f"on-the-road-to-the-harbour-{number}") for number in range(5)]
+    return [make_article("slow", word=WAITS), *longer]
+
+
+def test_a_cancelled_job_stops_at_the_next_checkpoint_and_keeps_what_is_done(
+    gated: WorkerProcess, store: JobStore, settings: Settings
+) -> None:
+    fours = settings.model_copy(update={"chunk_articles": 4})
+    articles = _two_chunks()
+    job = submit_all(articles, store, fours).job
+    wait_for_gate(gated)
+    # Meanwhile another worker has come to the result of one of them.
+    other = store.create(store.collection.profile(job))
+    store.add(other, [NewChunk(articles[1:2], known=False)])
+    record(store, claim_chunk(store, other), done(articles[1:2]))
+
+    assert store.cancel(job) == 2
+    assert states(store, job) == {"running": 4, "cancelled": 2}
+    gated.gate.open()
+    found = finish(store, job)
+
+    assert states(store, job) == {"done": 1, "cancelled": 5}
+    kept = found.pop(articles[1].id)
+    assert (kept.outcome.state, kept.result) == (ArticleState.DONE, done(articles[1:2])[0].result)
+    assert {one.outcome.reason for one in found.values()} == {Reason.CANCELLED}
+    assert all(one.outcome.hint for one in found.values())
+
+
+def test_a_job_past_its_deadline_ends_by_the_workers_own_hand(
+    gated: WorkerProcess, store: JobStore, settings: Settings
+) -> None:
+    fours = settings.model_copy(update={"chunk_articles": 4})
+    job = submit_all(_two_chunks(), store, fours, deadline=timedelta(seconds=1)).job
+    wait_for_gate(gated)
+
+    wait_until(
+        lambda: store.progress(job).cancel, timeout=20, description="the end of the deadline"
+    )
+    gated.gate.open()
+    found = finish(store, job)
+
+    assert store.progress(job).cancel is Reason.DEADLINE
+    assert {one.outcome.state for one in found.values()} == {ArticleState.CANCELLED}
+    assert {one.outcome.reason for one in found.values()} == {Reason.DEADLINE}
+
+
+# Lost bells -----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("worker")
+def test_chunks_whose_client_died_before_it_rang_are_found(
+    store: JobStore, settings: Settings, client: redis.Redis
+) -> None:
+    jobs = []
+    for name in ("rung", "waiting"):
+        job = store.create(load_profile(settings))
+        store.add(job, [NewChunk([make_article(f"{name}-{n}")], known=False) for n in range(6)])
+        store.close(job)
+        jobs.append(job)
+    # Noted as rung, and no message sent.
+    assert len(store.ledger.ring(jobs[0])) == 6
+
+    for job in jobs:
+        found = finish(store, job)
+        assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+        assert open_bells(client, job) == 0

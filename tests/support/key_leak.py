@@ -6,6 +6,8 @@ from typing import Any
 
 import redis
 
+from worker.key import LANES, Key
+
 __all__ = ["leaked_keys"]
 
 #: Keys without a time to live, and who keeps them small.
@@ -16,7 +18,7 @@ _OWNED = {
     b"cd:leases": "complete and release drop the lease of their chunk",
     b"cd:workers": "show_worker drops the long gone, forget_worker the one that ends",
     b"cd:stats": "a few dozen counters",
-    **{f"cd:rung:{lane}".encode(): "claim drops its chunk, lost what is gone" for lane in range(6)},
+    **{Key.rung(lane).encode(): "claim drops its chunk, lost what is gone" for lane in range(LANES)},
 }
 
 #: Celery's own: queue, bindings, messages in hand.

@@ -111,7 +111,7 @@ def test_an_unknown_key_that_is_near_to_none_lists_them(configs: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         load_settings()
 
-    assert str(raised.value.hint).startswith("known keys: broker_url, chunk_articles, ")
+    assert str(raised.value.hint).startswith("known keys: broker_memory_mb, broker_url, ")
 
 
 @pytest.mark.parametrize(
@@ -336,4 +336,4 @@ def test_the_prefix_that_all_variables_share_makes_none_alike(
     with pytest.raises(ConfigError) as caught:
         load_settings()
     assert caught.value.hint is not None
-    assert caught.value.hint.startswith("known keys: COPYDESK_BROKER_URL")
+    assert caught.value.hint.startswith("known keys: COPYDESK_BROKER_MEMORY_MB, ")

@@ -40,6 +40,7 @@ class WordyEngine(FakeEngine):
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
     ) -> list[Generation]:
+        checkpoint()
         self.prompts += prompts
         return [self.said for _ in prompts]
 

@@ -6,8 +6,8 @@
 -- Returns how many articles were cancelled; -1 when there is no such job, -2 when it was cancelled
 -- before, -3 when it is finished.
 local job = redis.call('HMGET', KEYS[1], 'cancel', 'queued', 'running', 'closed')
-if not job[1] then return -1 end
 redis.call('ZREM', KEYS[4], ARGV[1])
+if not job[1] then return -1 end
 if job[1] ~= '' then return -2 end
 local left = job[2] + job[3]
 if left == 0 and job[4] == '1' then return -3 end

@@ -1,0 +1,169 @@
+"""Kills workers, children, clients and the broker while they work, and looks what is lost.
+
+    python -m tests.chaos --kills 100 --broker-kills 10 [--seed N] [--keep FOLDER]
+
+Three real workers, each a main process and a child, with an engine of a few milliseconds, on a
+Valkey of their own; articles are submitted all along, and some jobs are cancelled. The order of the
+kills and their victims come from the seed; what each meets does not, since time is real.
+
+Prints one JSON line:
+
+- ``lost``: accepted articles that have not ended, are done without a result, or are not there
+- ``recorded_twice``: chunks recorded again (what ``Ledger.complete`` answered, written down outside
+  of the ledger), articles that a job has twice, and by how many its counters are wrong
+- ``run_twice``: attempts at chunks beyond the first
+- ``worst_recovery_s``: longest time from a kill of a whole worker, its main process or all of them
+  until every chunk that was held had another holder or was done; ``worst_child_recovery_s`` and
+  ``worst_broker_recovery_s`` the same for the other kills. The time in which the broker is down, in
+  which no worker is there because new ones still start, and in which the chunk waits behind others
+  in the queue counts
+
+Exit code 1 when something was lost or recorded twice, 3 when the run did not come to its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.audit import Account, audit, is_over
+from tests.chaos.fleet import Fleet
+from tests.chaos.load import Load, Register
+from tests.chaos.place import Place, say
+from tests.chaos.strike import WHOLE_WORKERS, Kill, Striker, plan
+from tests.chaos.watch import Watch
+from worker.broker import EmbeddedBroker
+from worker.records import ArticleState
+
+__all__ = ["main"]
+
+_WORKERS = 3
+
+#: The kills end when they have taken so long on average: three times what was measured.
+_SECONDS_PER_KILL = 20.0
+
+#: What is left at the last kill is done within a lease and a few seconds.
+_FINISH_SECONDS = 120.0
+
+#: A paused orphan goes on at the latest after 40 s, and is ended 8 s later.
+_ORPHAN_SECONDS = 60.0
+
+
+def main() -> int:
+    """Run, print the line, and return the exit code."""
+    said = _arguments()
+    for variable in [name for name in os.environ if name.startswith("COPYDESK_")]:
+        # A broker that the user has set must not be meant.
+        del os.environ[variable]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    kinds = plan(said.kills, said.broker_kills, random.Random(f"plan {said.seed}"))  # noqa: S311
+    say(f"seed {said.seed}")
+    with contextlib.ExitStack() as stack:
+        root = said.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
+        figures, complete = _run(Place.make(root), kinds, said.seed)
+    sys.stdout.write(json.dumps(figures) + "\n")
+    if figures["lost"] or figures["recorded_twice"]:
+        return 1
+    return 0 if complete else 3
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", allow_abbrev=False)
+    parser.add_argument("--kills", type=int, default=100, help="in all")
+    parser.add_argument("--broker-kills", type=int, default=10, help="that many of them of Valkey")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--keep", type=Path, help="a new folder for logs and data, to look at")
+    said = parser.parse_args()
+    if not 0 <= said.broker_kills <= said.kills:
+        parser.error("--broker-kills counts among --kills")
+    return said
+
+
+def _run(place: Place, kinds: list[Kill], seed: int) -> tuple[dict[str, Any], bool]:
+    """The figures, and whether all kills were made and every job has finished."""
+    started = time.monotonic()
+    register = Register()
+    with _broker(place):
+        fleet, watch = Fleet(place, _WORKERS), Watch(place)
+        load = Load(place, register, seed)
+        try:
+            watch.start()
+            load.start()
+            striker = Striker(place, fleet, watch, register, seed)
+            end = started + _SECONDS_PER_KILL * len(kinds)
+            for kind in kinds:
+                if time.monotonic() > end:
+                    say("the time is over")
+                    break
+                striker.strike(kind)
+                load.check()
+            load.stop()
+            load.check()
+            store = place.open_store()
+            finished = _wait(striker, lambda: is_over(store), _FINISH_SECONDS)
+            finished &= _wait(striker, lambda: not fleet.has_orphans, _ORPHAN_SECONDS)
+            watch.stop()
+            account = audit(place, register.accepted)
+        finally:
+            fleet.end()
+    if fleet.died_alone:
+        say(f"{fleet.died_alone} workers ended by themselves, or did not go")
+    seconds = time.monotonic() - started
+    complete = finished and striker.kills.total() == len(kinds)
+    return _figures(account, striker, watch, seconds), complete
+
+
+@contextlib.contextmanager
+def _broker(place: Place) -> Iterator[None]:
+    broker = EmbeddedBroker(place.home)
+    broker.start()
+    try:
+        yield
+    finally:
+        broker.stop()
+
+
+def _wait(striker: Striker, is_so: Callable[[], bool], timeout: float) -> bool:
+    end = time.monotonic() + timeout
+    while not is_so():
+        if time.monotonic() > end:
+            return False
+        striker.rest(0.2)
+    return True
+
+
+def _figures(account: Account, striker: Striker, watch: Watch, seconds: float) -> dict[str, Any]:
+    def worst(kinds: Sequence[str]) -> float:
+        wanted = [one.seconds for one in watch.recoveries if one.what in kinds]
+        return round(max(wanted, default=0.0), 1)
+
+    return {
+        "accepted": account.accepted,
+        "done": account.states[ArticleState.DONE],
+        "failed": account.states[ArticleState.FAILED],
+        "cancelled": account.states[ArticleState.CANCELLED],
+        "lost": account.lost,
+        "recorded_twice": account.recorded_twice,
+        "run_twice": account.run_twice,
+        "kills": striker.kills.total(),
+        "broker_kills": striker.kills[Kill.BROKER_KILL],
+        "seconds": round(seconds, 1),
+        "worst_recovery_s": worst(WHOLE_WORKERS),
+        "worst_child_recovery_s": worst([Kill.CHILD_KILL]),
+        "worst_broker_recovery_s": worst([Kill.BROKER_KILL]),
+        "kills_by_kind": {kind.value: striker.kills[kind] for kind in Kill},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,397 @@
+"""The way of documents into the store: in windows, in order, with room, and taken up again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.integration.job_step import (
+    claim_chunk,
+    contents,
+    finish,
+    make_job,
+    messages,
+    record,
+    states,
+    submit_all,
+    wait_for_gate,
+)
+from tests.integration.sample import PROFILE, done, make_article, make_articles
+from tests.integration.worker_process import running_worker
+from tests.support.broker import valkey_server
+from tests.support.fake_worker import WAITS
+from tests.support.waiting import wait_until
+from worker import dispatch
+from worker.app import create_app
+from worker.connection import broker_url, connect, open_store
+from worker.dispatch import Intake, NothingAcceptedError, Order, Submission
+from worker.errors import BrokerUnavailableError, ExitCode, JobNotFoundError, JobStateError
+from worker.jobs import JobStore
+from worker.key import Key
+from worker.priority import Priority
+from worker.reason import Reason
+from worker.records import Article, ArticleState, InputRefusal, JobId
+from worker.settings import Settings, load_settings
+
+
+class _CutOffError(Exception):
+    """As if the client were killed here."""
+
+
+def _refusal(source: str) -> InputRefusal:
+    return InputRefusal(reason=Reason.BAD_JSON, source=source, message="no JSON")
+
+
+def _cut_off(documents: Iterable[Article | InputRefusal]) -> Iterator[Article | InputRefusal]:
+    yield from documents
+    raise _CutOffError
+
+
+@pytest.fixture(autouse=True)
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four articles, or three refusals, are taken in at a time; nobody waits for long."""
+    monkeypatch.setattr(dispatch, "_WINDOW_ARTICLES", 4)
+    monkeypatch.setattr(dispatch, "_WINDOW_REFUSALS", 3)
+    monkeypatch.setattr(dispatch, "_WAIT_SECONDS", 0.001)
+
+
+@pytest.fixture
+def one_each(settings: Settings) -> Settings:
+    """Each article is a chunk."""
+    return settings.model_copy(update={"chunk_articles": 1})
+
+
+def _intake(store: JobStore, settings: Settings, **told: Callable[..., None]) -> Intake:
+    return Intake(store, create_app(settings), settings, **told)
+
+
+def _ids(store: JobStore, job: JobId) -> list[str]:
+    """Ids of the job's articles, sorted: one that is in it twice is there twice."""
+    return sorted(one.article.id for one in store.collection.articles(job))
+
+
+def _cut_off_job(store: JobStore, settings: Settings) -> JobId:
+    """An open job with b0 to b3 and one refusal; b4, b5 and another refusal did not get in."""
+    documents = [*make_articles(3), _refusal("a:1"), make_article("b3"), make_article("b4")]
+    with pytest.raises(_CutOffError):
+        _intake(store, settings).submit(_cut_off(documents), Order(PROFILE))
+    (progress,) = store.jobs()
+    assert (progress.closed, progress.finished, progress.total) == (False, False, 4)
+    assert progress.refused == 1
+    return progress.id
+
+
+def _all_documents() -> list[Article | InputRefusal]:
+    return [*make_articles(6), _refusal("a:1"), _refusal("a:2")]
+
+
+# Submit ---------------------------------------------------------------------------------------
+
+
+def test_documents_come_in_window_by_window(
+    store: JobStore, one_each: Settings, client: redis.Redis
+) -> None:
+    counts: list[int] = []
+    totals: list[int] = []
+
+    def documents() -> Iterator[Article | InputRefusal]:
+        for at, article in enumerate(make_articles(10)):
+            if at in {4, 8}:  # the window before is in, and rung for
+                totals.extend(progress.total for progress in store.jobs())
+                assert messages(client) == at
+            yield article
+
+    intake = _intake(store, one_each, on_progress=counts.append)
+    submission = intake.submit(documents(), Order(PROFILE))
+
+    assert submission == Submission(submission.job, 10, 0, 0, ())
+    assert (counts, totals) == ([4, 8, 10], [4, 8])
+    assert states(store, submission.job) == {"queued": 10}
+    assert store.progress(submission.job).closed
+    assert _ids(store, submission.job) == sorted(one.id for one in make_articles(10))
+    assert messages(client) == 10
+
+
+def test_a_job_is_made_as_it_was_ordered(store: JobStore, settings: Settings) -> None:
+    order = Order(PROFILE, priority=Priority.LOW, inputs=("a.txt",), folder="/here")
+
+    job = _intake(store, settings).submit(make_articles(1), order).job
+
+    assert store.progress(job).priority is Priority.LOW
+    assert store.inputs(job) == (["a.txt"], "/here")
+
+
+def test_chunks_are_cut_by_length_and_by_number(store: JobStore, settings: Settings) -> None:
+    sizes = settings.model_copy(update={"chunk_articles": 2, "chunk_chars": 1_000})
+    lengths = {"a": 900, "b": 5_000, "c": 100, "d": 101, "e": 102}
+    articles = [Article(id=name, text="x" * size) for name, size in lengths.items()]
+    # One window has four of them: the fifth is cut for itself.
+    job = _intake(store, sizes).submit(articles, Order(PROFILE)).job
+
+    chunks = [[one.id for one in claim_chunk(store, job, n).articles] for n in range(4)]
+    assert chunks == [["c", "d"], ["a"], ["b"], ["e"]]
+
+
+def test_what_is_known_is_done_at_once_and_keeps_no_other_from_the_express_lane(
+    store: JobStore, one_each: Settings
+) -> None:
+    claim = claim_chunk(store, make_job(store, 3))
+    record(store, claim, done(claim.articles))
+
+    submission = _intake(store, one_each).submit(make_articles(4), Order(PROFILE))
+
+    assert (submission.accepted, submission.cached) == (4, 3)
+    job = submission.job
+    assert states(store, job) == {"queued": 1, "done": 3}
+    assert store.progress(job).cached == 3
+    place = store._redis.hget(Key.ids(job), "b3")
+    assert place == b"0:0"
+
+
+def test_refusals_are_recorded_in_windows_of_their_own(store: JobStore, settings: Settings) -> None:
+    said = [_refusal(f"a:{line}") for line in range(8)]
+
+    submission = _intake(store, settings).submit([*said, make_article("b0")], Order(PROFILE))
+
+    assert (submission.accepted, submission.refused) == (1, 8)
+    assert list(submission.refusals) == list(store.collection.refusals(submission.job)) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "code"), [(0, "no_input"), (2, "all_refused"), (7, "all_refused")]
+)
+def test_a_job_of_nothing_is_none(
+    store: JobStore, settings: Settings, client: redis.Redis, count: int, code: str
+) -> None:
+    said = [_refusal(f"a:{line}") for line in range(count)]
+
+    with pytest.raises(NothingAcceptedError) as caught:
+        _intake(store, settings).submit(said, Order(PROFILE))
+
+    assert (caught.value.code, list(caught.value.refusals)) == (code, said)
+    expected = ExitCode.ALL_FAILED if count else ExitCode.USAGE
+    assert caught.value.exit_code is expected
+    assert contents(client) == {}
+
+
+# Resume ---------------------------------------------------------------------------------------
+
+
+def test_a_submit_that_was_cut_off_is_completed_with_every_id_once(
+    store: JobStore, settings: Settings
+) -> None:
+    job = _cut_off_job(store, settings)
+    claim = claim_chunk(store, job)  # it is worked on meanwhile
+    record(store, claim, done(claim.articles))
+
+    submission = _intake(store, settings).resume(job, _all_documents())
+
+    assert (submission.job, submission.accepted, submission.refused) == (job, 2, 2)
+    assert _ids(store, job) == [f"b{number}" for number in range(6)]
+    progress = store.progress(job)
+    assert (progress.closed, progress.total, progress.refused) == (True, 6, 2)
+    assert [one.source for one in store.collection.refusals(job)] == ["a:1", "a:2"]
+    assert states(store, job) == {"done": 4, "queued": 2}
+
+
+def test_a_resume_that_is_cut_off_can_be_resumed(store: JobStore, settings: Settings) -> None:
+    job = _cut_off_job(store, settings)
+    for _ in range(2):
+        with pytest.raises(_CutOffError):
+            _intake(store, settings).resume(job, _cut_off(_all_documents()))
+
+    _intake(store, settings).resume(job, _all_documents())
+
+    assert _ids(store, job) == [f"b{number}" for number in range(6)]
+    assert store.progress(job).refused == 2
+
+
+def _complete(store: JobStore, settings: Settings) -> tuple[JobId, str]:
+    return submit_all(make_articles(2), store, settings).job, "job_complete"
+
+
+def _cancelled(store: JobStore, settings: Settings) -> tuple[JobId, str]:
+    job = _cut_off_job(store, settings)
+    store.cancel(job)
+    return job, "job_cancelled"
+
+
+@pytest.mark.parametrize("make", [_complete, _cancelled])
+@pytest.mark.parametrize("documents", [[], [*make_articles(6), _refusal("z")]], ids=["few", "all"])
+def test_a_job_that_takes_no_more_is_not_resumed_and_keeps_what_it_has(
+    store: JobStore,
+    settings: Settings,
+    client: redis.Redis,
+    make: Callable[[JobStore, Settings], tuple[JobId, str]],
+    documents: list[Article | InputRefusal],
+) -> None:
+    job, code = make(store, settings)
+    before = contents(client)
+
+    with pytest.raises(JobStateError) as caught:
+        _intake(store, settings).resume(job, documents)
+
+    assert (caught.value.code, caught.value.exit_code) == (code, ExitCode.USAGE)
+    assert contents(client) == before
+
+
+def test_a_job_that_is_not_there_is_not_resumed(store: JobStore, settings: Settings) -> None:
+    with pytest.raises(JobNotFoundError):
+        _intake(store, settings).resume(JobId("260101-0000-abcdef"), _all_documents())
+
+
+def test_what_was_refused_is_read_again(store: JobStore, settings: Settings) -> None:
+    job = _intake(store, settings).submit(_all_documents(), Order(PROFILE)).job
+
+    mended = [make_article("b5"), make_article("mended"), _refusal("a:2")]
+    submission = _intake(store, settings).read_again(job, mended)
+
+    assert (submission.accepted, submission.refused) == (1, 1)
+    assert _ids(store, job) == [*(f"b{number}" for number in range(6)), "mended"]
+    assert [one.source for one in store.collection.refusals(job)] == ["a:2"]
+    assert store.progress(job).refused == 1
+
+
+# Back-pressure --------------------------------------------------------------------------------
+
+
+def test_submit_waits_while_too_many_chunks_are_open_and_says_so_once(
+    store: JobStore, one_each: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "_MOST_OPEN_CHUNKS", 1)
+    told: list[str] = []
+    looks = iter(range(3))
+    sleep = dispatch.time.sleep
+
+    def work_slowly(seconds: float) -> None:
+        sleep(seconds)
+        (progress,) = store.jobs()
+        if progress.total == 4:  # one chunk at each look, of those that are in
+            claim = claim_chunk(store, progress.id, next(looks))
+            record(store, claim, done(claim.articles))
+
+    monkeypatch.setattr(dispatch.time, "sleep", work_slowly)
+
+    intake = _intake(store, one_each, on_wait=told.append)
+    job = intake.submit(make_articles(6), Order(PROFILE)).job
+
+    assert told == ["4 chunks of the job wait for a worker", ""]
+    assert states(store, job) == {"queued": 3, "done": 3}
+
+
+def test_a_submit_for_which_nothing_moves_gives_up_and_can_be_resumed(
+    store: JobStore, one_each: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "_MOST_OPEN_CHUNKS", 3)
+    monkeypatch.setattr(dispatch, "_STUCK_SECONDS", 0.01)
+
+    with pytest.raises(BrokerUnavailableError) as caught:
+        _intake(store, one_each).submit(make_articles(6), Order(PROFILE))
+
+    (progress,) = store.jobs()
+    assert (caught.value.code, caught.value.exit_code) == ("broker_full", ExitCode.NO_BROKER)
+    assert f"copydesk resume {progress.id}" in (caught.value.hint or "")
+    assert (progress.closed, progress.total) == (False, 4)
+    monkeypatch.setattr(dispatch, "_MOST_OPEN_CHUNKS", 4)
+    _intake(store, one_each).resume(progress.id, make_articles(6))
+    assert _ids(store, progress.id) == [f"b{number}" for number in range(6)]
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path, home: Path) -> Iterator[tuple[Settings, Any]]:
+    """Settings that lead to a Valkey of the test's own, and a client to set its memory."""
+    with valkey_server(tmp_path, {"maxmemory-policy": "noeviction"}) as socket:
+        url = f"redis+socket://{socket}?virtual_host=0"
+        settings = load_settings(home=home, broker_url=url, chunk_articles=1)
+        with connect(broker_url(settings)) as client:
+            # Beside it the server's own megabyte, and each connection's part, do not count.
+            for number in range(1_000):
+                client.set(f"cd:ballast:{number}", "x" * 10_000, ex=600)
+            yield settings, client
+
+
+def _limit_memory(client: Any, share: float) -> None:
+    """Set a limit of which so much is used by now."""
+    client.config_set("maxmemory", int(client.info("memory")["used_memory"] / share))
+
+
+def test_submit_waits_while_most_of_the_brokers_memory_is_used(
+    own_broker: tuple[Settings, Any],
+) -> None:
+    settings, client = own_broker
+    _limit_memory(client, 0.75)
+    told: list[str] = []
+
+    def make_room(why: str) -> None:
+        told.append(why)
+        client.config_set("maxmemory", 0)
+
+    with open_store(settings) as store:
+        intake = _intake(store, settings, on_wait=make_room)
+        job = intake.submit(make_articles(2), Order(PROFILE)).job
+        assert states(store, job) == {"queued": 2}
+
+    first, last = told
+    assert re.match(r"7[5-9]% of the broker's memory is used; .*copydesk rm", first)
+    assert last == ""
+
+
+def test_submit_waits_while_the_broker_takes_nothing_and_none_of_a_window_is_lost(
+    own_broker: tuple[Settings, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, client = own_broker
+    monkeypatch.setattr(dispatch, "_FULL_SHARE", 9.0)
+    told: list[str] = []
+
+    def fill(articles: list[Article]) -> Iterator[Article]:
+        yield from articles[:4]
+        yield articles[4]
+        _limit_memory(client, 1.1)
+        yield from articles[5:]
+
+    with open_store(settings) as store:
+
+        def make_room(why: str) -> None:
+            told.append(why)
+            (progress,) = store.jobs()
+            assert (progress.total, progress.queued) == ((4, 4) if why else (6, 6))
+            client.config_set("maxmemory", 0)
+
+        intake = _intake(store, settings, on_wait=make_room)
+        job = intake.submit(fill(make_articles(6)), Order(PROFILE)).job
+
+        assert told == ["the broker's memory is full", ""]
+        assert _ids(store, job) == [f"b{number}" for number in range(6)]
+        assert messages(client) == 6
+
+
+def test_a_broker_that_is_full_while_work_is_done_loses_nothing(
+    own_broker: tuple[Settings, Any], tmp_path: Path
+) -> None:
+    settings, client = own_broker
+    articles = [make_article("slow", word=WAITS), *make_articles(40)]
+    with open_store(settings) as store, running_worker(settings, store, tmp_path / "w") as worker:
+        job = submit_all(articles, store, settings).job
+        wait_for_gate(worker)
+        _limit_memory(client, 1.1)
+        worker.gate.open()
+        wait_until(
+            lambda: "OutOfMemoryError" in worker.log,
+            timeout=30,
+            description="a worker that is told",
+        )
+        # What was in hand is recorded; nothing else is begun.
+        before = states(store, job)
+        assert (before["done"] >= 1, before["queued"] >= 1, len(before)) == (True, True, 2)
+
+        client.config_set("maxmemory", 0)
+
+        found = finish(store, job)
+        assert worker.process.poll() is None
+    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+    assert len(found) == len(articles)

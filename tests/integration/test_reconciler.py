@@ -1,0 +1,351 @@
+"""Windows, lanes, and what is found again after a death; on a real queue without a worker."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import redis
+from celery import Celery
+
+from tests.integration.job_step import (
+    claim_chunk,
+    contents,
+    end_lease,
+    make_job,
+    messages,
+    open_bells,
+    record,
+    release,
+    states,
+)
+from tests.integration.sample import TALLY, WORKER, done
+from tests.support.waiting import wait_until
+from worker import ledger as ledger_module
+from worker.app import PROCESS_CHUNK, QUEUE, create_app
+from worker.dispatch import send
+from worker.jobs import JobStore
+from worker.key import LANES, Key
+from worker.priority import Priority
+from worker.reconciler import reconcile
+from worker.records import Doorbell, JobId, WorkerPresence
+from worker.settings import Settings
+
+
+@pytest.fixture
+def app(settings: Settings) -> Celery:
+    """Rings on the test's broker."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bell that is not in the queue a millisecond after its ringing is lost."""
+    monkeypatch.setattr(ledger_module, "_BELL_MILLISECONDS", 0)
+
+
+def _show_workers(store: JobStore, live: int) -> None:
+    for number in range(live):
+        name = f"worker-{number}"
+        store.roster.show_worker(
+            WorkerPresence(name=name, host="here", pid=number, started=1.0, done_chunks=0)
+        )
+
+
+def _queued(client: redis.Redis) -> list[list[tuple[str, int]]]:
+    """Job and chunk of each message, lane by lane, the next one first."""
+    untyped: Any = client
+    lanes = [untyped.lrange(Key.queue(QUEUE, lane), 0, -1)[::-1] for lane in range(LANES)]
+    return [[tuple(_arguments(message)) for message in lane] for lane in lanes]
+
+
+def _arguments(message: bytes) -> list[Any]:
+    said = json.loads(json.loads(message)["headers"]["argsrepr"].replace("'", '"'))
+    assert isinstance(said, list)
+    return said
+
+
+def _rung(client: redis.Redis, lane: int) -> dict[str, int]:
+    """``job:chunk`` and time of its ringing."""
+    untyped: Any = client
+    found = untyped.zrange(Key.rung(lane), 0, -1, withscores=True)
+    return {member.decode(): int(stamp) for member, stamp in found}
+
+
+def _chunks(bells: list[Doorbell]) -> list[int]:
+    return [bell.chunk for bell in bells]
+
+
+# Windows and lanes ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("live", "window"), [(0, 16), (8, 16), (9, 18), (12, 24)])
+def test_a_jobs_bells_are_as_many_as_its_window(
+    store: JobStore, client: redis.Redis, live: int, window: int
+) -> None:
+    job = make_job(store, *[1] * 30)
+    _show_workers(store, live)
+
+    bells = store.ledger.ring(job)
+
+    assert _chunks(bells) == list(range(window))
+    assert (open_bells(client, job), store.backlog(job)) == (window, 30)
+    assert store.ledger.ring(job) == []
+
+
+def test_a_worker_that_was_not_seen_for_long_widens_no_window(
+    store: JobStore, client: redis.Redis
+) -> None:
+    _show_workers(store, 12)
+    for number in range(12):
+        client.zadd(Key.WORKERS, {f"worker-{number}": 1})
+
+    assert len(store.ledger.ring(make_job(store, *[1] * 30))) == 16
+
+
+def test_a_bell_that_is_answered_makes_room_for_the_next(
+    store: JobStore, client: redis.Redis
+) -> None:
+    job = make_job(store, *[1] * 18)
+    store.ledger.ring(job)
+
+    claim = claim_chunk(store, job, 3)
+
+    assert _chunks(store.ledger.ring(job)) == [16]
+    assert store.ledger.active() == [job]
+    release(store, claim)
+    assert store.ledger.ring(job) == []
+    for chunk in (3, 0):
+        claim = claim_chunk(store, job, chunk)
+        record(store, claim, done(claim.articles))
+    assert _chunks(store.ledger.ring(job)) == [17]
+    assert open_bells(client, job) == 16
+    for chunk in (*range(1, 3), *range(4, 18)):
+        claim = claim_chunk(store, job, chunk)
+        record(store, claim, done(claim.articles))
+    assert (open_bells(client, job), states(store, job)) == (0, {"done": 18})
+    assert (store.ledger.ring(job), store.ledger.active()) == ([], [])
+    assert not any(_rung(client, lane) for lane in range(LANES))
+
+
+def test_a_task_may_go_on_with_one_more_whatever_the_window(
+    store: JobStore, client: redis.Redis
+) -> None:
+    job = make_job(store, *[1] * 18)
+    store.ledger.ring(job)
+
+    assert _chunks(store.ledger.ring(job, only=1)) == [16]
+    assert open_bells(client, job) == 17
+    assert _chunks(store.ledger.ring(job, only=1)) == [17]
+    assert store.ledger.ring(job, only=1) == []
+
+
+@pytest.mark.parametrize(
+    ("priority", "express"), [(Priority.HIGH, 0), (Priority.NORMAL, 2), (Priority.LOW, 4)]
+)
+def test_the_first_four_chunks_take_the_express_lane(
+    store: JobStore, app: Celery, client: redis.Redis, priority: Priority, express: int
+) -> None:
+    job = make_job(store, *[1] * 6, priority=priority)
+
+    bells = store.ledger.ring(job)
+    send(app, bells)
+
+    assert [bell.lane for bell in bells] == [*[express] * 4, *[express + 1] * 2]
+    queued = _queued(client)
+    assert queued.pop(express) == [(job, chunk) for chunk in range(4)]
+    assert queued.pop(express) == [(job, 4), (job, 5)]
+    assert queued == [[]] * 4
+    assert _rung(client, express) == {f"{job}:{chunk}": bells[0].stamp_ms for chunk in range(4)}
+
+
+def test_a_message_carries_ids_and_its_stamp_and_nothing_else(
+    store: JobStore, app: Celery, client: redis.Redis
+) -> None:
+    untyped: Any = client
+    (bell,) = store.ledger.ring(make_job(store, 1))
+
+    send(app, [bell])
+
+    message = json.loads(untyped.lindex(Key.queue(QUEUE, 2), 0))
+    assert (message["headers"]["task"], message["headers"]["stamp"]) == (
+        PROCESS_CHUNK,
+        bell.stamp_ms,
+    )
+    assert message["properties"]["priority"] == 2
+    assert b"bridge" not in untyped.lindex(Key.queue(QUEUE, 2), 0)
+
+
+# Lost bells -----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_a_message_that_is_lost_is_rung_for_again(
+    store: JobStore, app: Celery, client: redis.Redis
+) -> None:
+    job = make_job(store, *[1] * 6)
+    bells = store.ledger.ring(job)
+    send(app, bells)
+    client.delete(Key.queue(QUEUE, 3))
+    _wait_for_clock(store, bells[0].stamp_ms)
+
+    found = store.ledger.lost(QUEUE)
+
+    assert [(bell.chunk, bell.lane) for bell in found] == [(4, 3), (5, 3)]
+    assert all(bell.stamp_ms > bells[0].stamp_ms for bell in found)
+    assert _rung(client, 3) == {f"{job}:{bell.chunk}": bell.stamp_ms for bell in found}
+    send(app, found)
+    _wait_for_clock(store, found[0].stamp_ms)
+    assert store.ledger.lost(QUEUE) == []
+    assert open_bells(client, job) == 6
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_what_was_rung_before_the_oldest_message_is_lost_and_no_more(
+    store: JobStore, app: Celery, client: redis.Redis
+) -> None:
+    job = make_job(store, *[1] * 3)
+    for chunk in range(3):
+        _wait_for_clock(store, store.ledger._now_ms())
+        send(app, store.ledger.ring(job, only=1))
+        if chunk == 1:
+            # Two messages are taken, and one of them is claimed.
+            assert client.rpop(Key.queue(QUEUE, 2), 2)
+            claim_chunk(store, job, 1)
+    _wait_for_clock(store, store.ledger._now_ms())
+
+    assert _chunks(store.ledger.lost(QUEUE)) == [0]
+    assert len(_queued(client)[2]) == 1
+
+
+def test_a_bell_has_two_seconds_to_come_into_the_queue(
+    store: JobStore, client: redis.Redis
+) -> None:
+    job = make_job(store, 1)
+    (bell,) = store.ledger.ring(job)
+    assert store.ledger.lost(QUEUE) == []
+
+    client.zadd(Key.rung(2), {f"{job}:0": bell.stamp_ms - 2_001})
+
+    assert _chunks(store.ledger.lost(QUEUE)) == [0]
+    assert store.ledger.lost(QUEUE) == []
+
+
+@pytest.mark.usefixtures("no_patience")
+@pytest.mark.parametrize("message", [b"{}", b"no message", b'{"headers": {"stamp": "soon"}}'])
+def test_behind_a_message_without_a_stamp_nothing_is_lost(
+    store: JobStore, client: redis.Redis, message: bytes
+) -> None:
+    (bell,) = store.ledger.ring(make_job(store, 1))
+    client.lpush(Key.queue(QUEUE, 2), message)
+    _wait_for_clock(store, bell.stamp_ms)
+
+    assert store.ledger.lost(QUEUE) == []
+
+
+def _wait_for_clock(store: JobStore, stamp_ms: int) -> None:
+    wait_until(
+        lambda: store.ledger._now_ms() > stamp_ms, timeout=5, description="the next millisecond"
+    )
+
+
+# Expired leases -------------------------------------------------------------------------------
+
+
+def test_a_chunk_whose_holder_is_gone_is_rung_for_and_its_late_result_refused(
+    store: JobStore, app: Celery, client: redis.Redis
+) -> None:
+    job = make_job(store, 2, 1)
+    store.ledger.ring(job)
+    late, live = claim_chunk(store, job, 0), claim_chunk(store, job, 1)
+    end_lease(client, job, 0)
+
+    bells = reconcile(store, app, "test")
+
+    assert [(bell.chunk, bell.lane) for bell in bells] == [(0, 2)]
+    assert _queued(client)[2] == [(job, 0)]
+    assert states(store, job) == {"queued": 2, "running": 1}
+    last = store.events(job, "0", wait_ms=1)[-1].fields
+    assert last == {"what": "released", "chunk": "0", "why": "lease_over"}
+    before = contents(client)
+    assert not store.ledger.complete(late, done(late.articles), TALLY)
+    assert contents(client) == before
+    again = claim_chunk(store, job, 0)
+    assert again.attempts == 2
+    record(store, again, done(again.articles))
+    record(store, live, done(live.articles))
+    assert (states(store, job), open_bells(client, job)) == ({"done": 3}, 0)
+
+
+def test_a_lease_whose_chunk_has_expired_goes(store: JobStore, client: redis.Redis) -> None:
+    job = make_job(store, 1)
+    claim_chunk(store, job)
+    end_lease(client, job)
+    client.delete(Key.job(job), Key.chunk(job, 0))
+
+    assert store.ledger.expired() == []
+    assert client.exists(Key.LEASES) == 0
+
+
+# One step -------------------------------------------------------------------------------------
+
+
+def test_only_one_leads_until_it_has_been_away(
+    store: JobStore, app: Celery, client: redis.Redis
+) -> None:
+    job = make_job(store, 1)
+    assert store.ledger.lead("first")
+    assert 4_000 < client.pttl(Key.LEADER) <= 5_000
+
+    assert reconcile(store, app, "second") == []
+    assert (messages(client), open_bells(client, job)) == (0, 0)
+    assert _chunks(reconcile(store, app, "first")) == [0]
+    client.delete(Key.LEADER)  # as it does by itself
+    assert store.ledger.lead("second")
+    assert not store.ledger.lead("first")
+
+
+def test_a_step_fills_the_windows_of_all_jobs_that_wait(
+    store: JobStore, app: Celery, client: redis.Redis
+) -> None:
+    small, large = make_job(store, 1), make_job(store, *[1] * 20)
+    gone = make_job(store, 1)
+    client.delete(Key.job(gone))
+
+    bells = reconcile(store, app, "test")
+
+    assert {bell.job for bell in bells} == {small, large}
+    assert len(bells) == messages(client) == 1 + 16
+    assert store.ledger.active() == [large]
+    assert reconcile(store, app, "test") == []
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_a_step_after_the_end_finds_nothing(
+    store: JobStore, app: Celery, client: redis.Redis
+) -> None:
+    job = make_job(store, 1, 1)
+    store.ledger.ring(job)
+    for chunk in (0, 1):
+        claim = claim_chunk(store, job, chunk)
+        record(store, claim, done(claim.articles))
+    _wait_for_clock(store, store.ledger._now_ms())
+
+    assert reconcile(store, app, "test") == []
+    assert messages(client) == 0
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_a_bell_of_a_job_that_is_gone_is_dropped(
+    store: JobStore, app: Celery, client: redis.Redis
+) -> None:
+    job = JobId("260101-0000-abcdef")
+    for lane in range(LANES):
+        client.zadd(Key.rung(lane), {f"{job}:{lane}": 1})
+
+    assert store.ledger.claim(job, 0, worker=WORKER, task="task-a", retried=False) == "gone"
+    assert _rung(client, 0) == {}
+    assert reconcile(store, app, "test") == []
+
+    assert not any(_rung(client, lane) for lane in range(LANES))

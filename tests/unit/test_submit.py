@@ -1,0 +1,39 @@
+"""What ``--deadline`` takes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from cli.submit import deadline_of
+from worker.errors import ExitCode, UsageError
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (None, None),
+        ("90s", timedelta(seconds=90)),
+        ("45m", timedelta(minutes=45)),
+        ("2h30m", timedelta(hours=2, minutes=30)),
+        ("1d", timedelta(days=1)),
+        ("1.5h", timedelta(minutes=90)),
+        ("90", timedelta(seconds=90)),
+        ("1:30:00", timedelta(minutes=90)),
+    ],
+)
+def test_a_time_span(said: str | None, expected: timedelta | None) -> None:
+    assert deadline_of(said) == expected
+
+
+@pytest.mark.parametrize(
+    "said", ["", "soon", "0", "0s", "-5m", "5 parsecs", "2h later", "nan", "5m\n6"]
+)
+def test_what_is_no_time_span(said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        deadline_of(said)
+
+    assert (caught.value.code, caught.value.exit_code) == ("usage", ExitCode.USAGE)
+    assert repr(said) in caught.value.message
+    assert "2h30m" in (caught.value.hint or "")
