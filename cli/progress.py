@@ -6,13 +6,13 @@ import os
 import socket
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cli.output import safe_tty, talk
 from cli.verdict import job_line
-from worker.errors import WaitTimeoutError
+from worker.errors import BrokerUnavailableError, WaitTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -86,6 +86,8 @@ def follow(
 
 def _keeper(store: JobStore, settings: Settings) -> Callable[[], None]:
     """A reconciler's step, at most every two seconds."""
+    import redis
+
     from worker.app import create_app
     from worker.reconciler import STEP_SECONDS, reconcile
 
@@ -96,7 +98,9 @@ def _keeper(store: JobStore, settings: Settings) -> Callable[[], None]:
         nonlocal due
         if time.monotonic() >= due:
             due = time.monotonic() + STEP_SECONDS
-            reconcile(store, app, name)
+            # What may not be written to (its memory or its disk is full) can still be watched.
+            with suppress(redis.ResponseError, BrokerUnavailableError):
+                reconcile(store, app, name)
 
     return keep
 

@@ -95,14 +95,17 @@ def _read_again(store: JobStore, job: JobId, settings: Settings) -> Submission:
     from cli.documents import read_documents
 
     sources = {refusal.source for refusal in store.collection.refusals(job)}
+    # A file of which some lines were refused may be gone by now.
+    files = {source.rpartition(":")[0] for source in sources}
 
-    inputs = inputs_of(store, job) if sources else []
-
-    def refused_then() -> Iterator[Article | InputRefusal]:
+    def refused_then(inputs: Sequence[str]) -> Iterator[Article | InputRefusal]:
         for document in read_documents(inputs, max_chars=settings.max_article_chars):
+            source = document.source
             # A file that was not there may hold several articles now, each with its line.
-            if {document.source, document.source.rpartition(":")[0]} & sources:
+            if source in sources or source in files or source.rpartition(":")[0] in sources:
                 yield document
 
+    # The way to the broker first: relative names in the settings are meant from here, those of
+    # the inputs from where submit was called.
     with open_intake(store, settings) as intake:
-        return intake.read_again(job, refused_then())
+        return intake.read_again(job, refused_then(inputs_of(store, job) if sources else []))

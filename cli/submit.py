@@ -171,7 +171,10 @@ def deadline_of(said: str | None) -> timedelta | None:
 
     if said is None:
         return None
-    seconds = timeparse(said)
-    if not seconds or seconds <= 0:
+    try:
+        span = timedelta(seconds=timeparse(said) or 0)
+    except OverflowError:  # longer than a timedelta can be
+        span = timedelta()
+    if span <= timedelta():
         raise UsageError(f"--deadline {said!r} is no time span", hint="for example 90s, 45m, 2h30m")
-    return timedelta(seconds=seconds)
+    return span

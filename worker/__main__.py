@@ -19,7 +19,7 @@ def main() -> None:
         # Gossip and mingle are chatter between workers that nothing here listens to.
         app.worker_main(
             [
-                *("worker", "--without-gossip", "--without-mingle"),
+                *("--quiet", "worker", "--without-gossip", "--without-mingle"),
                 *("--loglevel=INFO", f"--hostname={name}"),
             ]
         )

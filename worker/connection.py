@@ -110,7 +110,14 @@ class _Patience(Retry):
     """
 
     def __init__(self) -> None:
-        super().__init__(ExponentialBackoff(cap=_LONGEST_PAUSE, base=_FIRST_PAUSE), retries=-1)
+        super().__init__(
+            ExponentialBackoff(cap=_LONGEST_PAUSE, base=_FIRST_PAUSE),
+            retries=-1,
+            supported_errors=(
+                *(redis.ConnectionError, redis.TimeoutError, TimeoutError),
+                redis.ResponseError,
+            ),
+        )
         self._end: float | None = None
 
     def call_with_retry(
@@ -130,6 +137,8 @@ class _Patience(Retry):
                 try:
                     return do()
                 except self._supported_errors as error:
+                    if isinstance(error, redis.ResponseError) and not _is_disk_full(error):
+                        raise  # it is an answer, and stays the same
                     failures += 1
                     fail(error, failures) if with_failure_count else fail(error)
                     if not self._may_pass(error):
@@ -150,8 +159,8 @@ def connect(url: str, *, patient: bool = False) -> redis.Redis:
 
     Args:
         url: as ``broker_url`` gives it.
-        patient: ride out a broker that is away, for ten minutes. A command whose answer was lost
-            is then sent again: what is written must bear being written twice.
+        patient: ride out a broker that is away, or whose disk is full, for ten minutes. A command
+            whose answer was lost is then sent again: what is written must bear being written twice.
 
     Raises:
         ConfigError: the URL cannot be read.
@@ -201,8 +210,7 @@ def open_store(settings: Settings) -> Iterator[JobStore]:
             hint="raise its maxmemory, or wait for jobs to finish and expire",
         ) from error
     except redis.ResponseError as error:
-        # redis-py has no class for it, and in a pipeline puts the command before the code.
-        if "MISCONF " not in str(error):
+        if not _is_disk_full(error):
             raise
         raise BrokerUnavailableError(
             f"the broker cannot write to its disk: {error}",
@@ -215,6 +223,11 @@ def open_store(settings: Settings) -> Iterator[JobStore]:
         ) from error
     finally:
         client.close()
+
+
+def _is_disk_full(error: redis.ResponseError) -> bool:
+    # redis-py has no class for it, and in a pipeline puts the command before the code.
+    return "MISCONF " in str(error)
 
 
 def _hint(settings: Settings, error: Exception) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from worker.jobs import JobStore
-    from worker.records import Doorbell
+    from worker.records import Doorbell, JobProgress
     from worker.settings import Profile, Settings
 
 __all__ = ["Intake", "NothingAcceptedError", "Order", "Submission", "send"]
@@ -239,12 +239,14 @@ class Intake:
         Raises:
             BrokerUnavailableError: ``broker_full``: nothing has moved for an hour.
         """
-        seen, since = "", time.monotonic()
+        seen: tuple[str, JobProgress] | None = None
+        since = time.monotonic()
         while why := self._fullness(job) or self._add_or_why_not(job, chunks):
-            if not seen:
+            if seen is None:
                 self._on_wait(why)
-            if why != seen:
-                seen, since = why, time.monotonic()
+            state = why, self._store.progress(job)
+            if state != seen:
+                seen, since = state, time.monotonic()
             elif time.monotonic() - since > _STUCK_SECONDS:
                 raise BrokerUnavailableError(
                     f"nothing has moved for an hour: {why}",
@@ -252,7 +254,7 @@ class Intake:
                     hint=f"make room, or start workers; then: copydesk resume {job}",
                 )
             time.sleep(_WAIT_SECONDS)
-        if seen:
+        if seen is not None:
             self._on_wait("")
         send(self._app, self._store.ledger.ring(job))
 
@@ -297,7 +299,8 @@ def send(app: Celery, bells: Sequence[Doorbell]) -> None:
     """One message for each of ``bells``.
 
     Raises:
-        BrokerUnavailableError: the broker was lost. The reconciler rings for what is left.
+        BrokerUnavailableError: the broker was lost, or is full (``broker_full``). The reconciler
+            rings for what is left.
     """
     if not bells:
         return
@@ -314,7 +317,9 @@ def send(app: Celery, bells: Sequence[Doorbell]) -> None:
                     retry=False,
                 )
     except OperationalError as error:
+        full = isinstance(error.__cause__, redis.OutOfMemoryError)
         raise BrokerUnavailableError(
             f"the broker was lost while work was handed out: {error}",
+            code="broker_full" if full else None,
             hint="what was accepted is kept, and goes on when the broker is back",
         ) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 from celery import bootsteps, signals
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from celery.worker import state
 
 from worker.app import PROCESS_CHUNK, create_app
@@ -22,11 +22,13 @@ from worker.jobs import JobStore
 from worker.lease import Lease, LeaseLostError
 from worker.log import bound, get_logger
 from worker.reconciler import STEP_SECONDS, reconcile
-from worker.records import Claim, JobId, WorkerPresence
+from worker.records import Claim, Doorbell, JobId, WorkerPresence
 from worker.settings import load_profile, load_settings
 from worker.telemetry import chunk_span, start_tracing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from celery import Celery
 
     from worker.settings import ModelSettings
@@ -84,13 +86,15 @@ def process_chunk(self: Any, job: str, chunk: int) -> None:
 
 def _process(request: Any, job: JobId, chunk: int) -> None:
     ledger = _patient_store.ledger
-    retried = request.retries > 0
+    # A message that is delivered again says nothing of its former holder, though its task may have
+    # been retried before.
+    retried = request.retries > 0 and not request.delivery_info.get("redelivered")
     with bound(job=job, chunk=chunk, task=request.id, worker=request.hostname):
         claim = ledger.claim(job, chunk, worker=request.hostname, task=request.id, retried=retried)
         held = claim if isinstance(claim, Claim) else None
         if retried:
             # The child that was lost may have gone on with other chunks than the message's own.
-            send(app, ledger.release_task(request.id, "child_lost", but=held))
+            _send(ledger.release_task(request.id, "child_lost", but=held))
         if held is None:
             _log.info("chunk_not_claimed", why=claim)
             return
@@ -101,7 +105,7 @@ def _process(request: Any, job: JobId, chunk: int) -> None:
         except SoftTimeLimitExceeded:
             # The next attempt goes article by article, and has the whole time again.
             bell = ledger.release(job, chunk, held.token, "too_slow")
-            send(app, [bell] if bell else [])
+            _send([bell] if bell else [])
             _log.warning("chunk_too_slow", rung=bell is not None)
 
 
@@ -144,10 +148,20 @@ def _work(claim: Claim, request: Any) -> None:
 def _ring_for_next(job: JobId) -> None:
     """The claim has answered a bell of its job: there is room for another."""
     try:
-        send(app, _patient_store.ledger.ring(job))
-    except (redis.RedisError, BrokerUnavailableError) as error:
+        bells = _patient_store.ledger.ring(job)
+    except redis.RedisError as error:
         # The reconciler fills the window.
         _log.warning("next_not_rung", why=type(error).__name__)
+    else:
+        _send(bells)
+
+
+def _send(bells: Sequence[Doorbell]) -> None:
+    try:
+        send(app, bells)
+    except BrokerUnavailableError as error:
+        # They are noted in the ledger: the reconciler rings.
+        _log.warning("not_rung", why=error.code, bells=len(bells))
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
@@ -161,16 +175,22 @@ def _load_engine(**_: Any) -> None:
 
 @signals.task_failure.connect  # type: ignore[untyped-decorator]
 def _give_back(task_id: str, exception: BaseException, **_: Any) -> None:
-    """A task has failed, its child was lost for good or killed at its time limit: ring anew."""
+    """A task has failed: its child was lost for good, or killed at its time limit. Ring anew.
+
+    After an exception of the task itself the chunk waits until its lease is over: a fault that
+    comes back at once would otherwise go round as fast as it can.
+    """
     why = type(exception).__name__
+    _log.warning("task_failed", task=task_id, why=why)
+    if not isinstance(exception, (WorkerLostError, TimeLimitExceeded)):
+        return
     try:
         bells = _store.ledger.release_task(task_id, why)
-        send(app, bells)
-    except (redis.RedisError, BrokerUnavailableError) as error:
+    except redis.RedisError as error:
         # The reconciler finds it, when its lease is over.
         _log.warning("task_not_released", task=task_id, why=type(error).__name__)
     else:
-        _log.warning("task_failed", task=task_id, why=why, rung=len(bells))
+        _send(bells)
 
 
 class _Keeper(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -217,7 +237,9 @@ app.steps["worker"].add(_Keeper)
 def leave(worker: str) -> None:
     """The worker of this name ends: give back what it still holds, and strike it off the list."""
     try:
-        send(app, _store.ledger.release_worker(worker, "worker_ended"))
+        bells = _store.ledger.release_worker(worker, "worker_ended")
         _store.roster.forget_worker(worker)
-    except (redis.RedisError, BrokerUnavailableError) as error:
+    except redis.RedisError as error:
         _log.warning("worker_not_struck_off", why=type(error).__name__)
+    else:
+        _send(bells)

@@ -233,6 +233,9 @@ def test_a_run_whose_worker_is_killed_ends_and_says_so(own_desk: Desk) -> None:
     desk = own_desk
     running = start_cli("run", _write_job(desk, 3), "-o", desk.out, home=desk.home)
     _wait_for_gate(desk)
+    # It is the run's own look at the worker that must find it gone.
+    assert running.stderr is not None
+    assert any("/3 done" in line for line in running.stderr)
     worker = Daemon(desk.home / "worker", "worker").pid
     assert worker is not None
 

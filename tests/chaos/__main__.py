@@ -55,8 +55,8 @@ _SECONDS_PER_KILL = 20.0
 #: What is left at the last kill is done within a lease and a few seconds.
 _FINISH_SECONDS = 120.0
 
-#: A paused orphan goes on at the latest after 40 s, and is ended 8 s later.
-_ORPHAN_SECONDS = 60.0
+#: A paused worker goes on at the latest after 40 s, and is ended some seconds later.
+_SLEEPER_SECONDS = 60.0
 
 
 def main() -> int:
@@ -111,7 +111,7 @@ def _run(place: Place, kinds: list[Kill], seed: int) -> tuple[dict[str, Any], bo
             load.check()
             store = place.open_store()
             finished = _wait(striker, lambda: is_over(store), _FINISH_SECONDS)
-            finished &= _wait(striker, lambda: not fleet.has_orphans, _ORPHAN_SECONDS)
+            finished &= _wait(striker, lambda: fleet.is_settled, _SLEEPER_SECONDS)
             watch.stop()
             account = audit(place, register.accepted)
         finally:
@@ -166,4 +166,8 @@ def _figures(account: Account, striker: Striker, watch: Watch, seconds: float) -
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        say("interrupted")
+        sys.exit(130)

@@ -25,6 +25,8 @@ class Account:
     accepted: int = 0
     """Articles that the store has, or that it was known to have accepted."""
     states: Counter[ArticleState] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why those are not done that are not."""
     lost: int = 0
     """Accepted articles that have not ended, that are done without a result, or not there."""
     recorded_twice: int = 0
@@ -46,6 +48,7 @@ def audit(place: Place, accepted: dict[JobId, set[str]]) -> Account:
     jobs = {progress.id for progress in store.jobs()}
     for job in jobs | accepted.keys():
         _audit_job(store, job, accepted.get(job, set()), account, is_there=job in jobs)
+    say(f"not done, and why: {dict(account.reasons)}")
     _audit_witness(place, account)
     for key in (Key.LEASES, Key.ACTIVE, *(Key.rung(lane) for lane in range(6))):
         left = store._redis.zrange(key, 0, -1)
@@ -70,6 +73,7 @@ def _audit_job(
     without = [one.article.id for one in found if one.result_is_lost]
     _name(f"job {job}: done without a result", without)
     account.states += states
+    account.reasons += Counter(one.outcome.reason.value for one in found if one.outcome.reason)
     account.lost += len(missing) + len(unfinished) + len(without)
 
     repeated = [one for one, times in rows.items() if times > 1]
@@ -99,7 +103,7 @@ def _miscounted(
         say(f"job {job}: counted {counted} of {progress.total}, there are {dict(expected)}")
     opened = int(store._redis.hget(Key.job(job), "open"))
     if opened and progress.cancel is None:
-        say(f"job {job}: {opened} chunks are open for ever")
+        say(f"job {job}: {opened} bells are open for ever")
     return off
 
 

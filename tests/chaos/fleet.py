@@ -19,10 +19,14 @@ __all__ = ["Fleet", "Worker"]
 #: A worker that is told to go gets 30 s for its chunk.
 _LEAVING_SECONDS = 60.0
 
-#: A paused orphan goes on at the latest after this: its chunk should be another's long since.
+#: A paused worker goes on at the latest after this: its chunk should be another's long since.
 _PAUSE_SECONDS = 40.0
 
-#: What an orphan gets to record what it has in hand, and to find out that it is alone.
+#: What it then gets to come late with what it has in hand, and to take something new.
+_AWAKE_SECONDS = 2.0
+
+#: What an orphan gets to record what it has in hand. On Linux there is none: Celery has the kernel
+#: kill the child with its main process.
 _ORPHAN_SECONDS = 8.0
 
 _GONE = (ProcessLookupError, PermissionError)
@@ -69,10 +73,14 @@ class Worker:
         if self.child is not None:
             _signal(self.child, how)
 
+    def tell_all(self, how: signal.Signals) -> None:
+        """A signal to the main process and its child at once."""
+        with contextlib.suppress(*_GONE):
+            os.killpg(self.pid, how)
+
     def kill(self) -> None:
         """End all that is left of it, as a machine that goes down does."""
-        with contextlib.suppress(*_GONE):
-            os.killpg(self.pid, signal.SIGKILL)
+        self.tell_all(signal.SIGKILL)
 
     def reap(self) -> None:
         """Collect what was killed."""
@@ -81,21 +89,23 @@ class Worker:
 
 
 @dataclass(slots=True)
-class _Leaver:
-    """A worker that was told to go."""
+class _Parted:
+    """A worker that was told to go, or of which only the child may be left."""
 
     worker: Worker
     until: float
+    is_orphan: bool = False
 
 
 @dataclass(slots=True)
-class _Orphan:
-    """A child whose main process was killed."""
+class _Sleeper:
+    """A worker that is paused, and comes late with what it had in hand."""
 
     worker: Worker
     until: float
-    paused: bool
     may_go_on: Callable[[], bool]
+    end: Callable[[Worker], None]
+    is_awake: bool = False
 
 
 class Fleet:
@@ -104,11 +114,11 @@ class Fleet:
     def __init__(self, place: Place, size: int) -> None:
         self._place = place
         self._started = 0
-        self._leavers: list[_Leaver] = []
-        self._orphans: list[_Orphan] = []
+        self._parted: list[_Parted] = []
+        self._sleepers: list[_Sleeper] = []
         self.active: list[Worker] = []
         self.died_alone = 0
-        """Main processes that ended though nobody had told them to."""
+        """Main processes that ended though nobody had told them to, or did not go when told."""
         for _ in range(size):
             self.active.append(self._start())
 
@@ -131,64 +141,72 @@ class Fleet:
     def dismiss(self, worker: Worker, how: signal.Signals) -> None:
         """Tell a worker to go, and start another."""
         worker.tell(how)
-        self._leavers.append(_Leaver(worker, time.monotonic() + _LEAVING_SECONDS))
+        self._parted.append(_Parted(worker, time.monotonic() + _LEAVING_SECONDS))
         self.replace(worker)
 
-    def orphan(self, worker: Worker, *, paused: bool, may_go_on: Callable[[], bool]) -> None:
-        """Take note of a child whose main process was killed, and start another worker.
+    def behead(self, worker: Worker) -> None:
+        """Kill a main process only."""
+        worker.tell(signal.SIGKILL)
+        worker.reap()
+        self._parted.append(_Parted(worker, time.monotonic() + _ORPHAN_SECONDS, is_orphan=True))
+
+    def pause(
+        self, worker: Worker, *, may_go_on: Callable[[], bool], end: Callable[[Worker], None]
+    ) -> None:
+        """Take note of a worker that was stopped, and start another.
 
         Args:
-            worker: what is left of it.
-            paused: the child was stopped; it shall go on later, and come late with its result.
-            may_go_on: says when.
+            worker: it and its child do nothing for now.
+            may_go_on: says when they go on.
+            end: is called some moments later.
         """
-        patience = _PAUSE_SECONDS if paused else _ORPHAN_SECONDS
-        self._orphans.append(_Orphan(worker, time.monotonic() + patience, paused, may_go_on))
+        until = time.monotonic() + _PAUSE_SECONDS
+        self._sleepers.append(_Sleeper(worker, until, may_go_on, end))
         self.replace(worker)
-        worker.reap()
 
     @property
-    def has_orphans(self) -> bool:
-        """Whether one is still to be ended."""
-        return bool(self._orphans)
+    def is_settled(self) -> bool:
+        """Whether nobody sleeps, and no orphan is there."""
+        return not self._sleepers and not any(one.is_orphan for one in self._parted)
 
     def tend(self) -> None:
-        """Look after those that leave, those left alone, and those that ended by themselves."""
+        """Look after those that leave, those that sleep, and those that ended by themselves."""
         now = time.monotonic()
         for worker in [one for one in self.active if not one.alive]:
             say(f"worker {worker.pid} ended by itself with {worker.code}, see {worker.log.name}")
             self.died_alone += 1
             self.kill(worker)
-        for leaver in list(self._leavers):
-            if leaver.worker.alive and now < leaver.until:
-                continue
-            if leaver.worker.alive:
-                say(f"worker {leaver.worker.pid} did not go, see {leaver.worker.log.name}")
-                self.died_alone += 1
-            leaver.worker.kill()
-            leaver.worker.reap()
-            self._leavers.remove(leaver)
-        for orphan in list(self._orphans):
-            self._tend_orphan(orphan, now)
+        for parted in list(self._parted):
+            if now > parted.until or not (parted.worker.alive or parted.worker.child_is_there):
+                self._parted.remove(parted)
+                self._finish(parted)
+        for sleeper in list(self._sleepers):
+            self._wake_or_end(sleeper, now)
 
-    def _tend_orphan(self, orphan: _Orphan, now: float) -> None:
-        worker = orphan.worker
-        if orphan.paused and (orphan.may_go_on() or now > orphan.until):
-            say(f"orphan {worker.child} of {worker.pid} goes on")
-            worker.tell_child(signal.SIGCONT)
-            orphan.paused, orphan.until = False, now + _ORPHAN_SECONDS
-        elif not orphan.paused and now > orphan.until:
-            left = "is still there, and is ended" if worker.child_is_there else "has gone by itself"
-            say(f"orphan {worker.child} of {worker.pid} {left}")
-            worker.kill()
-            self._orphans.remove(orphan)
+    def _finish(self, parted: _Parted) -> None:
+        if parted.worker.alive:
+            say(f"worker {parted.worker.pid} did not go, see {parted.worker.log.name}")
+            self.died_alone += 1
+        elif parted.is_orphan and parted.worker.child_is_there:
+            say(f"  the child of {parted.worker.pid} is still there, and is ended")
+        parted.worker.kill()
+        parted.worker.reap()
+
+    def _wake_or_end(self, sleeper: _Sleeper, now: float) -> None:
+        if sleeper.is_awake and now > sleeper.until:
+            self._sleepers.remove(sleeper)
+            sleeper.end(sleeper.worker)
+        elif not sleeper.is_awake and (sleeper.may_go_on() or now > sleeper.until):
+            say(f"  paused worker {sleeper.worker.pid} goes on")
+            sleeper.worker.tell_all(signal.SIGCONT)
+            sleeper.is_awake, sleeper.until = True, now + _AWAKE_SECONDS
 
     def end(self) -> None:
         """End all that was started and is still there."""
         left = [
             *self.active,
-            *(leaver.worker for leaver in self._leavers),
-            *(orphan.worker for orphan in self._orphans),
+            *(parted.worker for parted in self._parted),
+            *(sleeper.worker for sleeper in self._sleepers),
         ]
         for worker in left:
             worker.kill()

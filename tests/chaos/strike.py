@@ -9,6 +9,8 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
@@ -36,7 +38,9 @@ class Kill(StrEnum):
     CHILD_KILL = "child_kill"
     """SIGKILL to a child."""
     MAIN_KILL = "main_kill"
-    """SIGKILL to a main process; half of the orphans are paused until their chunk is another's."""
+    """SIGKILL to a main process. Every other one is paused first, with their child, until their
+    chunk is another's: that is when their death is felt. They come late with what they had, and
+    are killed two seconds later."""
     ALL_KILL = "all_kill"
     """SIGKILL to all workers at once."""
     CLIENT_KILL = "client_kill"
@@ -80,6 +84,9 @@ _DOWN_SECONDS = 2.0
 
 #: Articles of a submit that is killed: eight windows.
 _CLIENT_ARTICLES = 8 * WINDOW_ARTICLES
+
+#: What a window of a submit takes; see ``tests.chaos.client``.
+_WINDOW_SECONDS = 0.05
 
 _CLIENT_SECONDS = 60.0
 _POLL_SECONDS = 0.01
@@ -187,14 +194,27 @@ class Striker:
             self.rest(_POLL_SECONDS)
 
     def _kill_main(self) -> None:
-        worker = self._victim()
-        paused = self._random.random() < 0.5
-        if paused:
-            worker.tell_child(signal.SIGSTOP)
+        if self.kills[Kill.MAIN_KILL] % 2:
+            worker = self._victim()
+            self._behead(worker)
+            self._fleet.replace(worker)
+            return
+        held: dict[str, bytes] = {}
+        while not held:
+            worker, since = self._victim(), time.monotonic()
+            worker.tell_all(signal.SIGSTOP)
+            held = self._watch.held(worker.name)
+            if not held:
+                # It was between two chunks, and would come late with nothing.
+                worker.tell_all(signal.SIGCONT)
+        recovery = self._watch.begin(Kill.MAIN_KILL, since, held)
+        say(f"  worker {worker.pid} is paused")
+        self._fleet.pause(worker, may_go_on=lambda: recovery.settled, end=self._behead)
+
+    def _behead(self, worker: Worker) -> None:
         since = time.monotonic()
-        worker.tell(signal.SIGKILL)
-        recovery = self._watch.begin(Kill.MAIN_KILL, since, self._watch.held(worker.name))
-        self._fleet.orphan(worker, paused=paused, may_go_on=lambda: recovery.settled)
+        self._fleet.behead(worker)
+        self._watch.begin(Kill.MAIN_KILL, since, self._watch.held(worker.name))
 
     def _kill_broker(self) -> None:
         self._victim()
@@ -211,55 +231,66 @@ class Striker:
 
     def _kill_client(self) -> None:
         """A submit from the command line, killed between two windows or in one; then the rest."""
-        self._clients += 1
-        file = self._place.home / f"client-{self._clients}.jsonl"
-        articles = [
-            make_article(f"c{self._clients}-{number}", self._random, fails=number == 0)
-            for number in range(_CLIENT_ARTICLES)
-        ]
-        lines = (json.dumps({"id": one.id, "text": one.text}) + "\n" for one in articles)
-        file.write_text("".join(lines), encoding="utf-8")
-        priority = self._random.choice(tuple(Priority)).value
-        submit = ["submit", file.name, "--priority", priority]
+        while True:
+            self._clients += 1
+            articles = [
+                make_article(f"c{self._clients}-{number}", self._random, fails=number == 0)
+                for number in range(_CLIENT_ARTICLES)
+            ]
+            lines = (json.dumps({"id": one.id, "text": one.text}) + "\n" for one in articles)
+            file = self._place.home / f"client-{self._clients}.jsonl"
+            file.write_text("".join(lines), encoding="utf-8")
+            priority = self._random.choice(tuple(Priority)).value
+            submit = ["submit", file.name, "--priority", priority]
+            was_killed = self._kill_submit(submit, file.name)
+            job = self._finish_submit(submit, file.name)
+            self._register.note(job, {one.id for one in articles})
+            if was_killed:
+                return
 
+    def _kill_submit(self, submit: list[str], name: str) -> bool:
+        """Whether it was killed before its end."""
         least = self._random.randrange(_CLIENT_ARTICLES)
-        log = self._place.notes / f"{file.stem}.log"
-        client = self._place.start(["tests.chaos.client", *submit], log)
-        job = self._wait_for_articles(client, file.name, least)
-        time.sleep(self._random.uniform(0, 0.05))
-        client.kill()
-        client.wait(_CLIENT_SECONDS)
+        with self._client(submit) as client:
+            end = time.monotonic() + _CLIENT_SECONDS
+            while time.monotonic() < end and client.poll() is None:
+                job = find_job(self._store, name)
+                if job and self._store.progress(job).total >= least:
+                    time.sleep(self._random.uniform(0, _WINDOW_SECONDS))
+                    break
+                self.rest(_POLL_SECONDS / 5)
+            client.kill()
+        job = find_job(self._store, name)
         there = self._store._redis.hkeys(Key.ids(job)) if job else []
-        say(f"  submit killed with {len(there)} of {_CLIENT_ARTICLES} articles in")
+        say(f"  submit has ended with {len(there)} of {_CLIENT_ARTICLES} articles in")
         if job:
             self._register.note(job, {one.decode() for one in there})
-        self._finish_client(job, submit, file, log)
-        job = job or find_job(self._store, file.name)
-        assert job is not None
-        self._register.note(job, {one.id for one in articles})
+        return client.returncode == -signal.SIGKILL
 
-    def _wait_for_articles(
-        self, client: subprocess.Popen[bytes], name: str, least: int
-    ) -> JobId | None:
-        end = time.monotonic() + _CLIENT_SECONDS
-        while time.monotonic() < end and client.poll() is None:
-            self._fleet.tend()
-            job = find_job(self._store, name)
-            if job and self._store.progress(job).total >= least:
-                return job
-            time.sleep(_POLL_SECONDS / 5)
-        return find_job(self._store, name)
-
-    def _finish_client(self, job: JobId | None, submit: list[str], file: Path, log: Path) -> None:
+    def _finish_submit(self, submit: list[str], name: str) -> JobId:
         """``copydesk resume``; or, where no job had been made yet, ``submit`` once more."""
+        job = find_job(self._store, name)
         if job and self._store.progress(job).closed:
-            return
-        words = ["resume", job] if job else submit
-        client = self._place.start(["tests.chaos.client", *words], log)
-        end = time.monotonic() + _CLIENT_SECONDS
-        while client.poll() is None and time.monotonic() < end:
-            self.rest(_POLL_SECONDS)
-        if client.poll() is None:
+            return job
+        with self._client(["resume", job] if job else submit) as client:
+            end = time.monotonic() + _CLIENT_SECONDS
+            while client.poll() is None and time.monotonic() < end:
+                self.rest(_POLL_SECONDS)
+        job = find_job(self._store, name)
+        if client.returncode != ExitCode.OK or job is None:
+            raise TimeoutError(f"the rest of {name} was not accepted, see {self._client_log}")
+        return job
+
+    @contextmanager
+    def _client(self, words: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+        """``copydesk`` with these words; killed at the end if it has none."""
+        client = self._place.start(["tests.chaos.client", *words], self._client_log)
+        try:
+            yield client
+        finally:
             client.kill()
-        if client.wait(_CLIENT_SECONDS) != ExitCode.OK:
-            raise TimeoutError(f"{words[0]} of {file.name} failed: {log.read_text()[-2000:]}")
+            client.wait(_CLIENT_SECONDS)
+
+    @property
+    def _client_log(self) -> Path:
+        return self._place.notes / f"client-{self._clients}.log"

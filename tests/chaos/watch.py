@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -30,7 +30,6 @@ class Recovery:
     """``job:chunk`` → token; those that have gone on are taken out."""
     seconds: float = 0.0
     """How long the last one took, or has taken so far."""
-    waits: list[str] = field(default_factory=list)
 
     @property
     def settled(self) -> bool:
@@ -101,10 +100,11 @@ class Watch(threading.Thread):
         for member, (state, token) in states:
             ended = state == b"done" or (state == b"queued" and cancelled[_job(member)])
             if ended or (token is not None and token != recovery.held[member]):
-                recovery.waits.append(f"{member} {recovery.seconds:.1f}")
                 del recovery.held[member]
         if recovery.settled:
-            say(f"  {recovery.what}: all goes on after {recovery.seconds:.1f} s")
+            say(
+                f"  {recovery.what}: all goes on after {recovery.seconds:.1f} s, {members[-1]} last"
+            )
 
     def _read(
         self, members: list[str], *fields: str

@@ -39,6 +39,7 @@ ERRORS = {
     "BrokerUnavailableError": ("broker_unavailable", 3, True),
     "JobNotFoundError": ("job_not_found", 4, False),
     "ArticleNotFoundError": ("article_not_found", 4, False),
+    "JobStateError": ("job_state", 2, False),
     "WaitTimeoutError": ("wait_timed_out", 5, False),
     "OutputError": ("output_failed", 1, False),
     "EngineError": ("engine_error", 1, True),

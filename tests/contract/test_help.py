@@ -13,12 +13,17 @@ from cli.main import app
 #: Commands and options that scripts rely on: they may grow, but none may go.
 KNOWN = {
     "run": {"--out", "--profile", "--timeout", "--json"},
-    "submit": {"--profile", "--json"},
+    "submit": {"--profile", "--priority", "--deadline", "--json"},
+    "resume": {"--json"},
     "watch": {"--timeout", "--json"},
     "status": {"--json"},
     "jobs": {"--json"},
     "collect": {"--out", "--json"},
     "show": {"--json"},
+    "cancel": {"--json"},
+    "retry": {"--failed", "--refused", "--json"},
+    "dlq": {"--json"},
+    "rm": {"--json"},
     "up": {"--json"},
     "down": {"--json"},
     "worker": {"--json"},

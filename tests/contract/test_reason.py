@@ -17,6 +17,8 @@ PINNED = {
     *("duplicate_id", "file_missing", "file_unreadable", "unknown_format", "bad_csv"),
     # articles failed
     *("not_english", "no_story", "engine_error", "internal_error", "too_slow", "worker_lost"),
+    # articles cancelled
+    *("cancelled", "deadline"),
     # furniture removed
     *("repeated_title", "repeated_line", "outlet_suffix", "promo_line", "glued_promo"),
     *("tag_line", "comment_form", "share_bar", "subscription", "legal_line", "navigation"),

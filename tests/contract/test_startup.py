@@ -32,7 +32,8 @@ except SystemExit as end:
 """
 
 COMMANDS = [
-    *("", "run", "submit", "watch", "status", "jobs", "collect", "show", "up", "down", "worker"),
+    *("", "run", "submit", "resume", "watch", "status", "jobs", "collect", "show"),
+    *("cancel", "retry", "dlq", "rm", "up", "down", "worker"),
     *("exporter", "doctor", "evaluate", "model", "model pull", "model path"),
 ]
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
 import redis
@@ -13,30 +10,23 @@ import redis
 from tests.integration.job_step import (
     claim_chunk,
     contents,
-    finish,
     make_job,
     messages,
     record,
     states,
     submit_all,
-    wait_for_gate,
 )
 from tests.integration.sample import PROFILE, done, make_article, make_articles
-from tests.integration.worker_process import running_worker
-from tests.support.broker import valkey_server
-from tests.support.fake_worker import WAITS
-from tests.support.waiting import wait_until
 from worker import dispatch
 from worker.app import create_app
-from worker.connection import broker_url, connect, open_store
 from worker.dispatch import Intake, NothingAcceptedError, Order, Submission
-from worker.errors import BrokerUnavailableError, ExitCode, JobNotFoundError, JobStateError
+from worker.errors import ExitCode, JobNotFoundError, JobStateError
 from worker.jobs import JobStore
 from worker.key import Key
 from worker.priority import Priority
 from worker.reason import Reason
-from worker.records import Article, ArticleState, InputRefusal, JobId
-from worker.settings import Settings, load_settings
+from worker.records import Article, InputRefusal, JobId
+from worker.settings import Settings
 
 
 class _CutOffError(Exception):
@@ -77,6 +67,7 @@ def _ids(store: JobStore, job: JobId) -> list[str]:
 
 def _cut_off_job(store: JobStore, settings: Settings) -> JobId:
     """An open job with b0 to b3 and one refusal; b4, b5 and another refusal did not get in."""
+    documents: list[Article | InputRefusal]
     documents = [*make_articles(3), _refusal("a:1"), make_article("b3"), make_article("b4")]
     with pytest.raises(_CutOffError):
         _intake(store, settings).submit(_cut_off(documents), Order(PROFILE))
@@ -211,6 +202,29 @@ def test_a_resume_that_is_cut_off_can_be_resumed(store: JobStore, settings: Sett
     assert store.progress(job).refused == 2
 
 
+def test_two_that_resume_at_once_take_no_article_in_twice(
+    store: JobStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = _cut_off_job(store, settings)
+    look, others = store.accepted, iter([_intake(store, settings)])
+
+    def look_slowly(asked: JobId, articles: Sequence[Article]) -> list[bool]:
+        found = look(asked, articles)
+        other = None if all(found) else next(others, None)
+        if other:
+            other.resume(asked, _all_documents())
+        return found
+
+    monkeypatch.setattr(store, "accepted", look_slowly)
+
+    with pytest.raises(JobStateError) as caught:
+        _intake(store, settings).resume(job, _all_documents())
+
+    assert caught.value.code == "job_busy"
+    assert _ids(store, job) == [f"b{number}" for number in range(6)]
+    assert store.progress(job).total == 6
+
+
 def _complete(store: JobStore, settings: Settings) -> tuple[JobId, str]:
     return submit_all(make_articles(2), store, settings).job, "job_complete"
 
@@ -248,6 +262,7 @@ def test_a_job_that_is_not_there_is_not_resumed(store: JobStore, settings: Setti
 def test_what_was_refused_is_read_again(store: JobStore, settings: Settings) -> None:
     job = _intake(store, settings).submit(_all_documents(), Order(PROFILE)).job
 
+    mended: list[Article | InputRefusal]
     mended = [make_article("b5"), make_article("mended"), _refusal("a:2")]
     submission = _intake(store, settings).read_again(job, mended)
 
@@ -255,143 +270,3 @@ def test_what_was_refused_is_read_again(store: JobStore, settings: Settings) -> 
     assert _ids(store, job) == [*(f"b{number}" for number in range(6)), "mended"]
     assert [one.source for one in store.collection.refusals(job)] == ["a:2"]
     assert store.progress(job).refused == 1
-
-
-# Back-pressure --------------------------------------------------------------------------------
-
-
-def test_submit_waits_while_too_many_chunks_are_open_and_says_so_once(
-    store: JobStore, one_each: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dispatch, "_MOST_OPEN_CHUNKS", 1)
-    told: list[str] = []
-    looks = iter(range(3))
-    sleep = dispatch.time.sleep
-
-    def work_slowly(seconds: float) -> None:
-        sleep(seconds)
-        (progress,) = store.jobs()
-        if progress.total == 4:  # one chunk at each look, of those that are in
-            claim = claim_chunk(store, progress.id, next(looks))
-            record(store, claim, done(claim.articles))
-
-    monkeypatch.setattr(dispatch.time, "sleep", work_slowly)
-
-    intake = _intake(store, one_each, on_wait=told.append)
-    job = intake.submit(make_articles(6), Order(PROFILE)).job
-
-    assert told == ["4 chunks of the job wait for a worker", ""]
-    assert states(store, job) == {"queued": 3, "done": 3}
-
-
-def test_a_submit_for_which_nothing_moves_gives_up_and_can_be_resumed(
-    store: JobStore, one_each: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dispatch, "_MOST_OPEN_CHUNKS", 3)
-    monkeypatch.setattr(dispatch, "_STUCK_SECONDS", 0.01)
-
-    with pytest.raises(BrokerUnavailableError) as caught:
-        _intake(store, one_each).submit(make_articles(6), Order(PROFILE))
-
-    (progress,) = store.jobs()
-    assert (caught.value.code, caught.value.exit_code) == ("broker_full", ExitCode.NO_BROKER)
-    assert f"copydesk resume {progress.id}" in (caught.value.hint or "")
-    assert (progress.closed, progress.total) == (False, 4)
-    monkeypatch.setattr(dispatch, "_MOST_OPEN_CHUNKS", 4)
-    _intake(store, one_each).resume(progress.id, make_articles(6))
-    assert _ids(store, progress.id) == [f"b{number}" for number in range(6)]
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path, home: Path) -> Iterator[tuple[Settings, Any]]:
-    """Settings that lead to a Valkey of the test's own, and a client to set its memory."""
-    with valkey_server(tmp_path, {"maxmemory-policy": "noeviction"}) as socket:
-        url = f"redis+socket://{socket}?virtual_host=0"
-        settings = load_settings(home=home, broker_url=url, chunk_articles=1)
-        with connect(broker_url(settings)) as client:
-            # Beside it the server's own megabyte, and each connection's part, do not count.
-            for number in range(1_000):
-                client.set(f"cd:ballast:{number}", "x" * 10_000, ex=600)
-            yield settings, client
-
-
-def _limit_memory(client: Any, share: float) -> None:
-    """Set a limit of which so much is used by now."""
-    client.config_set("maxmemory", int(client.info("memory")["used_memory"] / share))
-
-
-def test_submit_waits_while_most_of_the_brokers_memory_is_used(
-    own_broker: tuple[Settings, Any],
-) -> None:
-    settings, client = own_broker
-    _limit_memory(client, 0.75)
-    told: list[str] = []
-
-    def make_room(why: str) -> None:
-        told.append(why)
-        client.config_set("maxmemory", 0)
-
-    with open_store(settings) as store:
-        intake = _intake(store, settings, on_wait=make_room)
-        job = intake.submit(make_articles(2), Order(PROFILE)).job
-        assert states(store, job) == {"queued": 2}
-
-    first, last = told
-    assert re.match(r"7[5-9]% of the broker's memory is used; .*copydesk rm", first)
-    assert last == ""
-
-
-def test_submit_waits_while_the_broker_takes_nothing_and_none_of_a_window_is_lost(
-    own_broker: tuple[Settings, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings, client = own_broker
-    monkeypatch.setattr(dispatch, "_FULL_SHARE", 9.0)
-    told: list[str] = []
-
-    def fill(articles: list[Article]) -> Iterator[Article]:
-        yield from articles[:4]
-        yield articles[4]
-        _limit_memory(client, 1.1)
-        yield from articles[5:]
-
-    with open_store(settings) as store:
-
-        def make_room(why: str) -> None:
-            told.append(why)
-            (progress,) = store.jobs()
-            assert (progress.total, progress.queued) == ((4, 4) if why else (6, 6))
-            client.config_set("maxmemory", 0)
-
-        intake = _intake(store, settings, on_wait=make_room)
-        job = intake.submit(fill(make_articles(6)), Order(PROFILE)).job
-
-        assert told == ["the broker's memory is full", ""]
-        assert _ids(store, job) == [f"b{number}" for number in range(6)]
-        assert messages(client) == 6
-
-
-def test_a_broker_that_is_full_while_work_is_done_loses_nothing(
-    own_broker: tuple[Settings, Any], tmp_path: Path
-) -> None:
-    settings, client = own_broker
-    articles = [make_article("slow", word=WAITS), *make_articles(40)]
-    with open_store(settings) as store, running_worker(settings, store, tmp_path / "w") as worker:
-        job = submit_all(articles, store, settings).job
-        wait_for_gate(worker)
-        _limit_memory(client, 1.1)
-        worker.gate.open()
-        wait_until(
-            lambda: "OutOfMemoryError" in worker.log,
-            timeout=30,
-            description="a worker that is told",
-        )
-        # What was in hand is recorded; nothing else is begun.
-        before = states(store, job)
-        assert (before["done"] >= 1, before["queued"] >= 1, len(before)) == (True, True, 2)
-
-        client.config_set("maxmemory", 0)
-
-        found = finish(store, job)
-        assert worker.process.poll() is None
-    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
-    assert len(found) == len(articles)

@@ -285,8 +285,9 @@ def _rung(client: redis.Redis) -> set[str]:
 
 
 def test_a_removed_job_leaves_results_and_statistics_only(
-    store: JobStore, client: redis.Redis
+    store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("worker.jobs._REMOVED_AT_ONCE", 2)
     job = store.create(PROFILE, deadline=timedelta(hours=1), inputs=["a.txt"])
     store.add(job, [NewChunk([one], known=False) for one in make_articles(3)])
     store.refuse(job, [_refusal(1)])

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 import redis
 
-from tests.integration.job_step import attempts, finish, messages, submit_all, wait_for_gate
+from tests.integration.job_step import (
+    attempts,
+    end_lease,
+    finish,
+    messages,
+    submit_all,
+    wait_for_gate,
+)
 from tests.integration.sample import make_article, make_articles
 from tests.integration.worker_process import running_worker
 from tests.support.fake_worker import DIES, PATIENCE, TIME_LIMIT, WAITS
@@ -31,6 +38,23 @@ def test_an_article_that_kills_every_worker_ends_as_failed(
 
     deadly = found.pop("deadly")
     assert (deadly.outcome.state, deadly.outcome.reason) == ("failed", Reason.WORKER_LOST)
+    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+
+
+@pytest.mark.parametrize("broker", ["embedded"], indirect=True)
+def test_a_task_that_dies_in_a_chunk_that_had_no_message_of_its_own_gives_it_back(
+    store: JobStore, settings: Settings, tmp_path: Path
+) -> None:
+    one_each = settings.model_copy(update={"chunk_articles": 1})
+    # The longest is the last chunk: a task goes on to it, beyond the window of bells.
+    articles = [*make_articles(17), make_article("the-deadly-one", word=DIES)]
+
+    with running_worker(settings, store, tmp_path):
+        found = finish(store, submit_all(articles, store, one_each).job)
+
+    deadly = found.pop("the-deadly-one").outcome
+    assert (deadly.state, deadly.reason) == (ArticleState.FAILED, Reason.WORKER_LOST)
+    assert (deadly.attempts, deadly.stage) == (3, "repair")
     assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
 
 
@@ -106,7 +130,8 @@ def test_a_worker_and_its_child_killed_at_once_lose_nothing(
         job = submit_all([make_article("slow", word=WAITS), *make_articles(3)], store, settings).job
         wait_for_gate(first)
         first.kill()
-    # As if its visibility timeout had gone by.
+    # As if its lease and its visibility timeout had gone by.
+    end_lease(client, job)
     untyped: Any = client
     (tag,) = untyped.zrange("cd:mq:unacked_index", 0, -1)
     client.zadd("cd:mq:unacked_index", {tag: 1})

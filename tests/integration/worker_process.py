@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,8 +52,17 @@ class WorkerProcess:
 
 
 @contextmanager
-def running_worker(settings: Settings, store: JobStore, folder: Path) -> Iterator[WorkerProcess]:
-    """A worker that has shown itself to the store; ended at the end, whatever it does."""
+def running_worker(
+    settings: Settings, store: JobStore, folder: Path, variables: Mapping[str, str] | None = None
+) -> Iterator[WorkerProcess]:
+    """A worker that has shown itself to the store; ended at the end, whatever it does.
+
+    Args:
+        settings: the broker, as the worker reaches it.
+        store: where it shows itself.
+        folder: for its gate and its log.
+        variables: of its environment, beside the test's own.
+    """
     gate, log = folder / "gate", folder / "worker.log"
     gate.mkdir(parents=True)
     environment = {
@@ -62,6 +71,7 @@ def running_worker(settings: Settings, store: JobStore, folder: Path) -> Iterato
         "COPYDESK_BROKER_URL": broker_url(settings),
         "PYTHONPATH": str(_ROOT),
         GATE: str(gate),
+        **(variables or {}),
     }
     with log.open("wb") as stream:
         process = subprocess.Popen(

@@ -16,13 +16,29 @@ from tests.support.fake_engine import FakeEngine
 from worker.engine import Engine, Generation, Prompt, Surprisal, go_on
 from worker.errors import EngineError
 
-__all__ = ["DIES", "GATE", "PATIENCE", "TIME_LIMIT", "WAITS", "Gate", "main"]
+__all__ = [
+    "CLOCK",
+    "DEAF",
+    "DIES",
+    "GATE",
+    "HARD_LIMIT",
+    "LEASE",
+    "PATIENCE",
+    "TIME_LIMIT",
+    "WAITS",
+    "Gate",
+    "main",
+]
 
 #: A text with this word makes the engine wait until the gate is open.
 WAITS = "ENGINEWAITS"
 
 #: A text with this word kills the engine's process, as the kernel does when memory is out.
 DIES = "ENGINEDIES"
+
+#: A text with this word makes the engine wait like ``WAITS``, but as a library does that does not
+#: come back to Python: it does not hear that its time is over.
+DEAF = "ENGINEDEAF"
 
 #: Environment variable with the gate's folder.
 GATE = "FAKE_ENGINE_GATE"
@@ -32,6 +48,16 @@ PATIENCE = "FAKE_WORKER_PATIENCE"
 
 #: Environment variable with the seconds that a task may take, in place of the real ones.
 TIME_LIMIT = "FAKE_WORKER_TIME_LIMIT"
+
+#: Environment variable with the seconds after which a task's process is killed, in place of the
+#: real ones.
+HARD_LIMIT = "FAKE_WORKER_HARD_LIMIT"
+
+#: Environment variable with the seconds of a lease, in place of the real ones.
+LEASE = "FAKE_WORKER_LEASE"
+
+#: Environment variable with the seconds that the worker's clock is ahead.
+CLOCK = "FAKE_WORKER_CLOCK"
 
 #: A test that forgot to open the gate shall fail, not hang.
 _PATIENCE_SECONDS = 60.0
@@ -90,7 +116,9 @@ def _obey(texts: Iterable[str]) -> None:
     for text in texts:
         if DIES in text:
             os.kill(os.getpid(), signal.SIGKILL)
-        if WAITS in text:
+        if DEAF in text:
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        if WAITS in text or DEAF in text:
             Gate(Path(os.environ[GATE])).wait()
 
 
@@ -98,16 +126,30 @@ def _open_engine(*_: object) -> Engine:
     return _GatedEngine(window=_WINDOW)
 
 
+def _put_clock_forward(seconds: float) -> None:
+    right = time.time
+    vars(time)["time"] = lambda: right() + seconds
+
+
 def main() -> None:
     """Run until a signal says stop."""
-    # Imported here: the module reads its settings and opens its connection at import.
-    from worker import __main__, tasks  # noqa: PLC0415
+    if CLOCK in os.environ:
+        _put_clock_forward(float(os.environ[CLOCK]))
+    # Imported here: the module reads its settings and opens its connection at import, and kombu
+    # takes its clock.
+    from worker import __main__, lease, ledger, tasks  # noqa: PLC0415
 
     vars(tasks)["open_engine"] = _open_engine
     if PATIENCE in os.environ:
         tasks.app.conf.worker_soft_shutdown_timeout = float(os.environ[PATIENCE])
     if TIME_LIMIT in os.environ:
         tasks.app.conf.task_soft_time_limit = float(os.environ[TIME_LIMIT])
+    if HARD_LIMIT in os.environ:
+        tasks.app.conf.task_time_limit = float(os.environ[HARD_LIMIT])
+    if LEASE in os.environ:
+        seconds = float(os.environ[LEASE])
+        vars(ledger)["LEASE_MILLISECONDS"] = int(seconds * 1000)
+        vars(lease)["_RENEWAL_SECONDS"] = seconds / 6
     __main__.main()
 
 

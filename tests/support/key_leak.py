@@ -18,7 +18,7 @@ _OWNED = {
     b"cd:leases": "complete and release drop the lease of their chunk",
     b"cd:workers": "show_worker drops the long gone, forget_worker the one that ends",
     b"cd:stats": "a few dozen counters",
-    **{Key.rung(lane).encode(): "claim drops its chunk, lost what is gone" for lane in range(LANES)},
+    **{Key.rung(n).encode(): "claim drops its chunk, lost what is gone" for n in range(LANES)},
 }
 
 #: Celery's own: queue, bindings, messages in hand.

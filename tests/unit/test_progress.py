@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from cli import progress as progress_module
 from cli.progress import worker_line
 from worker.records import JobId, WorkerPresence, WorkerTask
 
 _NOW = 1_800_000_000.0
+_JOB = JobId("260101-0000-abcdef")
 
 
 @pytest.fixture(autouse=True)
 def now(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock stands still."""
-    monkeypatch.setattr(progress_module.time, "time", lambda: _NOW)
+    monkeypatch.setattr("cli.progress.time.time", lambda: _NOW)
 
 
 def _worker(*tasks: WorkerTask, **fields: Any) -> WorkerPresence:
@@ -24,11 +24,13 @@ def _worker(*tasks: WorkerTask, **fields: Any) -> WorkerPresence:
     return WorkerPresence.model_validate({**said, "tasks": tasks, **fields})
 
 
-def _task(chunk: int, *, stage: str = "repair", seconds: float = 65) -> WorkerTask:
+def _task(
+    chunk: int, *, articles: int = 16, stage: str = "repair", seconds: float = 65
+) -> WorkerTask:
     return WorkerTask(
-        job=JobId("260101-0000-abcdef"),
+        job=_JOB,
         chunk=chunk,
-        articles=16,
+        articles=articles,
         stage=stage,
         since=_NOW - seconds,
     )
@@ -38,20 +40,18 @@ def _task(chunk: int, *, stage: str = "repair", seconds: float = 65) -> WorkerTa
     ("worker", "line"),
     [
         (_worker(), "idle"),
-        (_worker(_task(3)), "260101-0000-abcdef chunk 3, 16 articles, repair, 0:01:05"),
-        (_worker(_task(3, stage="")), "260101-0000-abcdef chunk 3, 16 articles, 0:01:05"),
+        (_worker(_task(3)), f"{_JOB} chunk 3, 16 articles, repair, 0:01:05"),
+        (_worker(_task(3, stage="")), f"{_JOB} chunk 3, 16 articles, 0:01:05"),
         (
-            _worker(_task(3, seconds=0.9), _task(4, stage="strip", seconds=7_200)),
-            "260101-0000-abcdef chunk 3, 16 articles, repair, 0:00:00, "
-            "260101-0000-abcdef chunk 4, 16 articles, strip, 2:00:00",
+            _worker(_task(3, seconds=0.9), _task(4, articles=9, stage="", seconds=7_200)),
+            f"{_JOB} chunk 3, 16 articles, repair, 0:00:00, {_JOB} chunk 4, 9 articles, 2:00:00",
         ),
         # The broker's clock is ahead of this machine's.
-        (_worker(_task(3, seconds=-9)), "260101-0000-abcdef chunk 3, 16 articles, repair, 0:00:00"),
+        (_worker(_task(3, seconds=-9)), f"{_JOB} chunk 3, 16 articles, repair, 0:00:00"),
         (_worker(idle_seconds=31.6, stale=True), "STALE, not seen for 32 s"),
         (
             _worker(_task(3), idle_seconds=20.0, stale=True),
-            "STALE, not seen for 20 s; "
-            "held 260101-0000-abcdef chunk 3, 16 articles, repair, 0:01:05",
+            f"STALE, not seen for 20 s; held {_JOB} chunk 3, 16 articles, repair, 0:01:05",
         ),
     ],
     ids=["idle", "busy", "no stage", "two tasks", "clock", "stale", "stale and busy"],

@@ -24,6 +24,9 @@ redis.call('HINCRBY', KEYS[1], cancel == '' and 'queued' or 'cancelled', chunk[4
 redis.call('XADD', KEYS[4], 'NOMKSTREAM', 'MAXLEN', '~', 256, '*', 'what', 'released',
   'chunk', ARGV[3], 'why', ARGV[4])
 if cancel ~= '' then return {-2, now} end
-redis.call('ZADD', KEYS[5 + chunk[3]], now, ARGV[1])
+-- It has waited once: it takes the express lane of its priority now.
+local lane = chunk[3] - chunk[3] % 2
+redis.call('HSET', KEYS[2], 'lane', lane)
+redis.call('ZADD', KEYS[5 + lane], now, ARGV[1])
 redis.call('HINCRBY', KEYS[1], 'open', 1)
-return {tonumber(chunk[3]), now}
+return {lane, now}
