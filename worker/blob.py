@@ -1,10 +1,8 @@
-"""JSON in zstd: how articles and results lie in the store. Bounded on the way back."""
+"""zstd: how articles and results lie in the store. Bounded on the way back."""
 
 from __future__ import annotations
 
-import json
 import threading
-from typing import Any
 
 import zstandard
 
@@ -28,13 +26,12 @@ class _Compressor(threading.local):
 _compressor = _Compressor()
 
 
-def pack(value: Any) -> bytes:
-    """``value`` as compressed JSON."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _compressor.compress(text.encode())
+def pack(text: bytes) -> bytes:
+    """``text``, compressed."""
+    return _compressor.compress(text)
 
 
-def unpack(blob: bytes) -> Any:
+def unpack(blob: bytes) -> bytes:
     """What ``pack`` was given.
 
     Raises:
@@ -44,6 +41,6 @@ def unpack(blob: bytes) -> Any:
         size = zstandard.frame_content_size(blob)
         if not 0 <= size <= _MAX_BYTES:
             raise ValueError(f"a blob says that it expands to {size} bytes; {_MAX_BYTES} may be")
-        return json.loads(zstandard.ZstdDecompressor().decompress(blob, max_output_size=size or 1))
+        return zstandard.ZstdDecompressor().decompress(blob, max_output_size=size or 1)
     except zstandard.ZstdError as error:
         raise ValueError(f"a blob is damaged: {error}") from error

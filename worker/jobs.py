@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from worker.blob import pack
 from worker.collection import Collection
 from worker.errors import JobNotFoundError, JobStateError
 from worker.key import Key
@@ -36,6 +35,7 @@ from worker.settings import Profile
 from worker.stored import (
     PROGRESS_FIELDS,
     dump_outcomes,
+    pack_articles,
     read_outcomes,
     read_progress,
 )
@@ -154,7 +154,7 @@ class JobStore:
             size = len(chunk.articles)
             known = [Outcome(state=ArticleState.DONE, cached=True)] * size
             ids = json.dumps([article.id for article in chunk.articles])
-            args += [_lane(priority, number), _pack(chunk.articles), size, ids]
+            args += [_lane(priority, number), pack_articles(chunk.articles), size, ids]
             args.append(dump_outcomes(known) if chunk.known else "")
         answer = int(run_script(self._redis, "add", keys, args))
         _raise_refused(job, answer)
@@ -273,7 +273,7 @@ class JobStore:
             number = self._chunks(job)
             keys = [Key.job(job), Key.chunk(job, chunk), Key.chunk(job, number)]
             keys += [Key.waiting(job), Key.ACTIVE, Key.ids(job), Key.failed(job), Key.events(job)]
-            args = [job, number, _pack(articles), len(articles)]
+            args = [job, number, pack_articles(articles), len(articles)]
             args += [_lane(progress.priority, 0), self._ttl, was_done, was_cached]
             args += [json.dumps([one.id for one in articles]), said, dump_outcomes(left)]
             answer = int(run_script(self._redis, "retry", keys, args))
@@ -360,10 +360,6 @@ class JobStore:
 def _lane(priority: Priority, number: int) -> int:
     """The lane of a job's chunk ``number``."""
     return 2 * _PRIORITIES.index(priority) + (number >= _EXPRESS_CHUNKS)
-
-
-def _pack(articles: Sequence[Article]) -> bytes:
-    return pack([article.model_dump(mode="json") for article in articles])
 
 
 def _can_be_retried(found: CollectedArticle) -> bool:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import secrets
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from worker.blob import pack
+import redis
+
 from worker.key import LANES, Key
 from worker.records import (
     Article,
@@ -29,12 +31,10 @@ from worker.records import (
 )
 from worker.script import run_script
 from worker.settings import Profile
-from worker.stored import dump_outcomes, read_articles
+from worker.stored import dump_outcomes, pack_result, read_articles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import redis
 
 __all__ = ["LEASE_MILLISECONDS", "LIVE_MILLISECONDS", "Ledger"]
 
@@ -139,9 +139,13 @@ class Ledger:
         self._redis.hset(Key.chunk(claim.job, claim.chunk), f"slow:{position}", 1)
 
     def keep(self, claim: Claim, position: int, result: Result) -> None:
-        """Store one result ahead of its chunk's completion, so that no later try repeats it."""
+        """Store one result ahead of its chunk's completion, so that no later try repeats it.
+
+        Where the broker's memory is full it is not kept: ``complete`` records it all the same.
+        """
         key = Key.result(claim.profile.digest, claim.articles[position].content_digest)
-        self._redis.set(key, pack(result.model_dump(mode="json")), ex=self._ttl)
+        with suppress(redis.OutOfMemoryError):
+            self._redis.set(key, pack_result(result), ex=self._ttl)
 
     def complete(self, claim: Claim, processed: Sequence[Processed], tally: Tally) -> bool:
         """Record outcomes and results in one step, once.
@@ -176,7 +180,7 @@ class Ledger:
         args: list[Any] = [_member(job, chunk), claim.token, dump_outcomes(outcomes), self._ttl]
         stats = {**counts, **_additions(tally)}
         args += [json.dumps(said) for said in (counts, letters, stats, [str(one) for one in event])]
-        args += [pack(result.model_dump(mode="json")) for result in computed.values()]
+        args += [pack_result(result) for result in computed.values()]
         return bool(run_script(self._redis, "complete", keys, args))
 
     # Giving back ----------------------------------------------------------------------------------

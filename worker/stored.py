@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from worker.blob import unpack
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from worker.blob import pack, unpack
 from worker.priority import Priority
 from worker.reason import Reason
 from worker.records import (
@@ -22,6 +25,8 @@ __all__ = [
     "PROGRESS_FIELDS",
     "cancelled_outcome",
     "dump_outcomes",
+    "pack_articles",
+    "pack_result",
     "read_articles",
     "read_collected",
     "read_outcomes",
@@ -30,9 +35,27 @@ __all__ = [
 ]
 
 
+_ARTICLES: TypeAdapter[tuple[Article, ...]] = TypeAdapter(tuple[Article, ...])
+
+
+def pack_articles(articles: Sequence[Article]) -> bytes:
+    """The articles of a chunk, as a blob."""
+    return pack(to_json(articles))
+
+
 def read_articles(blob: bytes) -> tuple[Article, ...]:
-    """The articles of a chunk."""
-    return tuple(Article.model_validate(fields) for fields in unpack(blob))
+    """The articles of a chunk.
+
+    Raises:
+        ValueError: the blob is damaged.
+    """
+    return _ARTICLES.validate_json(unpack(blob))
+
+
+def pack_result(result: Result) -> bytes:
+    """A result, as a blob."""
+    # A score may be infinite, which JSON proper has no word for.
+    return pack(to_json(result, inf_nan_mode="constants"))
 
 
 def dump_outcomes(outcomes: Iterable[Outcome | None]) -> str:
@@ -58,7 +81,7 @@ def read_collected(article: Article, outcome: Outcome, blob: bytes | None) -> Co
             hint="submit the article again",
         )
         return CollectedArticle(article=article, outcome=missing, result_is_lost=True)
-    result = Result.model_validate(unpack(blob))
+    result = Result.model_validate_json(unpack(blob))
     return CollectedArticle(article=article, outcome=outcome, result=result)
 
 

@@ -40,9 +40,9 @@ __all__ = ["app", "leave", "process_chunk"]
 _MOST_LOSSES = 1 + 512 * MOST_ALONE
 
 #: A task goes on with its job's next chunk as long as it has run for less than this, so that the
-#: way through Celery (5 to 10 ms, measured) costs nothing where chunks are short. Chunks of news
-#: on a CPU take a minute or more: each comes with a message of its own.
-_CHAIN_SECONDS = 1.0
+#: way through Celery (5 to 10 ms, measured) costs nothing where chunks are short. A small job waits
+#: so much longer at most. Chunks of news on a CPU take a minute: each comes with its own message.
+_CHAIN_SECONDS = 3.0
 
 _log = get_logger(__name__)
 _settings = load_settings()

@@ -147,7 +147,13 @@ def test_what_is_known_is_done_at_once_and_keeps_no_other_from_the_express_lane(
 def test_refusals_are_recorded_in_windows_of_their_own(store: JobStore, settings: Settings) -> None:
     said = [_refusal(f"a:{line}") for line in range(8)]
 
-    submission = _intake(store, settings).submit([*said, make_article("b0")], Order(PROFILE))
+    def documents() -> Iterator[Article | InputRefusal]:
+        yield from said
+        (progress,) = store.jobs()
+        assert progress.refused == 6
+        yield make_article("b0")
+
+    submission = _intake(store, settings).submit(documents(), Order(PROFILE))
 
     assert (submission.accepted, submission.refused) == (1, 8)
     assert list(submission.refusals) == list(store.collection.refusals(submission.job)) == said

@@ -60,12 +60,14 @@ def test_what_failed_is_queued_again_and_the_rest_is_left_alone(
     untyped: Any = client
     job = _half_failed(store)
     assert _letters(store, job) == {"b1", "b2", "b4"}
+    assert store.ledger.active() == []
 
     # b0 is done, b5 waits, nobody knows b9.
     assert store.retry(job, ["b0", "b1", "b2", "b5", "b9", "b1"]) == 2
 
     assert states(store, job) == {"queued": 3, "done": 2, "failed": 1}
     assert _letters(store, job) == {"b4"}
+    assert store.ledger.active() == [job]
     said = ["done", "queued", "queued", "done", "failed", "queued"]
     assert _collected(store, job) == {f"b{number}": state for number, state in enumerate(said)}
     assert untyped.hmget(Key.ids(job), ["b0", "b1", "b2", "b4"]) == [b"0:0", b"3:0", b"3:1", b"1:1"]

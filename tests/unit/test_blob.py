@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import zstandard
@@ -13,43 +12,34 @@ from worker.blob import pack, unpack
 
 
 @pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        0,
-        1.5,
-        "",
-        [],
-        {},
-        {"text": "“Ja”, sagde hun \u2013 100 €\u2028\x00\n", "deep": [[1, [2, {"a": None}]]]},
-        ["the same words " * 1_000],
-    ],
-    ids=lambda value: repr(value)[:20],
+    "text",
+    [b"", b"{}", "“Ja”, sagde hun \u2013 100 €\u2028\x00\n".encode(), b"the same words " * 1_000],
+    ids=lambda text: repr(text)[:20],
 )
-def test_what_is_packed_is_unpacked(value: Any) -> None:
-    assert unpack(pack(value)) == value
+def test_what_is_packed_is_unpacked(text: bytes) -> None:
+    assert unpack(pack(text)) == text
 
 
 def test_repetition_is_packed_small() -> None:
-    assert len(pack(["the same words " * 1_000])) < 100
+    assert len(pack(b"the same words " * 1_000)) < 100
 
 
-def test_the_same_value_gives_the_same_bytes() -> None:
-    assert pack({"a": 1, "b": [2]}) == pack({"a": 1, "b": [2]})
+def test_each_thread_packs_the_same() -> None:
+    texts = [f"text {number} ".encode() * 500 for number in range(200)]
+
+    with ThreadPoolExecutor(8) as pool:
+        packed = list(pool.map(pack, texts))
+
+    assert packed == [pack(text) for text in texts]
 
 
 @pytest.mark.parametrize(
     "broken",
-    [
-        b"",
-        b"not zstd at all",
-        pack({"a": "some text of a certain length"})[:-5],
-        zstandard.ZstdCompressor().compress(b"not json"),
-    ],
-    ids=["empty", "foreign", "cut", "no json"],
+    [b"", b"not zstd at all", pack(b"some text of a certain length")[:-5]],
+    ids=["empty", "foreign", "cut"],
 )
 def test_a_damaged_blob_is_a_value_error(broken: bytes) -> None:
-    with pytest.raises(ValueError, match=r"a blob|Expecting value"):
+    with pytest.raises(ValueError, match="a blob"):
         unpack(broken)
 
 
@@ -69,7 +59,7 @@ def test_a_blob_that_does_not_say_its_size_is_refused() -> None:
 
 
 def test_a_blob_larger_than_it_says_is_refused() -> None:
-    honest = zstandard.ZstdCompressor(level=3).compress(json.dumps("a" * 200).encode())
+    honest = zstandard.ZstdCompressor(level=3).compress(b"a" * 202)
     # A frame header's size field: here one byte behind magic number and descriptor.
     assert honest[5] == 202
     lying = honest[:5] + bytes([10]) + honest[6:]

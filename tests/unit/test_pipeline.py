@@ -309,8 +309,8 @@ def test_a_fault_in_a_stage_costs_one_article(
 def test_an_engine_that_loses_an_answer_is_a_fault(profile: Profile) -> None:
     class Forgetful(FakeEngine):
         def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
-    ) -> list[Generation]:
+            self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        ) -> list[Generation]:
             return super().generate(prompts, checkpoint)[1:]
 
     found = run([TEXT, TEXT], Forgetful(), profile)

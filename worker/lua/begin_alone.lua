@@ -1,4 +1,5 @@
--- Note that an article is worked on alone in this attempt.
+#!lua flags=allow-oom
+-- Note that an article is worked on alone in this attempt. Also when the broker's memory is full.
 --
 -- KEYS  1 chunk hash
 -- ARGV  1 position of the article, 2 number of the attempt
