@@ -321,5 +321,6 @@ def send(app: Celery, bells: Sequence[Doorbell]) -> None:
         raise BrokerUnavailableError(
             f"the broker was lost while work was handed out: {error}",
             code="broker_full" if full else None,
-            hint="what was accepted is kept, and goes on when the broker is back",
+            hint="what was accepted is kept: when the broker is back, copydesk jobs names the job, "
+            "and copydesk resume adds the rest",
         ) from error

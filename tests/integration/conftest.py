@@ -91,7 +91,10 @@ def client(broker: RunningBroker) -> Iterator[redis.Redis]:
     with connect(broker.admin_url) as connected:
         connected.flushall()
         yield connected
-        assert leaked_keys(connected) == []
+        leaked = leaked_keys(connected)
+        # Nothing stays for a worker that a module starts before its first test.
+        connected.flushall()
+        assert leaked == []
 
 
 @pytest.fixture

@@ -283,6 +283,7 @@ def test_a_job_past_its_deadline_ends_by_the_workers_own_hand(
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("broker", ["embedded"], indirect=True)
 def test_chunks_whose_client_died_before_it_rang_are_found(
     store: JobStore, settings: Settings, client: redis.Redis
 ) -> None:

@@ -31,14 +31,20 @@ def test_an_article_that_kills_every_worker_ends_as_failed(
     store: JobStore, settings: Settings, tmp_path: Path
 ) -> None:
     # Law 2: what was accepted ends as done, failed or cancelled, whatever is killed.
-    articles = [*make_articles(3), make_article("deadly", word=DIES)]
+    one_chunk = settings.model_copy(update={"chunk_articles": 32})
+    articles = [*make_articles(31), make_article("deadly", word=DIES)]
 
-    with running_worker(settings, store, tmp_path):
-        found = finish(store, submit_all(articles, store, settings).job)
+    with running_worker(settings, store, tmp_path) as worker:
+        job = submit_all(articles, store, one_chunk).job
+        found = finish(store, job)
+        assert worker.process.poll() is None
 
-    deadly = found.pop("deadly")
-    assert (deadly.outcome.state, deadly.outcome.reason) == ("failed", Reason.WORKER_LOST)
+    deadly = found.pop("deadly").outcome
+    assert (deadly.state, deadly.reason) == ("failed", Reason.WORKER_LOST)
+    # With the whole chunk, and twice alone; the fourth attempt finds it out.
+    assert (deadly.attempts, deadly.stage) == (3, "repair")
     assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+    assert (store.progress(job).done, store.progress(job).failed) == (31, 1)
 
 
 @pytest.mark.parametrize("broker", ["embedded"], indirect=True)
@@ -50,8 +56,12 @@ def test_a_task_that_dies_in_a_chunk_that_had_no_message_of_its_own_gives_it_bac
     articles = [*make_articles(17), make_article("the-deadly-one", word=DIES)]
 
     with running_worker(settings, store, tmp_path):
-        found = finish(store, submit_all(articles, store, one_each).job)
+        job = submit_all(articles, store, one_each).job
+        found = finish(store, job)
 
+    # Not one lease had to run out.
+    events = [event.fields for event in store.events(job, "0", wait_ms=1)]
+    assert [said["why"] for said in events if said["what"] == "released"] == ["child_lost"]
     deadly = found.pop("the-deadly-one").outcome
     assert (deadly.state, deadly.reason) == (ArticleState.FAILED, Reason.WORKER_LOST)
     assert (deadly.attempts, deadly.stage) == (3, "repair")
