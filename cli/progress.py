@@ -61,10 +61,11 @@ def follow(
         WaitTimeoutError: the time is over; the job goes on.
     """
     progress = store.progress(job)
-    start, begin = time.monotonic(), progress.done + progress.failed
+    begin = progress.done + progress.failed
     keep = _keeper(store, settings)
     after = "0"
     with _display(progress) as show:
+        start = time.monotonic()  # what was imported for it is no part of the wait
         while not progress.finished:
             elapsed = time.monotonic() - start
             if timeout is not None and elapsed >= timeout.total_seconds():

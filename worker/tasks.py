@@ -41,8 +41,8 @@ _MOST_LOSSES = 1 + 512 * MOST_ALONE
 
 #: A task goes on with its job's next chunk as long as it has run for less than this, so that the
 #: way through Celery (5 to 10 ms, measured) costs little where chunks are short. A small job waits
-#: so much longer for each bell before its own: with 3 s ten articles took 12 s, with 1 s 4 s. Chunks
-#: of news on a CPU take a minute: each comes with its own message.
+#: so much longer for each bell before its own: with 3 s ten articles took 12 s, with 1 s 4 s.
+#: Chunks of news on a CPU take a minute: each comes with its own message.
 _CHAIN_SECONDS = 1.0
 
 _log = get_logger(__name__)
