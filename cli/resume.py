@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import JsonFlag, Problem, Report
-from cli.submit import open_intake, refusal_problems, report_submission
+from cli.output import JsonFlag, Report
+from cli.submit import error_problems, open_intake, report_submission
 from cli.watch import JobArgument
 from worker.errors import CopydeskError, NoInputError
 
@@ -47,8 +47,7 @@ def command(
             )
             submission = intake.resume(JobId(job), documents)
     except CopydeskError as error:
-        problems = [*refusal_problems(getattr(error, "refusals", ())), Problem.from_error(error)]
-        return Report("resume", {}, "", error.exit_code, problems, as_json)
+        return Report("resume", {}, "", error.exit_code, error_problems(error), as_json)
     return report_submission("resume", submission, as_json=as_json)
 
 

@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.collect import OutOption, write_results
-from cli.output import JsonFlag, Problem, Report, talk
+from cli.output import JsonFlag, Report, talk
 from cli.progress import follow
 from cli.service import Service
-from cli.submit import Inputs, ProfileOption, refusal_problems, submit_inputs
+from cli.submit import (
+    Inputs,
+    ProfileOption,
+    error_problems,
+    refusal_problems,
+    submit_inputs,
+)
 from cli.verdict import exit_code_of, job_data, job_line
 from cli.watch import TimeoutOption, timeout_of
 from worker.errors import CopydeskError
@@ -52,9 +58,7 @@ def command(
                     follow(store, submission.job, settings, timeout=wait, on_poll=look)
             progress = write_results(store, submission.job, out)
     except CopydeskError as error:
-        refusals = getattr(error, "refusals", ())
-        problems = [*refusal_problems(refusals), Problem.from_error(error)]
-        return Report("run", {}, "", error.exit_code, problems, as_json)
+        return Report("run", {}, "", error.exit_code, error_problems(error), as_json)
     talk(f"job {submission.job}: {job_line(progress)}")
     return Report(
         command="run",

@@ -29,6 +29,7 @@ __all__ = [
     "PriorityOption",
     "ProfileOption",
     "command",
+    "error_problems",
     "open_intake",
     "refusal_problems",
     "report_submission",
@@ -80,9 +81,7 @@ def command(
         with open_store(settings) as store:
             submission = submit_inputs(inputs, store, settings, priority=priority, deadline=due)
     except CopydeskError as error:
-        refusals = getattr(error, "refusals", ())
-        problems = [*refusal_problems(refusals), Problem.from_error(error)]
-        return Report("submit", {}, "", error.exit_code, problems, as_json)
+        return Report("submit", {}, "", error.exit_code, error_problems(error), as_json)
     return report_submission("submit", submission, as_json=as_json)
 
 
@@ -157,6 +156,11 @@ def open_intake(store: JobStore, settings: Settings) -> Iterator[Intake]:
 def refusal_problems(refused: Sequence[InputRefusal]) -> list[Problem]:
     """Refused inputs as problems to print."""
     return [Problem(one.reason.value, one.message, one.hint, one.source) for one in refused]
+
+
+def error_problems(error: CopydeskError) -> list[Problem]:
+    """Why a submit failed: the inputs that it refused, then the error itself."""
+    return [*refusal_problems(getattr(error, "refusals", ())), Problem.from_error(error)]
 
 
 def deadline_of(said: str | None) -> timedelta | None:

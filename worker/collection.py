@@ -75,9 +75,7 @@ class Collection:
         """
         said = self._redis.hget(Key.job(job), "profile")
         if said is None:
-            raise JobNotFoundError(
-                f"there is no job {job}", hint="copydesk jobs lists those that there are"
-            )
+            raise JobNotFoundError(job)
         return Profile.model_validate_json(said)
 
     def _chunk(

@@ -118,6 +118,9 @@ class JobNotFoundError(CopydeskError):
     code = "job_not_found"
     exit_code = ExitCode.NOT_FOUND
 
+    def __init__(self, job: str) -> None:
+        super().__init__(f"there is no job {job}", hint="copydesk jobs lists those that there are")
+
 
 class JobStateError(CopydeskError):
     """The job is not in a state for this."""

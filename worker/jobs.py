@@ -228,7 +228,7 @@ class JobStore:
         keys = [Key.job(job), Key.waiting(job), Key.ACTIVE, Key.DEADLINES, Key.events(job)]
         count = int(run_script(self._redis, "cancel", keys, [job, why.value]))
         if count == _GONE:
-            raise _not_found(job)
+            raise JobNotFoundError(job)
         if count < 0:
             how = "was cancelled before" if count == _CANCELLED else "is finished"
             raise JobStateError(f"job {job} {how}", code="job_ended")
@@ -325,7 +325,7 @@ class JobStore:
         """
         progress = read_progress(job, self._redis.hmget(Key.job(job), PROGRESS_FIELDS))
         if progress is None:
-            raise _not_found(job)
+            raise JobNotFoundError(job)
         return progress
 
     def events(self, job: JobId, after: str, *, wait_ms: int) -> list[JobEvent]:
@@ -346,7 +346,7 @@ class JobStore:
     def _require(self, job: JobId) -> None:
         """Writing to an expired job would bring it back as a few fields that never expire."""
         if not self._redis.exists(Key.job(job)):
-            raise _not_found(job)
+            raise JobNotFoundError(job)
 
     def _now(self) -> float:
         """The broker's clock in Unix seconds: a client's own may be wrong."""
@@ -369,16 +369,10 @@ def _can_be_retried(found: CollectedArticle) -> bool:
 def _raise_refused(job: JobId, answer: int) -> None:
     """What a script that adds to a job answers in place of yes."""
     if answer == _GONE:
-        raise _not_found(job)
+        raise JobNotFoundError(job)
     if answer == _CANCELLED:
         raise JobStateError(
             f"job {job} was cancelled",
             code="job_cancelled",
             hint="submit again: what is done is found by its content",
         )
-
-
-def _not_found(job: JobId) -> JobNotFoundError:
-    return JobNotFoundError(
-        f"there is no job {job}", hint="copydesk jobs lists those that there are"
-    )

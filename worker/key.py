@@ -5,7 +5,7 @@ Each key has a time to live, or an owner that deletes it; both stand in its docs
 
 from __future__ import annotations
 
-__all__ = ["LANES", "Key"]
+__all__ = ["LANES", "Key", "member_of", "read_member"]
 
 #: Lanes of the queue, first to last: two for each priority of a job (high, normal, low). The
 #: first of the two is the express lane, for the first chunks of every job.
@@ -93,3 +93,14 @@ class Key:
     def worker(name: str) -> str:
         """String with a time to live: what a worker says of itself."""
         return f"cd:worker:{name}"
+
+
+def member_of(job: str, chunk: int) -> str:
+    """A chunk as a member of the sorted sets."""
+    return f"{job}:{chunk}"
+
+
+def read_member(member: bytes) -> tuple[str, int]:
+    """Job and number of the chunk that is a member of a sorted set."""
+    job, _, chunk = member.decode().rpartition(":")
+    return job, int(chunk)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import redis
 
-from worker.key import LANES, Key
+from worker.key import LANES, Key, member_of, read_member
 from worker.records import (
     Article,
     ArticleState,
@@ -94,7 +94,15 @@ class Ledger:
         """
         token = f"{task}:{secrets.token_hex(8)}"
         keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES, Key.events(job), *_rung()]
-        args = [_member(job, chunk), task, token, LEASE_MILLISECONDS, int(retried), worker, chunk]
+        args = [
+            member_of(job, chunk),
+            task,
+            token,
+            LEASE_MILLISECONDS,
+            int(retried),
+            worker,
+            chunk,
+        ]
         verdict, *found = run_script(self._redis, "claim", keys, args)
         if verdict != b"claimed":
             return cast("bytes", verdict).decode()
@@ -118,7 +126,13 @@ class Ledger:
             stage: the stage that begins, if one does.
         """
         keys = [Key.job(claim.job), Key.chunk(claim.job, claim.chunk), Key.LEASES, Key.UNACKED]
-        args = [_member(claim.job, claim.chunk), claim.token, LEASE_MILLISECONDS, stage, delivery]
+        args = [
+            member_of(claim.job, claim.chunk),
+            claim.token,
+            LEASE_MILLISECONDS,
+            stage,
+            delivery,
+        ]
         return Verdict(run_script(self._redis, "renew", keys, args).decode())
 
     def known(self, profile: Profile, articles: Sequence[Article]) -> list[bool]:
@@ -177,7 +191,7 @@ class Ledger:
         }
         event = ["what", "recorded", "chunk", chunk, "worker", tally.worker]
         event += [part for item in counts.items() for part in item]
-        args: list[Any] = [_member(job, chunk), claim.token, dump_outcomes(outcomes), self._ttl]
+        args: list[Any] = [member_of(job, chunk), claim.token, dump_outcomes(outcomes), self._ttl]
         stats = {**counts, **_additions(tally)}
         args += [json.dumps(said) for said in (counts, letters, stats, [str(one) for one in event])]
         args += [pack_result(result) for result in computed.values()]
@@ -198,7 +212,7 @@ class Ledger:
             What to ring for; ``None`` when it is another task's by now, or needs no bell.
         """
         keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES, Key.events(job), *_rung()]
-        args = [_member(job, chunk), token, chunk, why]
+        args = [member_of(job, chunk), token, chunk, why]
         lane, now = run_script(self._redis, "release", keys, args)
         return Doorbell(job=job, chunk=chunk, lane=lane, stamp_ms=now) if lane >= 0 else None
 
@@ -301,13 +315,9 @@ def _rung() -> list[str]:
     return [Key.rung(lane) for lane in range(LANES)]
 
 
-def _member(job: str, chunk: int) -> str:
-    return f"{job}:{chunk}"
-
-
 def _read_member(member: bytes) -> tuple[JobId, int]:
-    job, _, chunk = member.decode().rpartition(":")
-    return JobId(job), int(chunk)
+    job, chunk = read_member(member)
+    return JobId(job), chunk
 
 
 def _stamp_of(message: bytes) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from worker.key import LANES, Key
+from worker.key import LANES, Key, read_member
 from worker.ledger import LIVE_MILLISECONDS
 from worker.records import JobId, WorkerPresence, WorkerTask
 
@@ -126,21 +126,18 @@ class Roster:
         return bool(said.get("aof_last_write_status", "ok") == "ok")
 
     def _tasks(self) -> dict[str, list[WorkerTask]]:
-        members = [member.decode() for member in self._redis.zrange(Key.LEASES, 0, -1)]
+        chunks = [read_member(member) for member in self._redis.zrange(Key.LEASES, 0, -1)]
         with self._redis.pipeline(transaction=False) as pipe:
-            for member in members:
-                job, _, chunk = member.rpartition(":")
-                fields = ("worker", "size", "stage", "since")
-                pipe.hmget(Key.chunk(job, int(chunk)), *fields)
+            for job, chunk in chunks:
+                pipe.hmget(Key.chunk(job, chunk), "worker", "size", "stage", "since")
             answers = pipe.execute()
         tasks: dict[str, list[WorkerTask]] = {}
-        for member, (worker, size, stage, since) in zip(members, answers, strict=True):
+        for (job, chunk), (worker, size, stage, since) in zip(chunks, answers, strict=True):
             if worker is None:
                 continue
-            job, _, chunk = member.rpartition(":")
             task = WorkerTask(
                 job=JobId(job),
-                chunk=int(chunk),
+                chunk=chunk,
                 articles=int(size),
                 stage=(stage or b"").decode(),
                 since=int(since) / 1000,
