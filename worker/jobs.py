@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from worker.clock import broker_microseconds
 from worker.collection import Collection
 from worker.errors import JobNotFoundError, JobStateError
 from worker.key import Key
@@ -349,9 +350,8 @@ class JobStore:
             raise JobNotFoundError(job)
 
     def _now(self) -> float:
-        """The broker's clock in Unix seconds: a client's own may be wrong."""
-        seconds, micros = self._redis.time()
-        return int(seconds) + int(micros) / 1e6
+        """Unix time in seconds."""
+        return broker_microseconds(self._redis) / 1e6
 
     def _chunks(self, job: JobId) -> int:
         return int(self._redis.hget(Key.job(job), "chunks") or 0)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import redis
 
+from worker.clock import broker_microseconds
 from worker.key import LANES, Key, member_of, read_member
 from worker.records import (
     Article,
@@ -306,9 +307,8 @@ class Ledger:
         return [JobId(job.decode()) for job in found]
 
     def _now_ms(self) -> int:
-        """The broker's clock: workers' own may be wrong."""
-        seconds, micros = self._redis.time()
-        return int(seconds) * 1000 + int(micros) // 1000
+        """Unix time in milliseconds."""
+        return broker_microseconds(self._redis) // 1000
 
 
 def _rung() -> list[str]:

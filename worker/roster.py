@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from worker.clock import broker_microseconds
 from worker.key import LANES, Key, read_member
 from worker.ledger import LIVE_MILLISECONDS
 from worker.records import JobId, WorkerPresence, WorkerTask
@@ -146,6 +147,5 @@ class Roster:
         return tasks
 
     def _now(self) -> float:
-        """The broker's clock in Unix seconds: workers' own may be wrong."""
-        seconds, micros = self._redis.time()
-        return int(seconds) + int(micros) / 1e6
+        """Unix time in seconds."""
+        return broker_microseconds(self._redis) / 1e6
