@@ -7,9 +7,10 @@ KILLS ?= 100
 BROKER_KILLS ?= 10
 ARTICLES ?= seeds
 COUNT ?= 100000
+WORK ?= /tmp/copydesk-training
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format bench bench-queue chaos clean
+.PHONY: help run test check lint format bench bench-engine bench-queue chaos train clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +25,7 @@ lint: $(BIN)/.ready ## Format, ruff, mypy strict, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 test: $(BIN)/.ready ## All tests, with a real Valkey, a real worker and the real model
 	$(BIN)/copydesk model pull
@@ -34,9 +35,20 @@ format: $(BIN)/.ready ## Format the code and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(BIN)/.ready ## Articles a minute, end to end, against a plain loop
+bench: $(BIN)/.ready ## Articles a second, end to end, against a plain script over ARTICLES
 	$(BIN)/copydesk model pull
-	$(BIN)/python -m tests.bench.throughput
+	$(BIN)/python -m tests.bench.throughput $(ARTICLES) $(if $(LIMIT),--count $(LIMIT))
+
+bench-engine: $(BIN)/.ready ## The engine against other ways to run the model, on SENTENCES and ARTICLES
+	$(BIN)/copydesk model pull
+	$(BIN)/python -m pip install --quiet -c constraints.txt ctranslate2
+	$(BIN)/python -m tests.bench.engine --sentences $(SENTENCES) --articles $(ARTICLES)
+
+train: $(BIN)/.ready ## Make the repair adapter again, from the sets in DATA (see its model card)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train]'
+	OMP_WAIT_POLICY=passive $(BIN)/python -m worker.training repair --data $(DATA) \
+		--model "$$($(BIN)/copydesk model path)" --prompt configs/prompts/repair.v2.toml \
+		--out worker/weights/repair.v1 --work $(WORK)
 
 bench-queue: $(BIN)/.ready ## The queue alone: COUNT articles made of ARTICLES, beside a tutorial's build
 	$(BIN)/python -m tests.bench.queue --articles $(ARTICLES) --count $(COUNT)

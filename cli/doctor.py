@@ -13,12 +13,15 @@ from cli.output import JsonFlag, Problem, Report
 from worker.errors import CopydeskError, ExitCode
 
 if TYPE_CHECKING:
-    from worker.settings import Settings
+    from worker.settings import ModelSettings, Settings
 
 __all__ = ["command"]
 
 #: Model, its download and a job of some thousand articles fit into this.
 _LEAST_FREE_BYTES = 2 * 1024**3
+
+#: Of what a server lists; a hub of models may list hundreds.
+_NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class _Check:
 def command(as_json: JsonFlag = False) -> Report:
     """Check settings, profile, model, broker, workers and disk.
 
-    Exit code 0 when all is well; else that of the first trouble: 2 settings or model, 3 broker.
+    Exit code 0 when all is well; else that of the first trouble: 2 settings or model, 3 broker,
+    1 a model's server or the disk.
     """
     from worker.settings import load_settings
 
@@ -73,7 +77,19 @@ def _model(settings: Settings) -> str:
     from worker.model import locate
     from worker.settings import load_profile
 
-    return locate(load_profile(settings).model, settings.home)
+    model = load_profile(settings).model
+    return _server(model, settings) if model.kind == "server" else locate(model, settings.home)
+
+
+def _server(model: ModelSettings, settings: Settings) -> str:
+    from worker.endpoint import served_models
+
+    names = served_models(model, settings)
+    if model.name in names:
+        return f"{model.name}, served at {model.url}"
+    # No trouble for sure: llama.cpp serves by any name, and transformers serve lists its cache.
+    listed = ", ".join(names[:_NAMES_SHOWN]) or "nothing"
+    return f"{model.url} answers; it lists {listed}, not {model.name}"
 
 
 def _broker(settings: Settings) -> str:

@@ -87,6 +87,7 @@ class Attempt:
         return Tally(
             worker=worker,
             seconds=time.monotonic() - self._started,
+            engine_seconds=self._engine.seconds if self._engine else 0.0,
             tokens_read=self._engine.tokens_read if self._engine else 0,
             tokens_written=self._engine.tokens_written if self._engine else 0,
         )

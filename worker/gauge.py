@@ -144,12 +144,18 @@ def _counters(roster: Roster) -> Iterator[Metric]:
     yield recorded
     tokens = CounterMetricFamily(
         "copydesk_tokens",
-        "Tokens that engines have scored (read) and written since the store was made.",
+        "Tokens that engines have read and written since the store was made.",
         labels=["kind"],
     )
     for kind in ("read", "written"):
         tokens.add_metric([kind], stats.get(f"tokens_{kind}", 0.0))
     yield tokens
+    inside = CounterMetricFamily(
+        "copydesk_engine_seconds",
+        "Seconds of copydesk_chunk_seconds_sum that were spent inside an engine.",
+    )
+    inside.add_metric([], stats.get("engine_seconds", 0.0))
+    yield inside
     yield HistogramMetricFamily(
         "copydesk_chunk_seconds",
         "Seconds that recorded chunks took.",

@@ -345,6 +345,7 @@ def _additions(tally: Tally) -> dict[str, float]:
         "chunks": 1,
         "seconds": round(tally.seconds, 6),
         f"seconds_le_{bound}": 1,
+        "engine_seconds": round(tally.engine_seconds, 6),
         "tokens_read": tally.tokens_read,
         "tokens_written": tally.tokens_written,
     }

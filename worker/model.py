@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EMBEDDED",
     "WeightPackage",
+    "adapter_folder",
     "embedded_folder",
     "fingerprint",
     "is_local",
@@ -49,22 +50,31 @@ EMBEDDED = WeightPackage(
 )
 
 
+def adapter_folder(name: str) -> Path:
+    """Where the adapter ``name`` is: weights that the project trained itself and ships."""
+    return Path(__file__).parent / "weights" / name
+
+
 def embedded_folder(home: Path) -> Path:
     """Where the embedded weights are, or will be."""
     return home / "models" / f"{EMBEDDED.name}-{EMBEDDED.version}-bf16"
 
 
 def is_local(model: ModelSettings) -> bool:
-    """Whether ``model`` names files on this machine, not a hub id."""
+    """Whether ``model`` names files on this machine, not a hub id and nothing of a server's."""
+    if model.kind == "server":
+        return False
     return model.name == "embedded" or Path(model.name).expanduser().is_dir()
 
 
 def locate(model: ModelSettings, home: Path) -> str:
-    """What the loader takes: a folder, or a hub id.
+    """What the loader takes: a folder, or a hub id; of a server its URL, which is not called.
 
     Raises:
         ModelMissingError: the embedded weights were not pulled, or a folder is not there.
     """
+    if model.kind == "server":
+        return model.url
     if model.name == "embedded":
         folder = embedded_folder(home)
         if not folder.is_dir():
@@ -86,12 +96,19 @@ def fingerprint(model: ModelSettings, home: Path) -> str:
     """What the weights are, for the profile's digest.
 
     The embedded ones are pinned by checksum, a hub model by its revision, a folder by the
-    content of its files.
+    content of its files. A server cannot be asked for its weights: the profile vouches for them.
 
     Raises:
-        ConfigError: a hub id without a revision.
+        ConfigError: a hub id or a server's model without a revision.
         ModelMissingError: see ``locate``.
     """
+    if model.kind == "server":
+        if not model.revision:
+            raise ConfigError(
+                f"the model {model.name} of the server {model.url} needs a revision",
+                hint="set revision under [model] to what the server was started with",
+            )
+        return f"server:{model.name}@{model.revision}"
     if model.name == "embedded":
         return f"{EMBEDDED.name}=={EMBEDDED.version}:{EMBEDDED.sha256}"
     place = locate(model, home)
@@ -114,12 +131,35 @@ def with_digest(profile: Profile, settings: Settings) -> Profile:
     """``profile`` with ``model_digest`` filled in; now its ``digest`` covers the weights.
 
     A model folder is made absolute, since workers stand elsewhere.
+
+    Raises:
+        ConfigError: see ``fingerprint``; or a prompt's adapter is asked of a server.
+        ModelMissingError: see ``locate``; or a prompt's adapter is not there.
     """
     model = profile.model
     if model.name != "embedded" and is_local(model):
         model = model.model_copy(update={"name": locate(model, settings.home)})
-    digest = fingerprint(model, settings.home)
+    adapters = sorted({prompt.adapter for prompt in profile.prompts.values()} - {""})
+    if adapters and model.kind == "server":
+        raise ConfigError(
+            f"the profile {profile.name} asks a server for the adapter {adapters[0]},"
+            " which only the local engine has",
+            hint="name a prompt file without an adapter, such as repair.v1.toml",
+        )
+    digest = "+".join(
+        [fingerprint(model, settings.home), *(_adapter_digest(name) for name in adapters)]
+    )
     return profile.model_copy(update={"model": model, "model_digest": digest})
+
+
+def _adapter_digest(name: str) -> str:
+    weights = adapter_folder(name) / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise ModelMissingError(
+            f"there is no adapter {name} in {weights.parent.parent}",
+            hint="a prompt's adapter names a folder there",
+        )
+    return f"{name}:{sha256_of(weights)}"
 
 
 def sha256_of(path: Path) -> str:

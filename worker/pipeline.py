@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from worker.errors import CopydeskError
+from worker.errors import CopydeskError, EngineError
 from worker.furniture import strip_furniture
 from worker.language import is_english
 from worker.neutrality import loaded_words
@@ -100,8 +100,8 @@ def process(
     try:
         return _process_together(articles, engine, profile, on_stage)
     except (CopydeskError, *_FAULTS) as error:
-        if len(articles) == 1:
-            return [Processed(outcome=_failure(error))]
+        if len(articles) == 1 or _is_the_servers(error):
+            return [Processed(outcome=_failure(error)) for _ in articles]
     return [
         processed
         for article in articles
@@ -245,6 +245,14 @@ def _flags(draft: _Draft, profile: Profile) -> list[Flag]:
     if sum(len(sentence.split()) for sentence in sentences) < profile.summary.min_words:
         flags.append(Flag(reason=Reason.SHORT_ARTICLE))
     return flags
+
+
+def _is_the_servers(error: Exception) -> bool:
+    """Whether no article can be to blame: nobody was answered for as long as there is patience.
+
+    To try each alone would wait that long for each, past the time limit of the chunk.
+    """
+    return isinstance(error, EngineError) and error.code == "server_unreachable"
 
 
 def _failure(error: Exception) -> Outcome:

@@ -338,8 +338,10 @@ class Tally(Record):
     worker: str
     seconds: float
     """On the wall."""
+    engine_seconds: float = 0.0
+    """Of those, the seconds inside the engine."""
     tokens_read: int = 0
-    """Tokens that the engine scored."""
+    """Tokens of prompts and drafts that the engine read."""
     tokens_written: int = 0
     """Tokens that the engine wrote."""
 

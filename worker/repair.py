@@ -9,7 +9,7 @@ from worker.checks import check_proposal
 from worker.engine import Prompt
 from worker.facts import words
 from worker.reason import Reason
-from worker.spotting import spot
+from worker.spotting import reads_badly, worth_reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,38 +46,34 @@ class Mended:
 def mend_sentences(sentences: Sequence[str], engine: Engine, profile: Profile) -> list[Mended]:
     """Each sentence, mended where the engine's proposal stands up to every check.
 
-    All sentences go through the engine together. Those that read well are never sent.
+    All sentences go through the engine together, each as the draft of its own repair: where the
+    model would leave it as it is, to read it is all there is to do.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
-    surprisals = engine.surprisal(sentences)
-    spotted = spot(sentences, surprisals, profile.spotting)
     sizes = engine.count_tokens(sentences)
-    mended = [Mended(sentence, was) for sentence, was in zip(sentences, spotted, strict=True)]
-
+    mended = [Mended(sentence) for sentence in sentences]
     template = profile.prompts[profile.repair.prompt]
     around = engine.prompt_tokens(template)
     prompts: dict[int, Prompt] = {}
     for index, sentence in enumerate(sentences):
-        if not spotted[index]:
+        if not worth_reading(sentence):
             continue
         budget = int(sizes[index] * profile.repair.max_growth) + _SPARE_TOKENS
         if sizes[index] + budget + around > engine.window:
             mended[index] = Mended(sentence, spotted=True, reason=Reason.TOO_LONG)
             continue
-        prompts[index] = Prompt(template, sentence, budget)
-
+        prompts[index] = Prompt(
+            template,
+            sentence,
+            budget,
+            draft=sentence,
+            keep_bias_nats=profile.repair.keep_bias_nats,
+        )
     answers = engine.generate(list(prompts.values()))
     for index, answer in zip(prompts, answers, strict=True):
         mended[index] = _judge(sentences[index], answer, profile)
-
-    # Only what passed the checks on words is scored: the forward pass is the costly part.
-    passed = [index for index, item in enumerate(mended) if item.accepted]
-    scored = engine.surprisal([mended[index].text for index in passed])
-    for index, after in zip(passed, scored, strict=True):
-        gain = surprisals[index].total_nats - after.total_nats
-        mended[index] = _weigh(sentences[index], mended[index], gain, profile)
     return mended
 
 
@@ -85,26 +81,21 @@ def _judge(source: str, answer: Generation, profile: Profile) -> Mended:
     proposal = answer.text.strip()
     if words(proposal) == words(source):
         # Equal but for typography: nothing was proposed.
-        return Mended(source, spotted=True)
+        return Mended(source, spotted=reads_badly(source, answer, profile.spotting))
     if not answer.finished:
         return Mended(source, spotted=True, proposal=proposal, reason=Reason.UNFINISHED)
     verdict = check_proposal(source, proposal, profile.checks)
+    reason, scores = verdict.reason, dict(verdict.scores)
+    gain = answer.gain_nats
+    if gain is not None:
+        scores["gain_nats"] = round(gain, 3)
+        if reason is None and gain < profile.checks.min_gain_nats:
+            reason = Reason.NOT_BETTER
     return Mended(
-        text=proposal if verdict.accepted else source,
+        text=source if reason else proposal,
         spotted=True,
         proposal=proposal,
-        reason=verdict.reason or Reason.MODEL_REWRITE,
+        reason=reason or Reason.MODEL_REWRITE,
         detail=verdict.detail,
-        scores=verdict.scores,
-    )
-
-
-def _weigh(source: str, mended: Mended, gain_nats: float, profile: Profile) -> Mended:
-    accepted = gain_nats >= profile.checks.min_gain_nats
-    return Mended(
-        text=mended.text if accepted else source,
-        spotted=True,
-        proposal=mended.proposal,
-        reason=Reason.MODEL_REWRITE if accepted else Reason.NOT_BETTER,
-        scores={**mended.scores, "gain_nats": round(gain_nats, 3)},
+        scores=scores,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import re
 import tomllib
 from datetime import timedelta
 from functools import cached_property
@@ -16,7 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -45,9 +55,17 @@ __all__ = [
 ]
 
 #: Raised by every change to a stage that can change an output; part of each profile's digest.
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 
 _ENV_PREFIX = "COPYDESK_"
+
+#: Where a server may be: neither a login nor a query, which would be shown and stored.
+_SERVER_URL = re.compile(
+    r"https?://([\w-]+(\.[\w-]+)*|\[[\da-f:]+\])(:\d{1,5})?(/[^\s?#@]*)?", re.ASCII | re.IGNORECASE
+)
+
+#: Settings that no file may hold.
+_SECRETS = frozenset({"api_key"})
 
 
 class _Section(BaseModel):
@@ -57,21 +75,55 @@ class _Section(BaseModel):
 class ModelSettings(_Section):
     """Which weights turn prompts into text, and in which numerics."""
 
-    kind: Literal["local"] = "local"
+    kind: Literal["local", "server"] = "local"
+    """In the worker's own process, or behind an OpenAI-compatible server."""
     name: str = "embedded"
-    """``embedded``, a local folder, or a hub id."""
+    """``embedded``, a local folder, or a hub id; of a server, the name it serves the model by."""
     revision: str = ""
-    """Commit or tag of a hub model; required for one, since results are found again by it."""
+    """Commit or tag of a hub model or of what the server serves; required for both, since results
+    are found again by it."""
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
-    batch_tokens: int = Field(default=4096, ge=256)
-    """Padded tokens (prompt and answer) of one batch. It changes ties in bfloat16, so it counts."""
+    batch_tokens: int = Field(default=2048, ge=256)
+    """Tokens of prompts and drafts in one pass; 1,024 to 2,048 were the fastest of 512 to 4,096. It
+    changes ties in bfloat16, so it counts."""
+    url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = ""
+    """Where the server is, its ``/v1`` included, such as ``http://127.0.0.1:8000/v1``. A key that
+    it asks for comes from ``COPYDESK_API_KEY``, never from here."""
+    in_flight: int = Field(default=32, ge=1, le=1024)
+    """Most requests of one worker to the server at once. Eight workers of 32 fill the 256 sequences
+    that vLLM takes into one batch by default; a server that answers one by one needs no more
+    than 4."""
+    timeout_seconds: float = Field(default=300.0, gt=0, le=3600)
+    """How long an answer of the server may take. A chunk ends after 840 s, so that a request that
+    the server has lost is made a second time within it."""
+    window: int = Field(default=4096, ge=512)
+    """Tokens of prompt and answer together that the server takes; a local model says so itself."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.kind == "local":
+            if self.url:
+                raise _wrong("a url is given, and the model is local", 'set kind = "server"')
+            return self
+        if self.name == "embedded":
+            raise _wrong(
+                "a server needs the name that it serves the model by",
+                "set name; vLLM and transformers serve use the hub id",
+            )
+        if not _SERVER_URL.fullmatch(self.url):
+            raise _wrong(
+                "a server needs a url, with no more in it than an address",
+                'set url, such as "http://127.0.0.1:8000/v1"; a key is set as COPYDESK_API_KEY',
+            )
+        return self
 
 
 class SpottingSettings(_Section):
-    """Which sentences are sent to the engine."""
+    """Which sentences read badly, whatever is proposed for them."""
 
-    surprisal_nats: float = 5.0
-    """Mean surprisal per token above which a sentence reads badly; see worker/spotting.py."""
+    surprisal_nats: float = 1.0
+    """Mean nats per token of a sentence as its own repair, above which it reads badly; see
+    worker/spotting.py."""
 
 
 class RepairSettings(_Section):
@@ -79,6 +131,9 @@ class RepairSettings(_Section):
 
     prompt: str = "repair.v1.toml"
     """A file of ``configs/prompts``; its content is part of the digest."""
+    keep_bias_nats: float = Field(default=1.0, ge=0)
+    """The engine leaves the sentence only where another token is so much more likely than the
+    sentence's own (tau). At 0 it writes what it likes best."""
     max_growth: float = 1.3
     """Answer budget in tokens, as a multiple of the sentence's own."""
 
@@ -91,7 +146,8 @@ class CheckSettings(_Section):
     min_similarity: float = 0.7
     """Least share of words, in order, that a proposal keeps of its source (0-1)."""
     min_gain_nats: float = 2.0
-    """Least fall of the sentence's total surprisal for a proposal to count as better."""
+    """How much more likely than its source a proposal must be, as the repair of it, to count as
+    better: log P(proposal) - log P(source), summed over the tokens."""
     min_support: float = 0.8
     """Least mean of two shares of a summary sentence's words and word pairs: what its best
     article sentence holds, and what the best two hold together (0-1). Measured on
@@ -115,8 +171,19 @@ class PromptTemplate(_Section):
     """What the engine is told before the text, from a file of ``configs/prompts``."""
 
     instruction: str
+    adapter: str = ""
+    """The folder of ``worker/weights`` that was trained on this very prompt; none: the base model
+    answers."""
     examples: tuple[tuple[str, str], ...] = ()
     """Texts with the answers that were wanted; examples keep a small model to its task."""
+
+    def messages(self, text: str) -> list[dict[str, str]]:
+        """The chat that asks for an answer to ``text``: examples are turns before it."""
+        turns = [("system", self.instruction)]
+        for given, wanted in self.examples:
+            turns += [("user", given), ("assistant", wanted)]
+        turns.append(("user", text))
+        return [{"role": role, "content": content} for role, content in turns]
 
 
 class Profile(_Section):
@@ -142,9 +209,21 @@ class Profile(_Section):
 
     @cached_property
     def digest(self) -> str:
-        """32 hex digits over models, prompts, thresholds and the pipeline's version."""
-        said = self.model_dump_json(exclude={"name", "description"})
+        """32 hex digits over models, prompts, thresholds and the pipeline's version.
+
+        Where a server is and how fast it is asked decide nothing about an answer.
+        """
+        aside = {"url", "in_flight", "timeout_seconds"}
+        said = self.model_dump_json(exclude={"name": True, "description": True, "model": aside})
         return hashlib.sha256(f"{PIPELINE_VERSION}\x00{said}".encode()).hexdigest()[:32]
+
+
+def _plain_key(key: SecretStr) -> SecretStr:
+    """The key without blanks around it; one that no header can carry is not shown, but refused."""
+    plain = key.get_secret_value().strip()
+    if not (plain.isascii() and plain.isprintable()):
+        raise ValueError("it holds characters that no key has")
+    return SecretStr(plain)
 
 
 def _default_configs() -> Path:
@@ -181,6 +260,9 @@ class Settings(BaseSettings):
     """How long a job and its results are kept."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Threads of the engine; 0: all cores."""
+    api_key: Annotated[SecretStr, AfterValidator(_plain_key)] = Field(SecretStr(""), exclude=True)
+    """Sent as a bearer token to the server of a profile of kind ``server``. From the environment
+    only: files are shared and shown."""
 
     @classmethod
     def settings_customise_sources(
@@ -194,6 +276,12 @@ class Settings(BaseSettings):
         """Flag, environment, ``copydesk.toml``: the first that names a key wins."""
         del dotenv_settings, file_secret_settings
         stored = TomlConfigSettingsSource(settings_cls, toml_file=_config_file())
+        if secrets := _SECRETS & stored.toml_data.keys():
+            raise ConfigError(
+                f"{_config_file()} may not hold {', '.join(sorted(secrets))}",
+                code="config_secret",
+                hint=f"set {', '.join(map(_variable, sorted(secrets)))} in the environment instead",
+            )
         return (init_settings, env_settings, stored)
 
 
@@ -300,5 +388,11 @@ def _config_error(error: ValidationError, model: type[BaseModel], *, where: str)
             model = kind
     if first["type"] == "extra_forbidden":
         place = f"{where} [{'.'.join(sections)}]" if sections else where
-        return _unknown_key(key, model.model_fields, place)
-    return ConfigError(f"{where}: {'.'.join([*sections, key])}: {first['msg']}")
+        return _unknown_key(key, model.model_fields.keys() - _SECRETS, place)
+    message = f"{where}: {'.'.join([*sections, key])}: {first['msg']}"
+    return ConfigError(message, hint=first.get("ctx", {}).get("hint"))
+
+
+def _wrong(message: str, hint: str) -> PydanticCustomError:
+    """What is wrong with a section as a whole, with what to do about it."""
+    return PydanticCustomError("section", message, {"hint": hint})

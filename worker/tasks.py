@@ -170,7 +170,8 @@ def _load_engine(**_: Any) -> None:
     """Load the default profile's model in the child, after the fork."""
     start_tracing()
     started = time.monotonic()
-    _engine(load_profile(_settings).model)
+    profile = load_profile(_settings)
+    _engine(profile.model).prepare(profile.prompts.values())
     _log.info("engine_loaded", seconds=round(time.monotonic() - started, 3))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.fake_engine import FakeEngine
-from worker.engine import Engine, Generation, Prompt, Surprisal, go_on
+from worker.engine import Engine, Generation, Prompt, go_on
 from worker.ledger import Ledger
 from worker.records import Claim, Processed, Tally
 
@@ -46,12 +46,6 @@ class _SlowEngine(FakeEngine):
     ) -> list[Generation]:
         time.sleep(_TEXT_SECONDS * len(prompts))
         return super().generate(prompts, checkpoint)
-
-    def surprisal(
-        self, texts: Sequence[str], checkpoint: Callable[[], None] = go_on
-    ) -> list[Surprisal]:
-        time.sleep(_TEXT_SECONDS * len(texts))
-        return super().surprisal(texts, checkpoint)
 
 
 def _open_engine(*_: object) -> Engine:

@@ -327,7 +327,7 @@ def test_the_exporter_may_ask_for_all_that_it_tells(broker_url: str) -> None:
     }
 
     assert [sample.value for sample in told["copydesk_broker_up"].samples] == [1]
-    assert len(told) == 14
+    assert len(told) == 15
 
 
 def test_keys_of_others_are_out_of_reach(client: redis.Redis) -> None:

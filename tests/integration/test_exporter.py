@@ -85,7 +85,13 @@ def _complete(store: JobStore, job: JobId, chunk: int, seconds: float, failures:
     claim = _claim(store, job, chunk)
     good = claim.articles[failures:]
     bad: list[Processed] = [failed(Reason.NOT_ENGLISH)] * failures
-    tally = Tally(worker=WORKER, seconds=seconds, tokens_read=1_000, tokens_written=30)
+    tally = Tally(
+        worker=WORKER,
+        seconds=seconds,
+        engine_seconds=0.5,
+        tokens_read=1_000,
+        tokens_written=30,
+    )
     assert store.ledger.complete(claim, [*bad, *done(good)], tally)
 
 
@@ -108,7 +114,7 @@ def test_an_empty_desk_has_every_figure_and_all_are_nothing(settings: Settings) 
     assert sizes[2] > 100_000
     # The embedded broker has a limit of its own, the others none.
     assert limit == 0 or limit > sizes[2]
-    assert len(figures) == 38
+    assert len(figures) == 39
     assert set(figures.values()) == {0}
 
 
@@ -163,6 +169,7 @@ def test_seconds_of_chunks_are_a_cumulative_histogram(store: JobStore, settings:
     assert figures["copydesk_chunk_seconds_count"] == 6
     assert figures["copydesk_chunk_seconds_sum"] == pytest.approx(1_340.65)
     assert _family(figures, "tokens_total") == {"read": 6_000, "written": 180}
+    assert figures["copydesk_engine_seconds_total"] == pytest.approx(3.0)
 
 
 def test_workers_are_live_or_stale(

@@ -246,9 +246,9 @@ def test_a_failed_article_leaves_a_dead_letter(store: JobStore, client: redis.Re
 def test_the_statistics_add_up(store: JobStore) -> None:
     job = make_job(store, 2, 3, 1)
     took = [
-        Tally(worker=WORKER, seconds=0.5, tokens_read=40, tokens_written=20),
+        Tally(worker=WORKER, seconds=0.5, engine_seconds=0.4, tokens_read=40, tokens_written=20),
         Tally(worker=WORKER, seconds=0.51, tokens_read=1),
-        Tally(worker=WORKER, seconds=841.0, tokens_written=5),
+        Tally(worker=WORKER, seconds=841.0, engine_seconds=800.0, tokens_written=5),
     ]
 
     for chunk, tally in enumerate(took):
@@ -262,6 +262,7 @@ def test_the_statistics_add_up(store: JobStore) -> None:
         "failed": 3,
         "cached": 0,
         "seconds": pytest.approx(842.01),
+        "engine_seconds": pytest.approx(800.4),
         "tokens_read": 41,
         "tokens_written": 25,
         "seconds_le_0.5": 1,

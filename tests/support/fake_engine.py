@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from worker.engine import Generation, Prompt, Surprisal, go_on
+from worker.engine import Generation, Prompt, go_on
 from worker.errors import EngineError
 from worker.settings import PromptTemplate
 
@@ -21,8 +21,8 @@ BREAKS = "ENGINEBREAKS"
 #: A sentence with one of these reads badly to the engine.
 AWKWARD_WORDS = frozenset({"gargle", "comed"})
 
-#: A sentence of up to 33 words with one awkward word is over 5 nats a token.
-_PLAIN_NATS = 2.0
+#: A sentence of up to 125 words with one awkward word is over 1 nat a token.
+_PLAIN_NATS = 0.2
 _AWKWARD_NATS = 100.0
 
 #: What the engine makes of a summary prompt: so many sentences of its text.
@@ -41,12 +41,14 @@ class FakeEngine:
     summaries: Mapping[str, str] = field(default_factory=dict)
     """Any piece of a summary prompt's text → summary. Default: the text's first two sentences."""
     surprisals: Mapping[str, float] = field(default_factory=dict)
-    """Text → nats a token. Default: 2, and 100 more for each word of ``AWKWARD_WORDS``."""
+    """Text → nats a token. Default: 0.2, and 100 more for each word of ``AWKWARD_WORDS``."""
     window: int = 2048
     calls: Counter[str] = field(default_factory=Counter)
     """How often the model was run, by method."""
     prompts: list[Prompt] = field(default_factory=list)
     """Every prompt that was answered, in order."""
+    prepared: list[str] = field(default_factory=list)
+    """Adapters of the templates that it was told of last."""
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
@@ -55,15 +57,10 @@ class FakeEngine:
         self.calls["generate"] += 1
         _fail_if_told(prompt.text for prompt in prompts)
         self.prompts += prompts
-        return [_cut_off(self._answer(prompt), prompt.max_tokens) for prompt in prompts]
+        return [self._generation(prompt) for prompt in prompts]
 
-    def surprisal(
-        self, texts: Sequence[str], checkpoint: Callable[[], None] = go_on
-    ) -> list[Surprisal]:
-        checkpoint()
-        self.calls["surprisal"] += 1
-        _fail_if_told(texts)
-        return [self._surprisal(text) for text in texts]
+    def prepare(self, templates: Iterable[PromptTemplate]) -> None:
+        self.prepared = [template.adapter for template in templates]
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
         parts = [template.instruction, *(part for pair in template.examples for part in pair)]
@@ -71,6 +68,15 @@ class FakeEngine:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
+
+    def _generation(self, prompt: Prompt) -> Generation:
+        answer = _cut_off(self._answer(prompt), prompt.max_tokens)
+        return replace(
+            answer,
+            tokens_read=len(prompt.text.split()),
+            nats=self._nats(answer.text),
+            draft_nats=self._nats(prompt.draft),
+        )
 
     def _answer(self, prompt: Prompt) -> str:
         if "summar" not in prompt.template.instruction.lower():
@@ -80,12 +86,13 @@ class FakeEngine:
                 return summary
         return ". ".join(prompt.text.split(". ")[:_SUMMARY_SENTENCES]).removesuffix(".") + "."
 
-    def _surprisal(self, text: str) -> Surprisal:
+    def _nats(self, text: str) -> tuple[float, ...]:
         tokens = text.split()
         if text in self.surprisals:
-            return Surprisal(self.surprisals[text] * len(tokens), len(tokens))
+            return (self.surprisals[text],) * len(tokens)
         awkward = sum(token.strip(".,") in AWKWARD_WORDS for token in tokens)
-        return Surprisal(_PLAIN_NATS * len(tokens) + _AWKWARD_NATS * awkward, len(tokens))
+        share = _AWKWARD_NATS * awkward / len(tokens) if tokens else 0.0
+        return (_PLAIN_NATS + share,) * len(tokens)
 
 
 def _fail_if_told(texts: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tests.support.fake_engine import FakeEngine
-from worker.engine import Engine, Generation, Prompt, Surprisal, go_on
+from worker.engine import Engine, Generation, Prompt, go_on
 from worker.errors import EngineError
 
 __all__ = [
@@ -104,12 +104,6 @@ class _GatedEngine(FakeEngine):
     ) -> list[Generation]:
         _obey(prompt.text for prompt in prompts)
         return super().generate(prompts, checkpoint)
-
-    def surprisal(
-        self, texts: Sequence[str], checkpoint: Callable[[], None] = go_on
-    ) -> list[Surprisal]:
-        _obey(texts)
-        return super().surprisal(texts, checkpoint)
 
 
 def _obey(texts: Iterable[str]) -> None:

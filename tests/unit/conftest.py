@@ -18,8 +18,8 @@ from worker.settings import (
 
 #: What the tests of the stages reckon with, however the shipped profile is tuned.
 LIMITS = {
-    "spotting": SpottingSettings(surprisal_nats=5.0),
-    "repair": RepairSettings(max_growth=1.3),
+    "spotting": SpottingSettings(surprisal_nats=1.0),
+    "repair": RepairSettings(prompt="repair.v2.toml", max_growth=1.3, keep_bias_nats=0.7),
     "checks": CheckSettings(
         min_length_ratio=0.75,
         max_length_ratio=1.3,

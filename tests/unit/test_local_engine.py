@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.support.tiny_model import END_WORDS, WINDOW, WORDS, build_tiny_model
-from worker.engine import Prompt, open_engine
-from worker.engine.local import LocalEngine, _batches
+from worker.engine import Generation, Prompt, open_engine
+from worker.engine.local import LocalEngine
 from worker.errors import EngineError, ModelMissingError
 from worker.settings import ModelSettings, PromptTemplate, Settings
 
@@ -51,6 +51,11 @@ def engine(folder: Path) -> LocalEngine:
     return open_model(folder)
 
 
+def written(answers: Sequence[Generation]) -> list[tuple[str, bool, int]]:
+    """Without their probabilities, whose last digits depend on the batch."""
+    return [(one.text, one.finished, one.tokens) for one in answers]
+
+
 # Answers -------------------------------------------------------------------------------------
 
 
@@ -58,12 +63,14 @@ def test_each_prompt_gets_the_answer_it_gets_alone(engine: LocalEngine) -> None:
     alone = [engine.generate([prompt])[0] for prompt in PROMPTS]
 
     assert len({answer.text for answer in alone}) > len(PROMPTS) / 2
-    assert engine.generate(PROMPTS) == alone
-    assert engine.generate(PROMPTS[::-1]) == alone[::-1]
+    assert written(engine.generate(PROMPTS)) == written(alone)
+    assert written(engine.generate(PROMPTS[::-1])) == written(alone[::-1])
 
 
 def test_the_size_of_the_batches_changes_no_answer(engine: LocalEngine, folder: Path) -> None:
-    assert open_model(folder, batch_tokens=4096).generate(PROMPTS) == engine.generate(PROMPTS)
+    large = open_model(folder, batch_tokens=4096).generate(PROMPTS)
+
+    assert written(large) == written(engine.generate(PROMPTS))
 
 
 def test_the_same_prompts_give_the_same_answers(engine: LocalEngine) -> None:
@@ -129,54 +136,7 @@ def test_instruction_and_text_are_read(engine: LocalEngine) -> None:
 
 def test_nothing_asked_is_nothing_answered(engine: LocalEngine) -> None:
     assert engine.generate([]) == []
-    assert engine.surprisal([]) == []
     assert engine.count_tokens([]) == []
-
-
-# Surprisal -----------------------------------------------------------------------------------
-
-
-def test_each_text_has_the_surprisal_it_has_alone(engine: LocalEngine) -> None:
-    alone = [engine.surprisal([text])[0] for text in TEXTS]
-    together = engine.surprisal(TEXTS)
-
-    assert [one.tokens for one in together] == [one.tokens for one in alone]
-    assert [one.total_nats for one in together] == pytest.approx(
-        [one.total_nats for one in alone], rel=1e-5
-    )
-    assert len({round(one.total_nats, 3) for one in alone}) == len(TEXTS)
-
-
-def test_every_token_counts_the_first_one_too(engine: LocalEngine) -> None:
-    (single,) = engine.surprisal(["ba"])
-
-    assert single.tokens == 1
-    assert single.total_nats > 0
-    assert single.mean_nats == single.total_nats
-
-
-def test_surprisal_is_the_sum_over_the_tokens(engine: LocalEngine) -> None:
-    beginnings = [" ".join(TEXTS[0].split()[:length]) for length in range(1, 8)]
-    totals = [one.total_nats for one in engine.surprisal(beginnings)]
-
-    assert totals == sorted(totals)
-    assert totals[-1] == pytest.approx(engine.surprisal([TEXTS[0]])[0].total_nats, rel=1e-5)
-
-
-def test_what_the_model_would_say_surprises_it_least(engine: LocalEngine) -> None:
-    said = max((one.text for one in engine.generate(PROMPTS)), key=len)
-    words = said.split()
-    shuffled = " ".join(random.Random(1).sample(words, k=len(words)))  # noqa: S311
-    likely, unlikely = engine.surprisal([said, shuffled])
-
-    assert likely.mean_nats < unlikely.mean_nats
-
-
-def test_an_empty_text_does_not_surprise(engine: LocalEngine) -> None:
-    empty, other = engine.surprisal(["", "ba be"])
-
-    assert (empty.total_nats, empty.tokens, empty.mean_nats) == (0.0, 0, 0.0)
-    assert other.tokens == 2
 
 
 # Sizes ---------------------------------------------------------------------------------------
@@ -191,18 +151,6 @@ def test_the_window_is_the_models(engine: LocalEngine) -> None:
     assert engine.window == WINDOW
 
 
-def test_batches_are_sorted_whole_and_within_the_budget() -> None:
-    sizes = [7, 300, 1, 12, 55, 3, 20, 12, 90, 2, 16]
-    batches = list(_batches(sizes, 100))
-
-    assert sorted(index for batch in batches for index in batch) == list(range(len(sizes)))
-    assert batches[0] == [1]  # larger than the budget: alone
-    assert all(sizes[batch[0]] * len(batch) <= 100 for batch in batches[1:])
-    flat = [sizes[index] for batch in batches for index in batch]
-    assert flat == sorted(sizes, reverse=True)
-    assert list(_batches([], 100)) == []
-
-
 # Loading -------------------------------------------------------------------------------------
 
 
@@ -215,9 +163,8 @@ def test_the_engine_is_opened_by_its_settings(folder: Path, engine: LocalEngine)
 def test_weights_can_be_held_in_bfloat16(folder: Path) -> None:
     half = LocalEngine(ModelSettings(name=str(folder), dtype="bfloat16"), settings())
 
-    assert half._model.dtype is torch.bfloat16
+    assert half._load().dtype is torch.bfloat16
     assert len(half.generate(PROMPTS[:2])) == 2
-    assert half.surprisal(["ba be"])[0].total_nats > 0
 
 
 @pytest.mark.parametrize("name", ["embedded", "./no-such-folder"])
@@ -283,7 +230,7 @@ def test_a_broken_folder_says_so(harm: Callable[[Path], None], tmp_path: Path) -
 
 def test_pickled_weights_are_never_loaded(tmp_path: Path) -> None:
     folder = build_tiny_model(tmp_path / "pickled")
-    weights = open_model(folder)._model.state_dict()
+    weights = open_model(folder)._load().state_dict()
     (folder / "model.safetensors").unlink()
     torch.save(weights, folder / "pytorch_model.bin")
 
@@ -297,4 +244,4 @@ def test_a_model_may_have_many_ends_and_no_padding(tmp_path: Path) -> None:
     bare = open_model(build_tiny_model(tmp_path / "bare", padding=False))
 
     alone = [bare.generate([prompt])[0] for prompt in PROMPTS]
-    assert bare.generate(PROMPTS) == alone
+    assert written(bare.generate(PROMPTS)) == written(alone)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from worker import model as model_module
 from worker.errors import ConfigError, ExitCode, ModelMissingError
 from worker.model import (
     EMBEDDED,
@@ -17,7 +18,7 @@ from worker.model import (
     sha256_of,
     with_digest,
 )
-from worker.settings import ModelSettings, Profile, Settings
+from worker.settings import ModelSettings, Profile, PromptTemplate, Settings, load_profile
 
 
 @pytest.fixture
@@ -132,13 +133,38 @@ def test_a_missing_folder_has_no_fingerprint(home: Path) -> None:
 def test_a_profiles_digest_covers_the_weights(
     weights: Path, profile: Profile, settings: Settings
 ) -> None:
-    mine = profile.model_copy(update={"model": ModelSettings(name=str(weights))})
+    model, bare = ModelSettings(name=str(weights)), PromptTemplate(instruction="Mend it.")
+    mine = profile.model_copy(update={"model": model, "prompts": {"bare.toml": bare}})
     before = with_digest(mine, settings)
     assert before.model_digest == fingerprint(mine.model, settings.home)
     (weights / "config.json").write_text("{ }", encoding="utf-8")
     after = with_digest(mine, settings)
 
     assert before.digest != after.digest
+
+
+def test_a_profiles_digest_covers_the_adapters(
+    profile: Profile, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "adapter_folder", lambda name: tmp_path / name)
+    trained = PromptTemplate(instruction="Mend it.", adapter="mine")
+    mine = profile.model_copy(update={"prompts": {"a.toml": trained, "b.toml": trained}})
+    (tmp_path / "mine").mkdir()
+    digests = []
+    for weights in (b"one", b"other"):
+        (tmp_path / "mine" / "adapter_model.safetensors").write_bytes(weights)
+        digests.append(with_digest(mine, settings).model_digest)
+
+    named = [f"+mine:{hashlib.sha256(weights).hexdigest()}" for weights in (b"one", b"other")]
+    assert digests == [fingerprint(mine.model, settings.home) + name for name in named]
+
+
+def test_an_adapter_that_is_not_here_is_missing(profile: Profile, settings: Settings) -> None:
+    trained = PromptTemplate(instruction="Mend it.", adapter="nobody")
+    mine = profile.model_copy(update={"prompts": {"a.toml": trained}})
+
+    with pytest.raises(ModelMissingError, match="adapter nobody"):
+        with_digest(mine, settings)
 
 
 def test_a_digest_that_was_read_before_is_made_anew(profile: Profile, settings: Settings) -> None:
@@ -152,3 +178,54 @@ def test_sha256_of_a_file(tmp_path: Path) -> None:
     path.write_bytes(b"some bytes" * 100_000)
 
     assert sha256_of(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# A server ------------------------------------------------------------------------------------
+
+
+def served(**said: str) -> ModelSettings:
+    known = {"name": "someone/something", "revision": "abc", "url": "http://desk:8000/v1"}
+    return ModelSettings.model_validate({"kind": "server", **known, **said})
+
+
+def test_a_server_is_found_by_its_url(weights: Path, home: Path) -> None:
+    # A server may name its model by a folder of its own machine, or of this one.
+    for name in ("someone/something", str(weights), "/nowhere/at/all"):
+        assert not is_local(served(name=name))
+        assert locate(served(name=name), home) == "http://desk:8000/v1"
+
+
+def test_a_servers_model_is_pinned_by_name_and_revision(weights: Path, home: Path) -> None:
+    assert fingerprint(served(), home) == "server:someone/something@abc"
+    assert fingerprint(served(url="https://elsewhere/v1"), home) == fingerprint(served(), home)
+    assert fingerprint(served(name=str(weights)), home) == f"server:{weights}@abc"
+
+
+def test_a_servers_model_without_a_revision_is_refused(home: Path) -> None:
+    with pytest.raises(ConfigError, match="someone/something of the server") as raised:
+        fingerprint(served(revision=""), home)
+
+    assert "revision" in str(raised.value.hint)
+
+
+def test_a_servers_profile_keeps_the_name_it_was_given(
+    weights: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(weights.parent)
+    mine = load_profile(settings, "vllm").model_copy(update={"model": served(name="weights")})
+
+    pinned = with_digest(mine, settings)
+
+    assert pinned.model == mine.model
+    assert pinned.model_digest == "server:weights@abc"
+
+
+def test_an_adapter_is_not_asked_of_a_server(settings: Settings) -> None:
+    profile = load_profile(settings, "vllm")
+    prompts = {"mine.toml": PromptTemplate(instruction="Mend it.", adapter="repair.v1")}
+
+    with pytest.raises(ConfigError, match=r"adapter repair\.v1") as raised:
+        with_digest(profile.model_copy(update={"prompts": prompts}), settings)
+
+    assert raised.value.code == "config_invalid"
+    assert "repair.v1.toml" in str(raised.value.hint)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fake_engine import BREAKS, FAILS, FakeEngine
 from worker.engine import Generation, Prompt, go_on
-from worker.errors import ModelMissingError
+from worker.errors import EngineError, ModelMissingError
 from worker.furniture import Stripped, strip_furniture
 from worker.pipeline import mend_texts, process
 from worker.reason import Reason
@@ -289,6 +289,25 @@ def test_a_text_that_the_engine_fails_on_costs_no_other(
         assert one.outcome == Outcome(state=ArticleState.DONE)
         assert one.result is not None
         assert f"with {number} people" in one.result.repaired
+
+
+@pytest.mark.parametrize(
+    ("code", "tries"), [("server_unreachable", 1), ("server_timed_out", 4), ("engine_error", 4)]
+)
+def test_a_server_that_answers_nobody_is_not_waited_for_again(
+    code: str, tries: int, profile: Profile
+) -> None:
+    class Silent(FakeEngine):
+        def generate(self, *_: object) -> list[Generation]:
+            self.calls["generate"] += 1
+            raise EngineError("it does not answer", code=code, hint="start it")
+
+    engine = Silent()
+    found = run([TEXT, TEXT, TEXT], engine, profile)
+
+    assert reasons(found) == [Reason.ENGINE_ERROR] * 3
+    assert {one.outcome.message for one in found} == {"it does not answer"}
+    assert engine.calls["generate"] == tries
 
 
 def test_a_fault_in_a_stage_costs_one_article(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from tests.support.fake_engine import FAILS, FakeEngine
+from worker.engine import Generation, Prompt
 from worker.errors import EngineError
 from worker.reason import Reason
 from worker.repair import Mended, mend_sentences
@@ -20,21 +24,46 @@ def mend(sentence: str, proposal: str, profile: Profile, engine: FakeEngine) -> 
     return mend_sentences([sentence], engine, profile)[0]
 
 
-def test_what_reads_well_is_never_sent(profile: Profile, engine: FakeEngine) -> None:
+def test_what_reads_well_stays_as_it_is(profile: Profile, engine: FakeEngine) -> None:
     assert mend_sentences([PLAIN, PLAIN], engine, profile) == [Mended(PLAIN), Mended(PLAIN)]
+
+
+def test_a_sentence_is_the_draft_of_its_own_repair(profile: Profile, engine: FakeEngine) -> None:
+    mend_sentences([PLAIN, AWKWARD], engine, profile)
+
+    assert [prompt.text for prompt in engine.prompts] == [PLAIN, AWKWARD]
+    prompt = engine.prompts[1]
+    assert prompt.template == profile.prompts[profile.repair.prompt]
+    assert prompt.draft == AWKWARD
+    assert prompt.keep_bias_nats == profile.repair.keep_bias_nats == 0.7
+    # 12 tokens, 1.3 times and 8 to spare.
+    assert prompt.max_tokens == 23
+
+
+@pytest.mark.parametrize("short", ["", "Bremen bremen.", "Storm, flood and hail!", "... - ..."])
+def test_a_short_piece_is_never_sent(short: str, profile: Profile, engine: FakeEngine) -> None:
+    engine.surprisals = {short: 50.0}
+
+    assert mend_sentences([short], engine, profile) == [Mended(short)]
     assert engine.prompts == []
 
 
-def test_what_reads_badly_is_sent_with_the_profiles_prompt(
+def test_a_sentence_without_a_proposal_can_still_read_badly(
     profile: Profile, engine: FakeEngine
 ) -> None:
-    mend_sentences([PLAIN, AWKWARD], engine, profile)
+    assert mend_sentences([AWKWARD], engine, profile) == [Mended(AWKWARD, spotted=True)]
 
-    (prompt,) = engine.prompts
-    assert prompt.template == profile.prompts[profile.repair.prompt]
-    assert prompt.text == AWKWARD
-    # 12 tokens, 1.3 times and 8 to spare.
-    assert prompt.max_tokens == 23
+
+def test_an_engine_that_cannot_score_is_judged_by_its_words(profile: Profile) -> None:
+    class Mute(FakeEngine):
+        def generate(self, prompts: Sequence[Prompt], *_: object) -> list[Generation]:
+            written = super().generate(prompts)
+            return [replace(answer, nats=(), draft_nats=()) for answer in written]
+
+    found = mend_sentences([PLAIN, AWKWARD], Mute(answers={AWKWARD: MENDED}), profile)
+
+    assert [item.text for item in found] == [PLAIN, MENDED]
+    assert "gain_nats" not in found[1].scores
 
 
 def test_a_good_proposal_is_used(profile: Profile, engine: FakeEngine) -> None:
@@ -144,7 +173,7 @@ def test_all_sentences_go_through_the_engine_together(profile: Profile, engine: 
     engine.answers = {AWKWARD: MENDED}
     mend_sentences([AWKWARD, PLAIN] * 20, engine, profile)
 
-    assert engine.calls == {"surprisal": 2, "generate": 1}
+    assert engine.calls == {"generate": 1}
 
 
 def test_no_sentences_are_no_work(profile: Profile, engine: FakeEngine) -> None:

@@ -159,7 +159,7 @@ def test_profiles_are_found_by_their_files(configs: Path) -> None:
     write_profile(configs, "", name="zeta")
     write_profile(configs, "", name="alpha")
 
-    assert profile_names(load_settings()) == ["alpha", "embedded", "zeta"]
+    assert profile_names(load_settings()) == ["alpha", "embedded", "hub", "vllm", "zeta"]
 
 
 def test_a_profile_takes_defaults_and_its_files_name(configs: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_profile_is_a_name_and_no_path(configs: Path) -> None:
         load_profile(load_settings(), "../secret")
 
     assert raised.value.code == "profile_unknown"
-    assert raised.value.hint == "profiles: embedded"
+    assert raised.value.hint == "profiles: embedded, hub, vllm"
 
 
 @pytest.mark.parametrize(
@@ -276,10 +276,11 @@ def test_a_profile_is_frozen_in_every_section(profile: Profile) -> None:
         {"checks": CheckSettings(min_gain_nats=3.0)},
         {"spotting": SpottingSettings(surprisal_nats=4.5)},
         {"repair": RepairSettings(max_growth=1.5)},
+        {"repair": RepairSettings(keep_bias_nats=0.0)},
         {"summary": SummarySettings(max_words=60)},
         {"model": ModelSettings(name="some/where")},
         {"model": ModelSettings(dtype="float32")},
-        {"model": ModelSettings(batch_tokens=2048)},
+        {"model": ModelSettings(batch_tokens=4096)},
         {"model_digest": "other weights"},
         {"prompts": {"repair.v1.toml": PromptTemplate(instruction="Mend it.")}},
     ],
@@ -336,4 +337,4 @@ def test_the_prefix_that_all_variables_share_makes_none_alike(
     with pytest.raises(ConfigError) as caught:
         load_settings()
     assert caught.value.hint is not None
-    assert caught.value.hint.startswith("known keys: COPYDESK_BROKER_MEMORY_MB, ")
+    assert caught.value.hint.startswith("known keys: COPYDESK_API_KEY, COPYDESK_BROKER_MEMORY_MB, ")

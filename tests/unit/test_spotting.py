@@ -1,34 +1,39 @@
-"""Which sentences are sent to the engine."""
+"""Which sentences the engine reads, and which of them read badly."""
 
 from __future__ import annotations
 
 import pytest
 
-from worker.engine import Surprisal
+from worker.engine import Generation
 from worker.settings import SpottingSettings
-from worker.spotting import spot
+from worker.spotting import reads_badly, worth_reading
 
-SETTINGS = SpottingSettings(surprisal_nats=5.0)
+SETTINGS = SpottingSettings(surprisal_nats=1.0)
 PLAIN = "The ferry to Bremen left on time."
 
 
-def spotted(sentence: str, nats: float) -> bool:
-    tokens = 10
-    return spot([sentence], [Surprisal(nats * tokens, tokens)], SETTINGS) == [True]
+def answer(*nats: float) -> Generation:
+    return Generation(PLAIN, finished=True, draft_nats=nats)
 
 
-@pytest.mark.parametrize(("nats", "expected"), [(4.9, False), (5.0, False), (5.1, True)])
+@pytest.mark.parametrize(("nats", "expected"), [(0.9, False), (1.0, False), (1.1, True)])
 def test_a_sentence_over_the_threshold_reads_badly(nats: float, expected: bool) -> None:
-    assert spotted(PLAIN, nats) is expected
+    assert reads_badly(PLAIN, answer(nats), SETTINGS) is expected
+
+
+def test_the_mean_of_its_tokens_counts() -> None:
+    assert reads_badly(PLAIN, answer(0.0, 3.0), SETTINGS)
+    assert not reads_badly(PLAIN, answer(0.0, 0.0, 0.0, 3.0), SETTINGS)
 
 
 def test_the_threshold_is_the_profiles() -> None:
-    surprisals = [Surprisal(30.0, 10)]
-
-    assert spot([PLAIN], surprisals, SpottingSettings(surprisal_nats=2.5)) == [True]
-    assert spot([PLAIN], surprisals, SpottingSettings(surprisal_nats=3.5)) == [False]
+    assert reads_badly(PLAIN, answer(3.0), SpottingSettings(surprisal_nats=2.5))
+    assert not reads_badly(PLAIN, answer(3.0), SpottingSettings(surprisal_nats=3.5))
 
 
+@pytest.mark.parametrize(
+    "said", [answer(0.1), answer()], ids=["scored", "by an engine that cannot"]
+)
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
@@ -39,22 +44,14 @@ def test_the_threshold_is_the_profiles() -> None:
         ("The code is 7 7 7 in all.", False),
     ],
 )
-def test_a_doubled_word_reads_badly(sentence: str, expected: bool) -> None:
-    assert spotted(sentence, 1.0) is expected
+def test_a_doubled_word_reads_badly(sentence: str, expected: bool, said: Generation) -> None:
+    assert reads_badly(sentence, said, SETTINGS) is expected
 
 
 @pytest.mark.parametrize("short", ["", "Bremen bremen.", "Storm, flood and hail!", "... - ..."])
-def test_a_short_piece_is_never_spotted(short: str) -> None:
-    assert not spotted(short, 50.0)
+def test_a_short_piece_is_not_worth_reading(short: str) -> None:
+    assert not worth_reading(short)
 
 
-def test_each_sentence_is_judged_by_its_own_figure() -> None:
-    surprisals = [Surprisal(20.0, 10), Surprisal(90.0, 10), Surprisal(0.0, 0)]
-
-    assert spot([PLAIN] * 3, surprisals, SETTINGS) == [False, True, False]
-    assert spot([], [], SETTINGS) == []
-
-
-def test_a_missing_figure_is_an_error() -> None:
-    with pytest.raises(ValueError, match="shorter"):
-        spot([PLAIN, PLAIN], [Surprisal(20.0, 10)], SETTINGS)
+def test_a_sentence_is_worth_reading() -> None:
+    assert worth_reading(PLAIN)

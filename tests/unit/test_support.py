@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.fake_engine import BREAKS, FAILS, FakeEngine
 from tests.support.waiting import wait_until
-from worker.engine import Engine, Generation, Prompt
+from worker.engine import Engine, Prompt
 from worker.errors import EngineError
 from worker.settings import PromptTemplate, load_settings
 
@@ -60,7 +60,7 @@ def test_waiting_in_vain_says_for_what() -> None:
 def test_the_fake_engine_answers_by_rule() -> None:
     engine: Engine = FakeEngine(answers={"It are.": "It is."}, summaries={"moon": "It rose."})
 
-    assert engine.generate(
+    answers = engine.generate(
         [
             Prompt(REPAIR, "It are.", 9),
             Prompt(REPAIR, "It was.", 9),
@@ -68,28 +68,30 @@ def test_the_fake_engine_answers_by_rule() -> None:
             Prompt(SUMMARY, "The moon rose. It was red.", 9),
             Prompt(REPAIR, "one two three four", 3),
         ]
-    ) == [
-        Generation("It is.", finished=True, tokens=2),
-        Generation("It was.", finished=True, tokens=2),
-        Generation("One is. Two is.", finished=True, tokens=4),
-        Generation("It rose.", finished=True, tokens=2),
-        Generation("one two three", finished=False, tokens=3),
+    )
+
+    assert [(one.text, one.finished, one.tokens, one.tokens_read) for one in answers] == [
+        ("It is.", True, 2, 2),
+        ("It was.", True, 2, 2),
+        ("One is. Two is.", True, 4, 6),
+        ("It rose.", True, 2, 6),
+        ("one two three", False, 3, 4),
     ]
     assert engine.count_tokens(["", "one two"]) == [0, 2]
     assert engine.prompt_tokens(SUMMARY) == 6
 
 
 def test_the_fake_engine_finds_some_words_awkward() -> None:
-    plain, awkward, told = FakeEngine(surprisals={"told": 7.0}).surprisal(
-        ["a b", "a comed", "told"]
-    )
+    engine = FakeEngine(surprisals={"told": 7.0}, answers={"a comed": "a came"})
+    prompts = [Prompt(REPAIR, text, 9, draft=text) for text in ("a b", "a comed", "told")]
+    plain, awkward, told = engine.generate(prompts)
 
-    assert [one.mean_nats for one in (plain, awkward, told)] == [2.0, 52.0, 7.0]
+    assert (plain.draft_nats, told.draft_nats) == ((0.2, 0.2), (7.0,))
+    assert awkward.draft_nats == (50.2, 50.2)
+    assert awkward.gain_nats == 100.0
 
 
 @pytest.mark.parametrize(("marker", "error"), [(FAILS, EngineError), (BREAKS, RuntimeError)])
 def test_the_fake_engine_fails_when_told(marker: str, error: type[Exception]) -> None:
     with pytest.raises(error, match="was told to"):
-        FakeEngine().surprisal(["fine", f"not {marker} fine"])
-    with pytest.raises(error, match="was told to"):
-        FakeEngine().generate([Prompt(REPAIR, marker, 9)])
+        FakeEngine().generate([Prompt(REPAIR, "fine", 9), Prompt(REPAIR, f"not {marker} fine", 9)])

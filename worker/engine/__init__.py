@@ -6,15 +6,16 @@ picks an implementation.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from worker.settings import ModelSettings, PromptTemplate, Settings
 
-__all__ = ["Engine", "Generation", "Prompt", "Surprisal", "WatchedEngine", "go_on", "open_engine"]
+__all__ = ["Engine", "Generation", "Prompt", "WatchedEngine", "go_on", "open_engine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,12 @@ class Prompt:
     template: PromptTemplate
     text: str
     max_tokens: int
+    draft: str = ""
+    """What the answer is expected to be, but for a few words. An engine that can verify it reads
+    it in one pass and writes only what differs, and says how likely it was."""
+    keep_bias_nats: float = 0.0
+    """The answer leaves the draft only where that is so much more likely than to go on with it
+    (tau; log P(best) - log P(draft), per token). At 0 it is the plain greedy answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +41,22 @@ class Generation:
     finished: bool
     """Whether the model ended by itself; ``False`` where the token budget cut it off."""
     tokens: int = 0
-    """Tokens that were written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surprisal:
-    """How unexpected a text is to the model."""
-
-    total_nats: float
-    """Minus the natural log of the text's probability."""
-    tokens: int
+    """Tokens of the answer."""
+    tokens_read: int = 0
+    """Tokens of prompt and draft."""
+    nats: tuple[float, ...] = ()
+    """Minus the natural log of each token's probability, the one that ends the answer included;
+    empty where the engine cannot say."""
+    draft_nats: tuple[float, ...] = ()
+    """The same of the draft, had it been the answer; empty without a draft, or where the engine
+    cannot say."""
 
     @property
-    def mean_nats(self) -> float:
-        """Per token; 0 for an empty text."""
-        return self.total_nats / self.tokens if self.tokens else 0.0
+    def gain_nats(self) -> float | None:
+        """How much more likely the answer is than the draft; ``None`` where that is unknown."""
+        if not (self.nats and self.draft_nats and self.finished):
+            return None
+        return sum(self.draft_nats) - sum(self.nats)
 
 
 def go_on() -> None:
@@ -58,7 +66,7 @@ def go_on() -> None:
 class Engine(Protocol):
     """Batches in, answers in the same order out; greedy, so the same input gives the same output.
 
-    Every method raises ``EngineError`` when the model fails. ``checkpoint`` is called before each
+    ``generate`` raises ``EngineError`` when the model fails. ``checkpoint`` is called before each
     batch of the model; what it raises ends the work.
     """
 
@@ -71,10 +79,8 @@ class Engine(Protocol):
     ) -> list[Generation]:
         """One answer per prompt."""
 
-    def surprisal(
-        self, texts: Sequence[str], checkpoint: Callable[[], None] = go_on
-    ) -> list[Surprisal]:
-        """One figure per text."""
+    def prepare(self, templates: Iterable[PromptTemplate]) -> None:
+        """Load now what prompts of these templates will need; the first of them waits no more."""
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
         """Tokens that the template puts around a text."""
@@ -84,12 +90,13 @@ class Engine(Protocol):
 
 
 class WatchedEngine:
-    """An engine whose batches pass a checkpoint, and whose tokens are counted."""
+    """An engine whose batches pass a checkpoint, and whose tokens and seconds are counted."""
 
     def __init__(self, engine: Engine, checkpoint: Callable[[], None]) -> None:
         self._engine, self._checkpoint = engine, checkpoint
         self.tokens_read = 0
         self.tokens_written = 0
+        self.seconds = 0.0
 
     @property
     def window(self) -> int:
@@ -101,18 +108,18 @@ class WatchedEngine:
     ) -> list[Generation]:
         """As the engine's own; the watch's checkpoint takes the place of any other."""
         del checkpoint
-        written = self._engine.generate(prompts, self._checkpoint)
+        start = time.perf_counter()
+        try:
+            written = self._engine.generate(prompts, self._checkpoint)
+        finally:
+            self.seconds += time.perf_counter() - start
+        self.tokens_read += sum(answer.tokens_read for answer in written)
         self.tokens_written += sum(answer.tokens for answer in written)
         return written
 
-    def surprisal(
-        self, texts: Sequence[str], checkpoint: Callable[[], None] = go_on
-    ) -> list[Surprisal]:
-        """As the engine's own; the watch's checkpoint takes the place of any other."""
-        del checkpoint
-        read = self._engine.surprisal(texts, self._checkpoint)
-        self.tokens_read += sum(one.tokens for one in read)
-        return read
+    def prepare(self, templates: Iterable[PromptTemplate]) -> None:
+        """As the engine's own."""
+        self._engine.prepare(templates)
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
         """As the engine's own."""
@@ -131,6 +138,10 @@ def open_engine(model: ModelSettings, settings: Settings) -> Engine:
         EngineError: they are, and cannot be loaded.
     """
     # Imported here: torch takes seconds, and only a worker's child or an evaluation needs it.
+    if model.kind == "server":
+        from worker.engine.server import ServerEngine  # noqa: PLC0415
+
+        return ServerEngine(model, settings)
     from worker.engine.local import LocalEngine  # noqa: PLC0415
 
     return LocalEngine(model, settings)

@@ -1,6 +1,6 @@
-"""The engine on this machine. The only importer of torch and transformers.
+"""The engine on this machine: loads a model and its adapters, turns prompts into tokens and back.
 
-Plain batched greedy decoding, sorted by length. Memory is bounded by ``batch_tokens``.
+``worker.engine.decoder`` does the decoding. Memory is bounded by ``batch_tokens``.
 """
 
 from __future__ import annotations
@@ -9,30 +9,29 @@ import contextlib
 import io
 import os
 import sys
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from worker.engine import Generation, Prompt, Surprisal, go_on
+from worker.engine import Generation, Prompt, go_on
+from worker.engine.adapter import merge
+from worker.engine.decoder import Decoder, Row
+from worker.engine.draft import Draft
+from worker.engine.packed import pack
+from worker.engine.rows import ATTENTION, KeyValues, has_plain_attention
 from worker.errors import EngineError
-from worker.model import is_local, locate
+from worker.model import adapter_folder, is_local, locate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from worker.settings import ModelSettings, PromptTemplate, Settings
 
 __all__ = ["LocalEngine", "prepare"]
-
-#: Tokens of one scoring batch: logits over the 49,152-word vocabulary in float32 take
-#: 200 KB a token, so this bounds them to 200 MB.
-_SCORING_TOKENS = 1024
-
-#: Sentences longer than this are scored by their first part; a news sentence has 20 to 60.
-_SCORED_TOKENS = 512
 
 
 class LocalEngine:
@@ -40,50 +39,32 @@ class LocalEngine:
 
     Raises:
         ModelMissingError: the weights are not on this machine.
-        EngineError: they cannot be loaded.
+        EngineError: they cannot be loaded, or the model is of a kind that cannot be verified.
     """
 
     def __init__(self, model: ModelSettings, settings: Settings) -> None:
-        place = locate(model, settings.home)
         torch.set_num_threads(settings.threads or os.cpu_count() or 1)
         _quiet()
-        options: dict[str, Any] = {"trust_remote_code": False}
+        self._settings, self._place = model, locate(model, settings.home)
+        self._options: dict[str, Any] = {"trust_remote_code": False}
         if is_local(model):
-            options["local_files_only"] = True
+            self._options["local_files_only"] = True
         else:
-            options["revision"] = model.revision
+            self._options["revision"] = model.revision
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                place, padding_side="left", **options
-            )
-            # With the loading info it gives a pair, which its types do not say.
-            loaded, found = cast(
-                "tuple[Any, Any]",
-                AutoModelForCausalLM.from_pretrained(
-                    place,
-                    dtype=getattr(torch, model.dtype),
-                    use_safetensors=True,
-                    output_loading_info=True,
-                    **options,
-                ),
-            )
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(self._place, **self._options)
         except Exception as error:  # a damaged file can raise anything
             raise _load_error(model, str(error)) from error
-        if found["missing_keys"]:
-            # transformers would fill them in at random and go on.
-            missing = ", ".join(sorted(found["missing_keys"])[:3])
-            raise _load_error(model, f"its files lack weights: {missing}")
         if not self._tokenizer.chat_template:
             raise _load_error(model, "it has no chat template: it is not tuned to instructions")
-        self._model: Any = loaded.eval()
-        self._batch_tokens = model.batch_tokens
-        config = self._model.config
-        self._ends = _end_tokens(self._model)
-        pad = self._tokenizer.pad_token_id
-        self._pad = int(pad) if pad is not None else min(self._ends, default=0)
-        # What precedes a scored text, so that its first token has a probability too.
-        self._start = int(config.bos_token_id if config.bos_token_id is not None else self._pad)
-        self._window = int(config.max_position_embeddings)
+        self._decoders: dict[str, Decoder] = {}
+        self._prefixes: dict[tuple[str, tuple[int, ...]], KeyValues] = {}
+        base = self._load()
+        self._ends = _end_tokens(base)
+        self._end = min(self._ends, default=0)
+        self._window = int(base.config.max_position_embeddings)
+        pack(base)
+        self._decoders[""] = Decoder(base, self._ends, model.batch_tokens)
 
     @property
     def window(self) -> int:
@@ -94,46 +75,91 @@ class LocalEngine:
         """Tokens of each text, without any prompt around it."""
         return [len(ids) for ids in self._encode(texts)]
 
-    def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
-    ) -> list[Generation]:
-        """One greedy answer per prompt, in the order of the prompts."""
-        encoded = self._encode([self._chat(prompt.template, prompt.text) for prompt in prompts])
-        sizes = [len(ids) + prompt.max_tokens for ids, prompt in zip(encoded, prompts, strict=True)]
-        answers: dict[int, Generation] = {}
-        for batch in _batches(sizes, self._batch_tokens):
-            checkpoint()
-            budgets = [prompts[index].max_tokens for index in batch]
-            written = self._decode([encoded[index] for index in batch], budgets)
-            answers.update(zip(batch, written, strict=True))
-        return [answers[index] for index in range(len(prompts))]
-
-    def surprisal(
-        self, texts: Sequence[str], checkpoint: Callable[[], None] = go_on
-    ) -> list[Surprisal]:
-        """Total and length of each text; a very long one is judged by its first 512 tokens."""
-        encoded = [[self._start, *ids[:_SCORED_TOKENS]] for ids in self._encode(texts)]
-        found: dict[int, Surprisal] = {}
-        for batch in _batches([len(ids) for ids in encoded], _SCORING_TOKENS):
-            checkpoint()
-            totals = self._score([encoded[index] for index in batch])
-            for index, total in zip(batch, totals, strict=True):
-                found[index] = Surprisal(total, len(encoded[index]) - 1)
-        return [found[index] for index in range(len(texts))]
+    def prepare(self, templates: Iterable[PromptTemplate]) -> None:
+        """Load the adapters of ``templates``."""
+        for template in templates:
+            self._decoder(template.adapter)
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
         """Tokens that the template puts around a text."""
         return self.count_tokens([self._chat(template, "")])[0]
 
+    def generate(
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+    ) -> list[Generation]:
+        """One greedy answer per prompt, in the order of the prompts."""
+        rows = self._rows(prompts)
+        templates: dict[PromptTemplate, list[Row]] = {}
+        for prompt, row in zip(prompts, rows, strict=True):
+            templates.setdefault(prompt.template, []).append(row)
+        try:
+            with torch.inference_mode():
+                for template, same in templates.items():
+                    decoder = self._decoder(template.adapter)
+                    decoder.answer(same, self._prefix(template, same, decoder), checkpoint)
+        except RuntimeError as error:
+            raise EngineError(f"the model failed on a batch of {len(rows)}: {error}") from error
+        return [self._answer(row) for row in rows]
+
+    def _rows(self, prompts: Sequence[Prompt]) -> list[Row]:
+        asked = self._encode([self._chat(prompt.template, prompt.text) for prompt in prompts])
+        # What an answer may copy: its draft, or else the text that it is about.
+        sources = self._encode([prompt.draft or prompt.text for prompt in prompts])
+        rows = []
+        for prompt, ids, source in zip(prompts, asked, sources, strict=True):
+            draft = [*source, self._end] if prompt.draft else []
+            guide = Draft(draft or source, copying=bool(draft))
+            rows.append(Row(ids, draft, guide, prompt.max_tokens, prompt.keep_bias_nats))
+        return rows
+
+    def _prefix(self, template: PromptTemplate, rows: Sequence[Row], decoder: Decoder) -> KeyValues:
+        """Keys and values of what all prompts of ``template`` begin with, computed once."""
+        (bare,) = self._encode([self._chat(template, "")])
+        # But for the last token, since what follows is read off a pass over at least one.
+        columns = zip(bare[:-1], *(row.prompt for row in rows), strict=False)
+        shared = [column[0] for column in takewhile(lambda tokens: len(set(tokens)) == 1, columns)]
+        key = template.adapter, tuple(shared)
+        if key not in self._prefixes:
+            self._prefixes[key] = decoder.prefix(shared)
+        return self._prefixes[key]
+
+    def _decoder(self, adapter: str) -> Decoder:
+        """The model with ``adapter`` in it; both stay loaded."""
+        if adapter not in self._decoders:
+            model = self._load()
+            merge(model, adapter_folder(adapter))
+            pack(model)
+            self._decoders[adapter] = Decoder(model, self._ends, self._settings.batch_tokens)
+        return self._decoders[adapter]
+
+    def _load(self) -> Any:
+        try:
+            # With the loading info it gives a pair, which its types do not say.
+            loaded, found = cast(
+                "tuple[Any, Any]",
+                AutoModelForCausalLM.from_pretrained(
+                    self._place,
+                    dtype=getattr(torch, self._settings.dtype),
+                    use_safetensors=True,
+                    output_loading_info=True,
+                    attn_implementation=ATTENTION,
+                    **self._options,
+                ),
+            )
+        except Exception as error:  # a damaged file can raise anything
+            raise _load_error(self._settings, str(error)) from error
+        if found["missing_keys"]:
+            # transformers would fill them in at random and go on.
+            missing = ", ".join(sorted(found["missing_keys"])[:3])
+            raise _load_error(self._settings, f"its files lack weights: {missing}")
+        if not has_plain_attention(loaded.config):
+            raise _load_error(self._settings, "its attention is not plain causal attention")
+        return loaded.eval()
+
     def _chat(self, template: PromptTemplate, text: str) -> str:
-        messages = [{"role": "system", "content": template.instruction}]
-        for given, wanted in template.examples:
-            messages.append({"role": "user", "content": given})
-            messages.append({"role": "assistant", "content": wanted})
-        messages.append({"role": "user", "content": text})
         return str(
             self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
+                template.messages(text), tokenize=False, add_generation_prompt=True
             )
         )
 
@@ -145,51 +171,17 @@ class LocalEngine:
             self._tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"],
         )
 
-    def _decode(self, rows: list[list[int]], budgets: list[int]) -> list[Generation]:
-        width = max(map(len, rows))
-        ids = torch.tensor([[self._pad] * (width - len(row)) + row for row in rows])
-        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-        try:
-            with torch.inference_mode():
-                written = self._model.generate(
-                    input_ids=ids,
-                    attention_mask=mask,
-                    max_new_tokens=max(budgets),
-                    do_sample=False,
-                    pad_token_id=self._pad,
-                )
-        except RuntimeError as error:
-            raise EngineError(f"the model failed on a batch of {len(rows)}: {error}") from error
-        return [
-            self._answer(row[width:].tolist()[:budget])
-            for row, budget in zip(written, budgets, strict=True)
-        ]
-
-    def _answer(self, tokens: list[int]) -> Generation:
-        end = next((at for at, token in enumerate(tokens) if token in self._ends), None)
-        text = self._tokenizer.decode(tokens[:end], skip_special_tokens=True)
-        return Generation(text.strip(), end is not None, len(tokens) if end is None else end + 1)
-
-    def _score(self, rows: list[list[int]]) -> list[float]:
-        width = max(map(len, rows))
-        ids = torch.tensor([row + [self._pad] * (width - len(row)) for row in rows])
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
-        try:
-            with torch.inference_mode():
-                logits = self._model(input_ids=ids, attention_mask=mask).logits
-                # Row by row: float32 copies of a whole batch cost four times the forward pass.
-                return [
-                    float(
-                        torch.nn.functional.cross_entropy(
-                            logits[at, : len(row) - 1].float(),
-                            ids[at, 1 : len(row)],
-                            reduction="sum",
-                        )
-                    )
-                    for at, row in enumerate(rows)
-                ]
-        except RuntimeError as error:
-            raise EngineError(f"the model failed to score {len(rows)} texts: {error}") from error
+    def _answer(self, row: Row) -> Generation:
+        tokens = row.written[:-1] if row.finished else row.written
+        text = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        return Generation(
+            text.strip(),
+            row.finished,
+            tokens=len(row.written),
+            tokens_read=len(row.prompt) + len(row.draft),
+            nats=tuple(row.nats),
+            draft_nats=tuple(row.draft_nats),
+        )
 
 
 def prepare(weights: Path, folder: Path) -> None:
@@ -218,23 +210,6 @@ def prepare(weights: Path, folder: Path) -> None:
         raise EngineError(
             f"{file} cannot be prepared: {error}", code="model_load_failed"
         ) from error
-
-
-def _batches(sizes: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Indexes in batches whose padded size stays within ``budget`` tokens, longest first.
-
-    Equal lengths sit together, so little is padded; the longest first, so that a batch that
-    does not fit into memory fails at once.
-    """
-    order = sorted(range(len(sizes)), key=lambda index: (-sizes[index], index))
-    batch: list[int] = []
-    for index in order:
-        if batch and sizes[batch[0]] * (len(batch) + 1) > budget:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def _load_error(model: ModelSettings, why: str) -> EngineError:

@@ -1,0 +1,213 @@
+"""Answers of the real decoder on a tiny model, held against transformers' own greedy decoding."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.support.plain_engine import PlainEngine
+from tests.support.tiny_model import WORDS, build_tiny_model
+from worker.engine import Generation, Prompt, go_on
+from worker.engine import decoder as decoder_module
+from worker.engine.local import LocalEngine
+from worker.errors import EngineError
+from worker.settings import ModelSettings, PromptTemplate, Settings
+
+TASK = PromptTemplate(instruction="ba be")
+MANY = 60
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def opened(folder: Path, batch_tokens: int = 256) -> LocalEngine:
+    model = ModelSettings(name=str(folder), dtype="float32", batch_tokens=batch_tokens)
+    return LocalEngine(model, Settings(threads=1))
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> LocalEngine:
+    return opened(folder)
+
+
+@pytest.fixture(scope="module")
+def plain(folder: Path) -> PlainEngine:
+    return PlainEngine(ModelSettings(name=str(folder), dtype="float32"), Settings(threads=1))
+
+
+@pytest.fixture(scope="module")
+def prompts(plain: PlainEngine) -> list[Prompt]:
+    """Of many lengths, with drafts that are near their answers, as a source is near its repair."""
+    rng = random.Random(3)  # noqa: S311
+    bare = [
+        Prompt(TASK, " ".join(rng.choices(WORDS, k=rng.randrange(1, 30))), rng.randrange(1, 31))
+        for _ in range(MANY)
+    ]
+    return [
+        replace(prompt, draft=_harmed(answer.text.split(), rng))
+        for prompt, answer in zip(bare, plain.generate(bare), strict=True)
+    ]
+
+
+def _harmed(words: list[str], rng: random.Random) -> str:
+    """A word left out, put in or changed; up to three of them."""
+    words = words or ["be"]
+    for _ in range(rng.randrange(4)):
+        at = rng.randrange(len(words))
+        words[at : at + 1] = rng.choice(([], ["de"], ["de", words[at]], [words[at], "de"]))
+        words = words or ["be"]
+    return " ".join(words)
+
+
+def written(answers: Sequence[Generation]) -> list[tuple[str, bool, int, int]]:
+    return [(one.text, one.finished, one.tokens, one.tokens_read) for one in answers]
+
+
+def test_a_draft_changes_no_answer(
+    engine: LocalEngine, plain: PlainEngine, prompts: list[Prompt]
+) -> None:
+    answers = engine.generate(prompts)
+
+    assert written(answers) == written(plain.generate(prompts))
+    kept = sum(one.text == prompt.draft for one, prompt in zip(answers, prompts, strict=True))
+    assert 5 < kept < MANY - 20
+
+
+def test_without_a_draft_the_text_is_looked_up_and_changes_no_answer(
+    engine: LocalEngine, plain: PlainEngine, prompts: list[Prompt]
+) -> None:
+    bare = [replace(prompt, draft="") for prompt in prompts]
+
+    assert written(engine.generate(bare)) == written(plain.generate(bare))
+
+
+@pytest.mark.parametrize("nats", [2.0, 6.0])
+def test_the_draft_is_left_only_where_another_token_is_so_much_likelier(
+    nats: float, engine: LocalEngine, plain: PlainEngine, prompts: list[Prompt]
+) -> None:
+    biased = [replace(prompt, keep_bias_nats=nats) for prompt in prompts]
+    answers = engine.generate(biased)
+
+    assert written(answers) == written(plain.generate(biased))
+    assert written(answers) != written(engine.generate(prompts))
+
+
+def test_a_great_bias_keeps_every_draft_that_its_budget_lets_end(
+    engine: LocalEngine, prompts: list[Prompt]
+) -> None:
+    biased = [replace(prompt, keep_bias_nats=1e4, max_tokens=60) for prompt in prompts]
+
+    assert [one.text for one in engine.generate(biased)] == [one.draft for one in prompts]
+
+
+def test_each_token_has_the_probability_that_the_model_gives_it(
+    engine: LocalEngine, plain: PlainEngine, prompts: list[Prompt]
+) -> None:
+    answers, wanted = engine.generate(prompts), plain.generate(prompts)
+
+    assert all(len(one.nats) == one.tokens for one in answers)
+    for one, other in zip(answers, wanted, strict=True):
+        assert one.nats == pytest.approx(other.nats, abs=1e-4)
+        assert one.draft_nats == pytest.approx(other.draft_nats, abs=1e-4)
+
+
+def test_neighbours_change_no_answer(
+    engine: LocalEngine, folder: Path, prompts: list[Prompt]
+) -> None:
+    together = written(engine.generate(prompts))
+
+    assert written(engine.generate(prompts[::-1])) == together[::-1]
+    assert written(opened(folder, 4096).generate(prompts)) == together
+    assert [one for prompt in prompts for one in written(engine.generate([prompt]))] == together
+
+
+def test_rows_wait_in_bounded_memory_and_change_no_answer(
+    engine: LocalEngine, prompts: list[Prompt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = written(engine.generate(prompts))
+    monkeypatch.setattr(decoder_module, "_WAITING_SLOTS", 300)
+    room: list[int] = []
+    advance = decoder_module.Decoder._advance
+
+    def watched(self: decoder_module.Decoder, waiting: decoder_module._Waiting, *rest: int) -> None:
+        room.append(waiting.slots)
+        advance(self, waiting, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(decoder_module.Decoder, "_advance", watched)
+
+    assert written(engine.generate(prompts)) == together
+    # One batch more than the limit may be there, of rows of up to 70 slots.
+    assert len(room) > 3
+    assert max(room) < 300 + 20 * 70
+
+
+def test_a_checkpoint_ends_the_work(engine: LocalEngine, prompts: list[Prompt]) -> None:
+    calls = 0
+
+    def stop() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.generate(prompts, stop)
+    assert calls == 3
+
+
+def test_what_the_prompts_share_is_computed_once(
+    folder: Path, prompts: list[Prompt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = opened(folder)
+    fed: list[int] = []
+    run = decoder_module.Decoder._run
+
+    def counted(
+        self: decoder_module.Decoder, cache: object, starts: object, tokens: object
+    ) -> object:
+        fed.append(sum(map(len, tokens)))  # type: ignore[call-overload]
+        return run(self, cache, starts, tokens)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(decoder_module.Decoder, "_run", counted)
+    template = PromptTemplate(instruction=" ".join(WORDS[:40]))
+    few = [
+        replace(prompt, template=template, draft=prompt.text, keep_bias_nats=1e4, max_tokens=60)
+        for prompt in prompts[:6]
+    ]
+    engine.generate(few)
+    first = sum(fed)
+    fed.clear()
+    engine.generate(few)
+
+    # 39 of the instruction; then, of each prompt, the 40th and its text twice, once as the draft.
+    own = sum(1 + 2 * len(prompt.text.split()) for prompt in few)
+    assert first == 39 + own
+    assert sum(fed) == own
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("attn_logit_softcapping", 50.0), ("layer_types", ["sliding_attention"] * 2)]
+)
+def test_a_model_whose_attention_is_not_plain_is_refused(
+    key: str, value: object, tmp_path: Path
+) -> None:
+    broken = build_tiny_model(tmp_path / "other")
+    config = json.loads((broken / "config.json").read_text(encoding="utf-8"))
+    (broken / "config.json").write_text(json.dumps({**config, key: value}), encoding="utf-8")
+
+    with pytest.raises(EngineError, match="attention") as raised:
+        opened(broken)
+    assert raised.value.code == "model_load_failed"
+
+
+def test_nothing_is_asked_of_the_model_for_nothing(engine: LocalEngine) -> None:
+    assert engine.generate([], go_on) == []
+    assert torch.is_inference_mode_enabled() is False

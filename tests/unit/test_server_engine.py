@@ -1,0 +1,356 @@
+"""The server engine against a server by rule: what is asked, what is tried again, what stops it.
+
+What fails is in test_endpoint.py, the real server in tests/integration/test_server_engine.py.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from types import SimpleNamespace
+from typing import Any
+
+import httpx2
+import pytest
+from structlog.testing import capture_logs
+
+from tests.support.ruled_server import (
+    NAME,
+    SOON,
+    Reply,
+    RuledServer,
+    completion,
+    echo,
+    engine_at,
+    model_at,
+    ruled_server,
+    text_of,
+)
+from worker.endpoint import BusyError
+from worker.engine import Generation, Prompt, open_engine
+from worker.engine import server as server_module
+from worker.engine.server import ServerEngine
+from worker.settings import PromptTemplate, Settings
+
+TASK = PromptTemplate(instruction="Mend it.", examples=(("It are.", "It is."),))
+PROMPTS = tuple(Prompt(TASK, f"Sentence number {number}.", 20 + number) for number in range(8))
+
+
+@pytest.fixture
+def server() -> Iterator[RuledServer]:
+    with ruled_server() as running:
+        yield running
+
+
+def first_then(first: Callable[[Any], Reply | None]) -> Callable[[Any], Reply | None]:
+    """The rule by which only the first request is answered as ``first`` says."""
+    asked = iter([first])
+    return lambda body: next(asked, echo)(body)  # noqa: PLW0108 - another one each time
+
+
+# What is asked -------------------------------------------------------------------------------
+
+
+def test_a_prompt_is_asked_as_a_chat_without_sampling(server: RuledServer) -> None:
+    engine_at(server.url).generate([Prompt(TASK, "It were.", 12, "It were.", keep_bias_nats=0.7)])
+
+    (asked,) = server.asked
+    assert asked.path == "/v1/chat/completions"
+    assert asked.body == {
+        "model": NAME,
+        "messages": [
+            {"role": "system", "content": "Mend it."},
+            {"role": "user", "content": "It are."},
+            {"role": "assistant", "content": "It is."},
+            {"role": "user", "content": "It were."},
+        ],
+        "max_tokens": 12,
+        "temperature": 0,
+        "stream": False,
+    }
+
+
+def test_a_slash_at_the_end_of_the_url_changes_nothing(server: RuledServer) -> None:
+    engine_at(server.url + "/").generate(PROMPTS[:1])
+
+    assert server.asked[0].path == "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(("key", "sent"), [("sk-1234", "Bearer sk-1234"), ("", None)])
+def test_the_key_is_sent_where_there_is_one(
+    server: RuledServer, key: str, sent: str | None
+) -> None:
+    engine_at(server.url, key=key).generate(PROMPTS[:1])
+
+    assert server.asked[0].key == sent
+
+
+def test_nothing_asked_is_nothing_answered(server: RuledServer) -> None:
+    assert engine_at(server.url).generate([]) == []
+    assert server.asked == []
+
+
+def test_nothing_is_asked_before_the_first_prompt(server: RuledServer) -> None:
+    engine = open_engine(model_at(server.url), Settings())
+    engine.prepare([TASK])
+
+    assert isinstance(engine, ServerEngine)
+    assert server.asked == []
+
+
+# Answers -------------------------------------------------------------------------------------
+
+
+def test_answers_come_in_the_order_of_the_prompts(server: RuledServer) -> None:
+    others = threading.Semaphore(0)
+
+    def first_comes_last(body: Any) -> Reply:
+        if text_of(body) == PROMPTS[0].text:
+            for _ in PROMPTS[1:]:
+                assert others.acquire(timeout=SOON)
+        else:
+            others.release()
+        return echo(body)
+
+    server.rule = first_comes_last
+
+    answers = engine_at(server.url).generate(PROMPTS)
+
+    assert [answer.text for answer in answers] == [prompt.text.upper() for prompt in PROMPTS]
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (
+            completion(" It is. ", prompt_tokens=31, completion_tokens=5),
+            Generation("It is.", finished=True, tokens=5, tokens_read=31),
+        ),
+        (completion("It", "length"), Generation("It", finished=False)),
+        (completion(None, "content_filter"), Generation("", finished=False)),
+        (completion("It is."), Generation("It is.", finished=True)),
+    ],
+)
+def test_an_answer_says_how_it_ended_and_what_it_took(
+    server: RuledServer, reply: Reply, expected: Generation
+) -> None:
+    server.rule = lambda _: reply
+
+    (answer,) = engine_at(server.url).generate([Prompt(TASK, "It are.", 9, draft="It are.")])
+
+    assert answer == expected
+    assert answer.gain_nats is None
+
+
+def test_as_many_requests_as_allowed_are_in_flight(server: RuledServer) -> None:
+    # No request is answered before three are there: with two in flight none would ever be.
+    meeting = threading.Barrier(3, timeout=SOON)
+    present: set[str] = set()
+    most = 0
+
+    def meet(body: Any) -> Reply:
+        nonlocal most
+        present.add(text_of(body))
+        most = max(most, len(present))
+        meeting.wait()
+        present.discard(text_of(body))
+        return echo(body)
+
+    server.rule = meet
+
+    answers = engine_at(server.url, in_flight=3).generate((*PROMPTS, PROMPTS[0]))
+
+    assert len(answers) == 9
+    assert most == 3
+
+
+# What is tried again -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_server_that_is_busy_is_asked_again(server: RuledServer, status: int) -> None:
+    server.rule = first_then(lambda _: Reply({"error": "wait"}, status))
+
+    answers = engine_at(server.url).generate(PROMPTS[:2])
+
+    assert [answer.text for answer in answers] == [one.text.upper() for one in PROMPTS[:2]]
+    assert len(server.asked) == 3
+
+
+def test_a_connection_that_is_lost_is_made_again(server: RuledServer) -> None:
+    server.rule = first_then(lambda _: None)
+
+    assert engine_at(server.url).generate(PROMPTS[:1])[0].text == PROMPTS[0].text.upper()
+    assert len(server.asked) == 2
+
+
+def test_patience_begins_when_an_answer_fails_to_come(server: RuledServer) -> None:
+    def lost(_: Any) -> None:
+        server.over.wait(SOON)
+
+    server.rule = first_then(lost)
+
+    # The first try alone takes longer than there is patience.
+    engine = engine_at(server.url, timeout_seconds=0.6, patience=0.5)
+
+    assert engine.generate(PROMPTS[:1])[0].text == PROMPTS[0].text.upper()
+
+
+def test_a_silent_server_and_its_return_are_logged(server: RuledServer) -> None:
+    server.rule = first_then(lambda _: Reply({}, 503))
+
+    with capture_logs() as logs:
+        engine_at(server.url).generate(PROMPTS[:1])
+
+    silent, back = logs
+    assert silent == {
+        "event": "server_silent",
+        "url": server.url,
+        "why": "BusyError",
+        "log_level": "warning",
+    }
+    assert (back["event"], back["url"]) == ("server_answers_again", server.url)
+
+
+def failed(error: Exception, tries: int = 1, wait: float = 0.0) -> Any:
+    return SimpleNamespace(
+        outcome=SimpleNamespace(exception=lambda: error), attempt_number=tries, upcoming_sleep=wait
+    )
+
+
+def busy(retry_after: str) -> BusyError:
+    return BusyError(httpx2.Response(429, headers={"Retry-After": retry_after}))
+
+
+def test_waits_grow_and_stay_bounded() -> None:
+    waits = [
+        [server_module._wait(failed(httpx2.ConnectError(""), tries)) for _ in range(200)]
+        for tries in (1, 4, 60)
+    ]
+
+    assert max(waits[0]) <= 0.25 < max(waits[1]) <= 2.0 < max(waits[2]) <= 5.0
+    assert len(set(waits[2])) > 100
+
+
+def test_the_server_is_left_alone_as_long_as_it_asks_for() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+
+    assert 7.0 <= server_module._wait(failed(busy("7"))) <= 7.25
+    assert 28.0 <= server_module._wait(failed(busy(date))) <= 30.25
+    for nothing in ("", "soon", "-3", "Wed, 21 Oct 2015 07:28:00 GMT"):
+        assert 0.0 <= server_module._wait(failed(busy(nothing))) <= 0.25
+
+
+def test_patience_is_with_the_server_and_not_with_a_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    patience = server_module._Patience(model_at("http://127.0.0.1/v1"), 60.0)
+    over = []
+    for now, answered in ((0, False), (50, True), (100, False), (155, False), (161, False)):  # noqa: B007
+        if answered:
+            patience.renew()
+        else:
+            over.append(patience(failed(httpx2.ConnectError(""), wait=5.0)))
+
+    assert over == [False, False, False, True]
+
+
+# Going on ------------------------------------------------------------------------------------
+
+
+class StopError(Exception):
+    """Raised by a checkpoint."""
+
+
+def test_who_is_stopped_at_once_asks_nothing(server: RuledServer) -> None:
+    def stop() -> None:
+        raise StopError
+
+    with pytest.raises(StopError):
+        engine_at(server.url).generate(PROMPTS, stop)
+
+    assert server.asked == []
+
+
+def test_the_caller_is_asked_in_its_own_thread_while_it_waits(
+    server: RuledServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "_CHECKPOINT_SECONDS", 0.02)
+    threads: list[threading.Thread] = []
+    often = threading.Event()
+
+    def checkpoint() -> None:
+        threads.append(threading.current_thread())
+        if len(threads) >= 3:
+            often.set()
+
+    def wait_for_checkpoints(body: Any) -> Reply:
+        assert often.wait(SOON)
+        return echo(body)
+
+    server.rule = wait_for_checkpoints
+
+    assert len(engine_at(server.url).generate(PROMPTS[:2], checkpoint)) == 2
+    assert set(threads) == {threading.current_thread()}
+
+
+def test_who_is_stopped_drops_what_is_in_flight(
+    server: RuledServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "_CHECKPOINT_SECONDS", 0.02)
+
+    def stop() -> None:
+        if len(server.asked) == 2:
+            raise StopError
+
+    def wait(body: Any) -> Reply:
+        server.over.wait(SOON)
+        return echo(body)
+
+    server.rule = wait
+    before = threading.active_count()
+
+    started = time.monotonic()
+    with pytest.raises(StopError):
+        engine_at(server.url, in_flight=2).generate(PROMPTS, stop)
+
+    assert time.monotonic() - started < SOON / 2
+    assert len(server.asked) == 2
+    # But for the server's own two, which wait.
+    assert threading.active_count() <= before + 2
+
+
+# Sizes ---------------------------------------------------------------------------------------
+
+
+def test_the_window_is_the_profiles() -> None:
+    assert engine_at("http://127.0.0.1/v1", window=1234).window == 1234
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("", 0),
+        (" \n", 0),
+        ("it is", 2),
+        ("international", 3),
+        ("Brno-Líšeň", 2 + 1 + 5),
+        ("14.5%", 5),
+        ("“No”", 2 + 1 + 2),
+        ("Привет", 7),
+    ],
+)
+def test_tokens_are_estimated_from_words_and_marks(text: str, tokens: int) -> None:
+    assert engine_at("http://127.0.0.1/v1").count_tokens([text]) == [tokens]
+
+
+def test_the_prompt_around_a_text_is_estimated() -> None:
+    engine = engine_at("http://127.0.0.1/v1")
+
+    # Four turns, and Mend(2) it(1) .(1), It(1) are(1) .(1), It(1) is(1) .(1).
+    assert engine.prompt_tokens(TASK) == 4 * 8 + 4 + 3 + 3

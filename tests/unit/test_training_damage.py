@@ -1,0 +1,118 @@
+"""Each kind of noise, and the mixture that it goes into."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from worker.training.damage import KINDS, damage
+from worker.training.mixture import SHARES, candidates, count_kinds, mix
+from worker.training.pair import Pair
+
+SENTENCE = (
+    "The talks in the town are not over, but two ships have arrived and the city's mayor will "
+    "go to an old friend in June."
+)
+
+
+def lot(seed: int = 0) -> Random:
+    return Random(seed)  # noqa: S311
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence", "damaged"),
+    [
+        ("drop_article", "They met in the north.", "They met in north."),
+        ("swap_article", "They saw an old house.", "They saw a old house."),
+        ("add_article", "They met in June.", "They met in the June."),
+        ("swap_preposition", "They came into the town.", "They came on the town."),
+        ("drop_preposition", "They speak of the town.", "They speak the town."),
+        ("break_agreement", "The prices have risen.", "The prices has risen."),
+        ("break_number", "We saw two parties.", "We saw two party."),
+        ("drop_verb_ending", "She was announced.", "She was announce."),
+        ("drop_verb_ending", "She was asked.", "She was ask."),
+        ("confuse_past", "They have taken it.", "They have took it."),
+        ("turn_pair", "They read the joint statement.", "They read the statement joint."),
+        ("double_word", "He slept well.", "He slept slept well."),
+        ("drop_copula", "The talks are over.", "The talks over."),
+        ("drop_apostrophe", "The town\u2019s mayor slept.", "The towns mayor slept."),
+    ],
+)
+def test_a_kind_makes_its_fault(kind: str, sentence: str, damaged: str) -> None:
+    assert KINDS[kind][0](sentence, lot()) == damaged
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence", "possible"),
+    [
+        (
+            "add_verb_ending",
+            "They will make it.",
+            {"They will makes it.", "They will making it."},
+        ),
+        (
+            "move_adverb",
+            "He will not sleep here.",
+            {"He not will sleep here.", "He will sleep not here."},
+        ),
+    ],
+)
+def test_a_kind_draws_one_of_its_faults(kind: str, sentence: str, possible: set[str]) -> None:
+    assert {KINDS[kind][0](sentence, lot(seed)) for seed in range(20)} == possible
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_says_so_when_it_finds_no_place(kind: str) -> None:
+    assert KINDS[kind][0]("Sleep well!", lot()) is None
+
+
+def test_damage_names_what_it_did_and_repeats_itself() -> None:
+    made = [damage(SENTENCE, lot(seed)) for seed in range(50)]
+    assert made == [damage(SENTENCE, lot(seed)) for seed in range(50)]
+    faults = [found for found in made if found is not None]
+    assert {len(names) for _, names in faults} == {1, 2}
+    assert all(text != SENTENCE and set(names) <= set(KINDS) for text, names in faults)
+
+
+def test_damage_finds_no_place_in_a_call() -> None:
+    assert damage("Sleep well!", lot()) is None
+
+
+def test_a_third_of_a_mixture_and_more_is_kept() -> None:
+    assert sum(SHARES[kind] for kind in SHARES if kind.endswith("_kept")) > sum(SHARES.values()) / 3
+
+
+def test_a_mixture_takes_each_kind_by_its_share() -> None:
+    drawn = [Pair(f"{kind} {at}", "", kind) for kind in SHARES for at in range(60)]
+    mixed = mix(drawn, 100, seed=1)
+    assert count_kinds(mixed) == {kind: round(share * 100) for kind, share in SHARES.items()}
+    assert mixed == mix(drawn, 100, seed=1)
+    assert mixed != mix(drawn, 100, seed=2)
+
+
+def test_candidates_come_from_all_sets_and_repeat_themselves(tmp_path: Path) -> None:
+    # Given a folder with clean news and empty sets of post-edits
+    for name in ("train_wmt21_news", "train_mlqe", "train_accept"):
+        path = tmp_path / "repair" / f"{name}.jsonl.gz"
+        path.parent.mkdir(exist_ok=True)
+        with gzip.open(path, "wt", encoding="utf-8"):
+            pass
+    (tmp_path / "clean").mkdir()
+    story = "\n".join(
+        f"The talks in town number {at} are over, and the mayor has gone home." for at in range(40)
+    )
+    with gzip.open(tmp_path / "clean" / "bbc.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write(json.dumps({"text": f"A headline of more than five words\n{story}"}))
+
+    # When the candidates are drawn
+    drawn = candidates(tmp_path, 40, seed=3)
+
+    # Then damaged and clean sentences are among them, the headline is not
+    assert set(count_kinds(drawn)) == {"damage", "clean_kept"}
+    assert not any("headline" in pair.target for pair in drawn)
+    assert all(pair.kept == (pair.kind == "clean_kept") for pair in drawn)
+    assert drawn == candidates(tmp_path, 40, seed=3)

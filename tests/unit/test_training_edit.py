@@ -1,0 +1,71 @@
+"""Edits between a sentence and a version of it: found, and made, byte for byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.training.edit import apply_edits, edit_rate, find_edits
+
+
+@pytest.mark.parametrize(
+    ("source", "version"),
+    [
+        ("The prices has risen again.", "The prices have risen again."),
+        ("They met in north of the town.", "They met in the north of the town."),
+        ("They met in the the north.", "They met in the north."),
+        ("The team (band of five) has won.", "The team (a band of five) has won."),
+        ("He paid for it", "He paid for it twice"),
+        ("So he never would go.", "So he would never go."),
+    ],
+)
+def test_making_all_edits_gives_the_version(source: str, version: str) -> None:
+    assert apply_edits(source, find_edits(source, version)) == version
+
+
+@pytest.mark.parametrize(
+    ("source", "version"),
+    [
+        ("\u201cWe won,\u201d he said.", '"We won," he said.'),
+        ("The mayor's friend left.", "The mayor\u2019s friend left."),
+        ("The Mayor left.", "The mayor left."),
+        ("He came, saw and left.", "He came, saw, and left."),
+    ],
+)
+def test_case_typography_and_punctuation_are_no_edit(source: str, version: str) -> None:
+    assert find_edits(source, version) == []
+
+
+def test_what_is_not_edited_stays_as_it_was() -> None:
+    # Given curly quotes, a double space and a spelling that the version has otherwise
+    source = "\u201cWe  organised an meeting,\u201d said  the mayor\u2019s friend."
+    version = '"We organised a meeting," said the mayor\'s friend.'
+
+    # Then only the article changes
+    edited = apply_edits(source, find_edits(source, version))
+    assert edited == source.replace("an meeting", "a meeting")
+
+
+def test_an_edit_brings_the_apostrophe_that_the_source_uses() -> None:
+    source = "It\u2019s the mayor house."
+    edited = apply_edits(source, find_edits(source, "It's the mayor's house."))
+    assert edited == "It\u2019s the mayor\u2019s house."
+
+
+def test_the_same_edit_has_the_same_key_in_any_typography() -> None:
+    source = "It is the mayor house."
+    one, other = (
+        find_edits(source, f"It is the mayor{mark}s house.")[0] for mark in ("'", "\u2019")
+    )
+    assert one.key == other.key
+
+
+def test_of_edits_that_meet_the_first_named_is_made() -> None:
+    source = "He goes to town."
+    first = find_edits(source, "He went to town.")
+    second = find_edits(source, "He walks to town.")
+    assert apply_edits(source, [*first, *second]) == "He went to town."
+
+
+def test_the_edit_rate_counts_words() -> None:
+    assert edit_rate("one two three four", "one two three four") == 0
+    assert edit_rate("one two three four", "one two three five") == 0.25

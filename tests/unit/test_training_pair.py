@@ -1,0 +1,138 @@
+"""Which pairs are drawn from sets of post-edits, and which are left out."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from worker.training.pair import (
+    Pair,
+    consensus_pairs,
+    is_fit,
+    is_lawful,
+    post_edited_pairs,
+    twice_edited_pairs,
+)
+
+FAULTY = "The prices of bread has risen again in the spring."
+MENDED = "The prices of bread have risen again in the spring."
+
+
+def written(folder: Path, *rows: Mapping[str, Any]) -> Path:
+    path = folder / "rows.jsonl.gz"
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    return path
+
+
+def news_row(source: str, versions: Sequence[str]) -> dict[str, Any]:
+    return {
+        "source": source,
+        "target": versions[0],
+        "targets": list(versions),
+        "reference": versions[-1],
+    }
+
+
+def test_an_edit_that_half_of_the_versions_make_is_made(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        news_row(
+            FAULTY,
+            [
+                MENDED,
+                "The prices of bread have risen once more in the spring.",
+                "Bread has become dearer again this spring.",
+                "In spring bread costs more again.",
+            ],
+        ),
+    )
+    assert list(consensus_pairs(path)) == [Pair(FAULTY, MENDED, "consensus")]
+
+
+def test_versions_that_are_alike_count_once(tmp_path: Path) -> None:
+    # Given one mend in three typographies among free versions
+    path = written(
+        tmp_path,
+        news_row(
+            FAULTY,
+            [MENDED, MENDED.upper(), f"{MENDED} ", "Bread costs more.", "It is dear.", "So dear."],
+        ),
+    )
+    assert list(consensus_pairs(path)) == []
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "The prices of bread have risen in the spring.",
+        "The prices of white bread have risen again in the spring.",
+        "The prices of bread have risen again in the spring of 2020.",
+        "The prices of bread in Lima have risen again in the spring.",
+    ],
+)
+def test_a_mend_that_loses_or_brings_content_is_left_out(version: str) -> None:
+    assert not is_lawful(FAULTY, version)
+    assert is_lawful(FAULTY, MENDED)
+
+
+def test_a_sentence_that_two_versions_are_near_to_is_kept(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        news_row(
+            MENDED,
+            [
+                "The prices of bread have risen again in spring.",
+                "The prices of bread have grown again in the spring.",
+                "In spring bread costs more again.",
+                "Bread has become dearer.",
+            ],
+        ),
+    )
+    assert list(consensus_pairs(path)) == [Pair(MENDED, MENDED, "consensus_kept")]
+
+
+def test_post_edits_count_up_to_an_edit_rate(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        {"source": FAULTY, "target": MENDED, "hter": 0.1},
+        {"source": FAULTY, "target": MENDED, "hter": 0.4},
+        {"source": MENDED, "target": MENDED, "hter": 0.0},
+    )
+    assert [pair.kind for pair in post_edited_pairs(path)] == ["post_edit", "post_edit_kept"]
+
+
+def test_two_editors_must_share_the_edit(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        {"source": FAULTY, "targets": [MENDED, MENDED.replace("in the spring", "in spring")]},
+        {"source": FAULTY, "targets": [MENDED, FAULTY]},
+        {"source": MENDED, "targets": [MENDED, MENDED]},
+    )
+    assert list(twice_edited_pairs(path)) == [
+        Pair(FAULTY, MENDED, "twice_edited"),
+        Pair(MENDED, MENDED, "twice_kept"),
+    ]
+
+
+def test_one_half_of_a_move_and_a_contraction_are_not_made(tmp_path: Path) -> None:
+    source = "It is said that there are nowhere as many boats."
+    path = written(
+        tmp_path,
+        {"source": source, "targets": ["It is said that nowhere are there as many boats."] * 2},
+        {"source": "He did not see the old boat.", "targets": ["He didn't see the old boat."] * 2},
+    )
+    assert list(twice_edited_pairs(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("sentence", "fit"),
+    [("Too short.", False), (FAULTY, True), ("word " * 60, False), (f"{FAULTY}\nMore.", False)],
+)
+def test_sentences_of_a_line_and_a_fair_length_are_fit(sentence: str, fit: bool) -> None:
+    assert is_fit(sentence) is fit

@@ -1,0 +1,114 @@
+"""Which pairs a training run takes, and how many of each kind.
+
+Draws by a fixed seed, so the same data give the same pairs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+from worker.sentences import split_sentences
+from worker.training.damage import damage
+from worker.training.pair import (
+    Pair,
+    consensus_pairs,
+    is_fit,
+    is_lawful,
+    post_edited_pairs,
+    read_rows,
+    twice_edited_pairs,
+)
+
+__all__ = ["SHARES", "candidates", "count_kinds", "mix"]
+
+#: Most of each kind, as a share of the pairs asked for. Two in five are kept as they are: with
+#: three in five the model changed eight of 300 sentences of news. Restraint is the keep-bias's and
+#: the checks'. Of the consensus mends only 7 in 100 of the pairs asked for turn out to be clear,
+#: so that damage is six in ten of the mends.
+SHARES = {
+    "consensus": 0.17,
+    "post_edit": 0.04,
+    "twice_edited": 0.015,
+    "damage": 0.205,
+    "consensus_kept": 0.09,
+    "post_edit_kept": 0.05,
+    "twice_kept": 0.01,
+    "clean_kept": 0.08,
+}
+
+#: Candidates drawn for each pair wanted: some mends turn out to be none.
+_SPARE = 1.6
+
+#: Share of clean sentences set in curly quotes: the set has straight ones only, and what is
+#: never seen is not copied.
+_CURLY = 0.4
+
+
+def candidates(data: Path, pairs: int, seed: int) -> list[Pair]:
+    """Pairs of all kinds in the folder ``data``, more of them than ``mix`` will take."""
+    rng = Random(seed)  # noqa: S311 - a shuffle, no secret
+    found: dict[str, list[Pair]] = {kind: [] for kind in SHARES}
+    seen: set[str] = set()
+    for pair in _all_pairs(data, rng):
+        if pair.source not in seen:
+            seen.add(pair.source)
+            found[pair.kind].append(pair)
+    drawn: list[Pair] = []
+    for kind, share in SHARES.items():
+        rng.shuffle(found[kind])
+        drawn += found[kind][: round(share * pairs * _SPARE)]
+    return drawn
+
+
+def mix(drawn: Sequence[Pair], pairs: int, seed: int) -> list[Pair]:
+    """About ``pairs`` of the candidates by ``SHARES``, shuffled; less where a kind ran short."""
+    chosen: list[Pair] = []
+    for kind, share in SHARES.items():
+        chosen += [pair for pair in drawn if pair.kind == kind][: round(share * pairs)]
+    Random(seed).shuffle(chosen)  # noqa: S311
+    return chosen
+
+
+def count_kinds(pairs: Sequence[Pair]) -> dict[str, int]:
+    """How many pairs there are of each kind."""
+    counts = Counter(pair.kind for pair in pairs)
+    return {kind: counts[kind] for kind in SHARES if counts[kind]}
+
+
+def _all_pairs(data: Path, rng: Random) -> Iterator[Pair]:
+    yield from consensus_pairs(data / "repair" / "train_wmt21_news.jsonl.gz")
+    yield from post_edited_pairs(data / "repair" / "train_mlqe.jsonl.gz")
+    yield from twice_edited_pairs(data / "repair" / "train_accept.jsonl.gz")
+    yield from _made_pairs(data / "clean" / "bbc.jsonl.gz", rng)
+
+
+def _made_pairs(path: Path, rng: Random) -> Iterator[Pair]:
+    """Each clean sentence once: every other one damaged, where damage finds a place."""
+    for row in read_rows(path):
+        # The first line is the headline.
+        for line in row["text"].splitlines()[1:]:
+            for piece in split_sentences(line):
+                sentence = piece.strip()
+                if not is_fit(sentence) or not sentence.endswith((".", '."')):
+                    continue
+                if rng.random() < _CURLY:
+                    sentence = _curled(sentence)
+                damaged = damage(sentence, rng) if rng.random() < 0.5 else None  # noqa: PLR2004
+                if damaged is None:
+                    yield Pair(sentence, sentence, "clean_kept")
+                elif is_lawful(damaged[0], sentence):
+                    yield Pair(damaged[0], sentence, "damage")
+
+
+def _curled(sentence: str) -> str:
+    """Straight quotes and apostrophes as a typesetter would have them."""
+    parts = sentence.split('"')
+    if len(parts) % 2:
+        quotes = ["\u201c" if at % 2 == 0 else "\u201d" for at in range(len(parts) - 1)]
+        sentence = parts[0] + "".join(
+            mark + part for mark, part in zip(quotes, parts[1:], strict=True)
+        )
+    return sentence.replace("'", "\u2019")
