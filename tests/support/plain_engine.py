@@ -52,6 +52,8 @@ class PlainEngine:
 
     def __init__(self, model: ModelSettings, settings: Settings, **options: Any) -> None:
         self.texts = LocalEngine(model, settings)
+        # Only its tokens are wanted: its weights would count as this way's memory.
+        self.texts._decoders.clear()
         self._model, self._place = model, locate(model, settings.home)
         self._options = options
         self._models: dict[str, Any] = {}
