@@ -89,6 +89,13 @@ def test_what_is_not_expected_to_copy_is_looked_up() -> None:
     assert after("has with 12", copying=False).anchored
 
 
+def test_an_answer_that_does_not_copy_is_never_guessed() -> None:
+    draft = after("has 12", copying=False)
+
+    assert not draft.anchored
+    assert expected(draft) == ""
+
+
 def test_a_pair_behind_is_found_too() -> None:
     draft = after("on Monday the crew", copying=False)
 

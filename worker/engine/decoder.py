@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoder", "Row"]
 
-#: Tokens of one step over all rows. Matrix products of 128 rows reach nine tenths of the speed of
-#: large ones, of 16 less than half (measured in bfloat16 on two cores).
-_STEP_TOKENS = 128
+#: Tokens of one step over all rows. Packed matrix products of 64 rows reach nine tenths of the
+#: speed of large ones, of 16 six tenths (in bfloat16 on two cores); with 128 the steps of 16
+#: summaries, most of whose drafts fail, took half as long again.
+_STEP_TOKENS = 64
 
 #: Drafted tokens of a row in one step. The fewer rows are left, the more are drafted.
 _LEAST_DRAFTED, _MOST_DRAFTED = 3, 24

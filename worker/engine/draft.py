@@ -22,7 +22,8 @@ __all__ = ["Draft"]
 #: word farther on is another one more often than not.
 _REACH = 8
 
-#: Tokens drafted where the way back is only guessed, since most of them are for nothing.
+#: Tokens drafted where the way back is only guessed, since most of them are for nothing. None for
+#: an answer that does not copy: with these, the steps of 16 summaries took half as long again.
 _GUESSED_TOKENS = 4
 
 
@@ -34,11 +35,12 @@ class Draft:
         copying: whether it is expected to copy from the first one on.
     """
 
-    __slots__ = ("_at", "_last", "_left", "_pairs", "_places", "_source", "anchored")
+    __slots__ = ("_at", "_guessed", "_last", "_left", "_pairs", "_places", "_source", "anchored")
 
     def __init__(self, source: Sequence[int], *, copying: bool) -> None:
         self._source = source
         self._at = 0 if copying else len(source)
+        self._guessed = _GUESSED_TOKENS if copying else 0
         self._left: int | None = None if copying else 0
         """Where the answer left the source, while it has not been found there again."""
         self._last: int | None = None
@@ -50,7 +52,7 @@ class Draft:
 
     def next_tokens(self, most: int) -> Sequence[int]:
         """Up to ``most`` tokens that are likely to come next; few where that is a guess."""
-        many = most if self.anchored else min(most, _GUESSED_TOKENS)
+        many = most if self.anchored else min(most, self._guessed)
         return self._source[self._at : self._at + many]
 
     def follow(self, token: int) -> None:
