@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tests.support.fake_engine import FakeEngine
@@ -29,6 +32,16 @@ LIMITS = {
     ),
     "summary": SummarySettings(min_words=30, max_words=80, source_tokens=700),
 }
+
+
+@pytest.fixture
+def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of settings with the shipped profiles, to be written into."""
+    folder = tmp_path / "configs"
+    shutil.copytree(load_settings().configs, folder)
+    (folder / "copydesk.toml").write_text("", encoding="utf-8")
+    monkeypatch.setenv("COPYDESK_CONFIGS", str(folder))
+    return folder
 
 
 @pytest.fixture

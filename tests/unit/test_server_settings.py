@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,6 @@ from worker.settings import (
     load_settings,
     profile_names,
 )
-
-
-@pytest.fixture
-def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of settings with the shipped profiles, to be written into."""
-    folder = tmp_path / "configs"
-    shutil.copytree(load_settings().configs, folder)
-    (folder / "copydesk.toml").write_text("", encoding="utf-8")
-    monkeypatch.setenv("COPYDESK_CONFIGS", str(folder))
-    return folder
-
 
 # A model behind a server ---------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,16 +24,6 @@ from worker.settings import (
     load_settings,
     profile_names,
 )
-
-
-@pytest.fixture
-def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of settings with the shipped profile, to be written into."""
-    folder = tmp_path / "configs"
-    shutil.copytree(load_settings().configs, folder)
-    (folder / "copydesk.toml").write_text("", encoding="utf-8")
-    monkeypatch.setenv("COPYDESK_CONFIGS", str(folder))
-    return folder
 
 
 def write_profile(configs: Path, text: str, name: str = "mine") -> Path:

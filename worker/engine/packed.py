@@ -13,7 +13,7 @@ import torch
 
 __all__ = ["pack"]
 
-#: Rows that the order is chosen for: between a step's 128 and a first pass's 2,048.
+#: Rows that the order is chosen for: between a step's 64 and a first pass's 2,048.
 _ROWS = 512
 
 

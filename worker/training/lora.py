@@ -1,6 +1,6 @@
 """Training of a LoRA adapter on pairs, on the CPU, with checkpoints.
 
-The one module beside `worker.engine.local` that knows torch. A run that was stopped goes on from
+The one module beside the local engine's that knows torch. A run that was stopped goes on from
 its last checkpoint, with the same batches in the same order.
 """
 
