@@ -9,8 +9,12 @@ ARTICLES ?= seeds
 COUNT ?= 100000
 WORK ?= /tmp/copydesk-training
 
+TRAIN = OMP_WAIT_POLICY=passive $(BIN)/python -m worker.training
+TRAINED_ON = --data $(DATA) --prompt configs/prompts/repair.v2.toml \
+	--model "$$($(BIN)/copydesk model path)"
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format bench bench-engine bench-queue chaos train clean
+.PHONY: help run test check lint format bench bench-engine bench-queue chaos quality train clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,11 +48,22 @@ bench-engine: $(BIN)/.ready ## The engine against other ways to run the model, o
 	$(BIN)/python -m pip install --quiet -c constraints.txt ctranslate2
 	$(BIN)/python -m tests.bench.engine --sentences $(SENTENCES) --articles $(ARTICLES)
 
-train: $(BIN)/.ready ## Make the repair adapter again, from the sets in DATA (see its model card)
+quality: $(BIN)/.ready ## What the default profile and bold reach on the development sets in DATA
+	$(BIN)/copydesk model pull
+	for set in wmt22_news mlqe cweb invent; do \
+		$(BIN)/copydesk evaluate repair $(DATA)/repair/dev_$$set.jsonl.gz --json || exit; done
+	$(BIN)/copydesk evaluate repair $(DATA)/repair/dev_jfleg.jsonl.gz --profile bold --json
+	$(BIN)/copydesk evaluate repair $(DATA)/repair/dev_wmt22_news.jsonl.gz --profile bold --json
+	$(BIN)/copydesk evaluate furniture $(DATA)/furniture/pages.jsonl.gz --json
+	$(BIN)/copydesk evaluate damage $(DATA)/clean/bbc.jsonl.gz --limit 300 --json
+	$(BIN)/copydesk evaluate summary $(DATA)/summary/dev_writers.jsonl.gz --json
+
+train: $(BIN)/.ready ## Make the repair adapter and its acceptor again, from the sets in DATA (see its model card)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train]'
-	OMP_WAIT_POLICY=passive $(BIN)/python -m worker.training repair --data $(DATA) \
-		--model "$$($(BIN)/copydesk model path)" --prompt configs/prompts/repair.v2.toml \
-		--out worker/weights/repair.v1 --work $(WORK)
+	$(TRAIN) repair $(TRAINED_ON) --out $(WORK)/first/adapter --work $(WORK)/first
+	$(TRAIN) repair $(TRAINED_ON) --start $(WORK)/first/adapter --pairs 4500 \
+		--out worker/weights/repair.v2 --work $(WORK)/second
+	$(TRAIN) acceptor --data $(DATA) --work $(WORK)/acceptor
 
 bench-queue: $(BIN)/.ready ## The queue alone: COUNT articles made of ARTICLES, beside a tutorial's build
 	$(BIN)/python -m tests.bench.queue --articles $(ARTICLES) --count $(COUNT)

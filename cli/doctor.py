@@ -13,7 +13,8 @@ from cli.output import JsonFlag, Problem, Report
 from worker.errors import CopydeskError, ExitCode
 
 if TYPE_CHECKING:
-    from worker.settings import ModelSettings, Settings
+    from worker.profile import ModelSettings
+    from worker.settings import Settings
 
 __all__ = ["command"]
 

@@ -21,6 +21,7 @@ class _Task(StrEnum):
     REPAIR = "repair"
     SUMMARY = "summary"
     FURNITURE = "furniture"
+    DAMAGE = "damage"
 
 
 def command(
@@ -35,10 +36,11 @@ def command(
     profile: ProfileOption = None,
     as_json: JsonFlag = False,
 ) -> Report:
-    """Measure repair, summaries or furniture removal on a file, in this process, without a queue.
+    """Measure a stage on a file of known answers, in this process, without a queue.
 
     Rows: repair has source and target or targets; summary has article (or text) and summary;
-    furniture has html (or text) and article. docs/evaluation.md says what each figure is.
+    furniture has html (or text) and article; damage has clean articles as text, in which it cuts
+    sentences and glues promos. docs/evaluation.md says what each figure is.
     """
     from worker.evaluation.measure import Task, measure
     from worker.settings import load_profile, load_settings

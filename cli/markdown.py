@@ -67,7 +67,9 @@ REASON_TEXT = {
     Reason.NAVIGATION: "The page's menus and links",
     Reason.CREDIT_LINE: "A picture or other credit",
     Reason.HTML_BOILERPLATE: "Parts of the web page outside the article",
+    Reason.OUTSIDE_STORY: "Outside the story on its page",
     Reason.FALSE_BREAK: "A full stop cut the sentence in two",
+    Reason.LOST_CAPITAL: "The sentence began with a small letter",
     Reason.STRAY_PIECE: "A lone word without content behind a full stop",
     Reason.MODEL_REWRITE: "It reads better and passed every check",
     Reason.NUMBER_CHANGED: "A number, date or amount would change",
@@ -79,7 +81,7 @@ REASON_TEXT = {
     Reason.CONTENT_ADDED: "Something would be said that the source does not say",
     Reason.LENGTH_CHANGED: "It is far longer or shorter than the source",
     Reason.TOO_DIFFERENT: "Too little of the source would be left",
-    Reason.NOT_BETTER: "It does not read better than the source",
+    Reason.NOT_BETTER: "It is not sure enough to read better than the source",
     Reason.LAYOUT_CHANGED: "A list mark, markup, bracket or closing mark would change",
     Reason.UNFINISHED: "The model did not finish the sentence",
     Reason.CHATTER: "The model talked about its task",
@@ -183,9 +185,14 @@ def _why(reason: Reason) -> str:
 
 
 def _show_edit(edit: Edit) -> str:
+    changes = [
+        f"{_quoted(change.before)} → {_quoted(change.after)} (`{change.kind}`)"
+        for change in edit.changes
+    ]
     return _item(
         f"{_quoted(edit.before)} → {_quoted(edit.after)}",
         f"{_why(edit.reason)}, paragraph {edit.paragraph + 1}",
+        *changes,
     )
 
 

@@ -21,7 +21,7 @@ from pydantic import Field
 from cli.markdown import render_article
 from worker import __version__
 from worker.errors import OutputError
-from worker.reason import Reason
+from worker.reason import REASON_FIELDS, Reason
 from worker.records import (
     ArticleState,
     CollectedArticle,
@@ -183,7 +183,7 @@ class ResultWriter:
                 page.write(render_article(collected))
                 page.keep()
             self._pages += 1
-            for field in ("edits", "refused", "removed", "flags"):
+            for field in REASON_FIELDS:
                 self._counts[field].update(found.reason for found in getattr(result, field))
         row = _row(collected, name)
         self._results.write(_line(row))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.output import JsonFlag, Report
 from cli.verdict import exit_code_of, job_data, job_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.reason import Reason
 
 __all__ = ["command"]
 
@@ -20,7 +25,8 @@ def command(
 ) -> Report:
     """Show a job's counters, or workers with what they do, unfinished jobs, queue and memory.
 
-    For a job the exit code says how it went so far: 0 well, 1 some failed, 6 all failed.
+    For a job also what was done in its texts, counted by reason, and the exit code says how it went
+    so far: 0 well, 1 some failed, 6 all failed.
     """
     from cli.progress import worker_line
     from worker.app import QUEUE
@@ -31,8 +37,10 @@ def command(
     with open_store(load_settings()) as store:
         if job is not None:
             progress = store.progress(JobId(job))
-            text = f"{job}: {job_line(progress)}"
-            return Report("status", job_data(progress), text, exit_code_of(progress), (), as_json)
+            reasons = store.reasons(progress.id)
+            text = "\n".join([f"{job}: {job_line(progress)}", *_reason_lines(reasons)])
+            data = {**job_data(progress), "reasons": reasons}
+            return Report("status", data, text, exit_code_of(progress), (), as_json)
         workers = store.roster.workers()
         active = [progress for progress in store.jobs() if not progress.finished]
         queued, memory = store.roster.queue_lengths(QUEUE), store.roster.memory()
@@ -49,3 +57,10 @@ def command(
         "memory": {"used": memory.used, "limit": memory.limit},
     }
     return Report("status", data, "\n".join(lines), as_json=as_json)
+
+
+def _reason_lines(reasons: dict[str, dict[Reason, int]]) -> Iterator[str]:
+    for field, counts in reasons.items():
+        if counts:
+            said = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+            yield f"{field}: {said}"

@@ -147,7 +147,10 @@ _ALERTS = (
 _POINTER_LINE = re.compile(rf"(?:{_POINTERS})\s?[:|»\u2013—-]\s?\S.*", re.IGNORECASE)
 _ALERT_LINE = re.compile(rf"(?:{_ALERTS})\s?[:|]\s?\S.*", re.IGNORECASE)
 _CAPITAL_ALERT = re.compile(r"[A-Z]{4,}")
-_ALWAYS_ALERT = re.compile(r"breaking(?: news)?\s?[:|]|\S+(?: \S+)?\s?\|", re.IGNORECASE)
+# Before a capital: "Watch: a history" heads a part of its own story.
+_ALWAYS_ALERT = re.compile(
+    r"(?i:breaking(?: news)?\s?[:|]|\S+(?: \S+)?\s?\|)|[Ww]atch(?: (?:[Ll]ive|[Nn]ow))?: \W?[A-Z]"
+)
 _LIST_LABEL = re.compile(rf"(?:{_LISTS})(?:\.{{3}}|…|:|\s?[|»>]+)?", re.IGNORECASE)
 _LABEL = re.compile(rf"(?:{_POINTERS})(?:\.{{3}}|…|:|\s?[|»>]+)?", re.IGNORECASE)
 

@@ -24,24 +24,21 @@ from worker.facts import (
     token_content,
 )
 from worker.lexicon import (
-    BE_FORMS,
     FRONT_ADVERBS,
     FUNCTION_WORDS,
     GUARDED_WORDS,
     HEDGES,
-    INTRANSITIVES,
-    IRREGULAR_FORMS,
     MONTHS,
     PERSONS,
     WEEKDAYS,
-    bases,
     is_plain,
     related,
 )
+from worker.order import rearranged, role_difference, voice_difference
+from worker.profile import CheckSettings
 from worker.quotation import quotations
-from worker.reading import Reading
+from worker.reading import Reading, relatives
 from worker.reason import Reason
-from worker.settings import CheckSettings
 
 __all__ = ["Verdict", "check_proposal"]
 
@@ -217,28 +214,8 @@ def _modality_difference(source: Reading, proposal: Reading) -> str | None:
 _DOUBLE_REACH = 8
 
 
-def _pairs(source: Reading, proposal: Reading) -> list[tuple[int, int]]:
-    """Places in the two lists of content words that hold relatives, each place once."""
-    by_base: dict[str, list[int]] = {}
-    for at, (word, _) in reversed(list(enumerate(source.content))):
-        for base in bases(word):
-            by_base.setdefault(base, []).append(at)
-    taken: set[int] = set()
-    found: list[tuple[int, int]] = []
-    for place, (word, _) in enumerate(proposal.content):
-        for base in (word, *sorted(bases(word) - {word})):
-            places = by_base.get(base, [])
-            while places and places[-1] in taken:
-                places.pop()
-            if places:
-                taken.add(places[-1])
-                found.append((places[-1], place))
-                break
-    return found
-
-
 def _content_lost(source: Reading, proposal: Reading) -> str | None:
-    kept = {at for at, _ in _pairs(source, proposal)}
+    kept = {at for at, _ in relatives(source, proposal)}
     for at, (word, _) in enumerate(source.content):
         near = range(max(0, at - _DOUBLE_REACH), at + _DOUBLE_REACH + 1)
         if at not in kept and not any(
@@ -253,7 +230,7 @@ def _content_lost(source: Reading, proposal: Reading) -> str | None:
 
 
 def _content_added(source: Reading, proposal: Reading) -> str | None:
-    kept = {place for _, place in _pairs(source, proposal)}
+    kept = {place for _, place in relatives(source, proposal)}
     for place, (word, _) in enumerate(proposal.content):
         if place not in kept:
             return word
@@ -282,53 +259,6 @@ def _similarity(source: Reading, proposal: Reading) -> float:
     return LCSseq.normalized_similarity(source.words, proposal.words)
 
 
-def _rearranged(source: Reading, proposal: Reading) -> str | None:
-    """Content words in another order than by moving one run of them to another place.
-
-    That lets a clause or an adjective move, but not two words change places around a third:
-    "the army said the rebels fled".
-    """
-    places = sorted(_pairs(source, proposal), key=lambda pair: pair[1])
-    order = [at for at, _ in places]
-    ranks = {at: rank for rank, at in enumerate(sorted(order))}
-    moved = [ranks[at] for at in order]
-    low, high = 0, len(moved)
-    while low < high and moved[low] == low:
-        low += 1
-    while high > low and moved[high - 1] == high - 1:
-        high -= 1
-    middle = moved[low:high]
-    turn = middle.index(low) if middle else 0
-    return None if middle[turn:] + middle[:turn] == list(range(low, high)) else "order of words"
-
-
-_PARTICIPLES = frozenset(form for form, base in IRREGULAR_FORMS.items() if form != base)
-
-
-def _voice(source: Reading, proposal: Reading) -> str | None:
-    """A verb that turned from active to passive or back: another one now does the deed."""
-    for at, place in _pairs(source, proposal):
-        (word, here), (new, there) = source.content[at], proposal.content[place]
-        participles = all(w.endswith("ed") or w in _PARTICIPLES for w in (word, new))
-        if participles and bases(word).isdisjoint(INTRANSITIVES):
-            before, after = _passive(source, here), _passive(proposal, there)
-            if before is not None and after is not None and before != after:
-                return f"voice of {word}"
-    return None
-
-
-def _passive(side: Reading, at: int) -> bool | None:
-    """Whether a form of ``be`` stands right before a participle; ``None`` in a relative clause."""
-    for index in range(at - 1, max(-1, at - 4), -1):
-        lower = side.tokens[index].text.lower()
-        if lower in BE_FORMS:
-            opener = side.tokens[index - 1].text.lower() if index else ""
-            return None if opener in {"who", "which", "that"} else True
-        if not (lower.endswith("ly") or lower in {"not", "n't", "also", "been", "being"}):
-            return False
-    return False
-
-
 _Steps = tuple[tuple[Reason, Callable[[Reading, Reading], str | None]], ...]
 
 _WORD_STEPS: _Steps = (
@@ -346,8 +276,9 @@ _WORD_STEPS: _Steps = (
 )
 #: Behind the limits on length and similarity: what is left then differs in order alone.
 _ORDER_STEPS: _Steps = (
-    (Reason.TOO_DIFFERENT, _rearranged),
-    (Reason.TOO_DIFFERENT, _voice),
+    (Reason.TOO_DIFFERENT, rearranged),
+    (Reason.TOO_DIFFERENT, role_difference),
+    (Reason.TOO_DIFFERENT, voice_difference),
 )
 
 
@@ -373,7 +304,7 @@ def check_proposal(source: str, proposal: str, limits: CheckSettings) -> Verdict
        (`worker.lexicon.GUARDED_WORDS`), persons of pronouns; then what a number counts
     10. length_changed: words outside ``min_length_ratio`` to ``max_length_ratio``, by two or more
     11. too_different: ordered similarity under ``min_similarity``; words in another order than one
-        move gives; active made passive
+        move gives; what *to*, *by* or *from* stands before; active made passive
 
     A relative is the same word, inflected or plainly derived (`worker.lexicon.related`); a
     synonym or another spelling is none. Known gap: a wrong article, tense or plain preposition

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from worker.jobs import JobStore
+    from worker.profile import Profile
     from worker.records import Doorbell, JobProgress
-    from worker.settings import Profile, Settings
+    from worker.settings import Settings
 
 __all__ = ["Intake", "NothingAcceptedError", "Order", "Submission", "send"]
 

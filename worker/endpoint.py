@@ -15,7 +15,8 @@ from pydantic import BaseModel, Field, ValidationError
 from worker.errors import EngineError
 
 if TYPE_CHECKING:
-    from worker.settings import ModelSettings, Settings
+    from worker.profile import ModelSettings
+    from worker.settings import Settings
 
 __all__ = [
     "PASSING",

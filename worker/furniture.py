@@ -16,12 +16,15 @@ from worker.boilerplate import bare_line, furniture_reason, is_list_label, is_pr
 from worker.page import read_page
 from worker.reason import Reason
 from worker.records import Article, ArticleFormat, Removal
+from worker.segment import is_page, story_lines
 
 __all__ = ["Stripped", "strip_furniture"]
 
 #: A headline is at most this long: the longest of 348 translated news headlines has 40 words and
 #: 239 characters, outlet and section names included.
 _TITLE_WORDS = 45
+#: A page's headline is looked for so far above its story: author, date and buttons are between.
+_ABOVE_LINES = 10
 #: Least words before an outlet's name, so that what is left is still a headline.
 _TITLE_LEAST_WORDS = 3
 #: Longer tails are parts of the headline.
@@ -119,13 +122,15 @@ class _Line:
 def strip_furniture(article: Article) -> Stripped:
     """Headline and paragraphs of ``article``, and what was taken out of it.
 
-    Steps: cut an HTML page to its story · join hard-wrapped lines · drop lines whose wording is
-    furniture · find the headline, without label and outlet · drop it where it is said again ·
-    drop pointers to other stories, tag lines and repeated lines · cut promos glued to a sentence.
+    Steps: cut a page to its story, with its markup or without · join hard-wrapped lines · drop
+    lines whose wording is furniture · find the headline, without label and outlet · drop it where
+    it is said again · drop pointers to other stories, tag lines and repeated lines · cut promos
+    glued to a sentence.
 
     Of a repeated line the first occurrence always stays, so nothing is lost by that rule.
     """
     title, lines, removals = _read(article)
+    title, lines = _without_page(title, lines, removals)
     lines = _drop(lines, [furniture_reason(line.text) for line in lines], removals)
     if not title.text and lines and _is_headline(lines):
         title, lines = lines[0], lines[1:]
@@ -157,6 +162,32 @@ def _read(article: Article) -> tuple[_Line, list[_Line], list[Removal]]:
     if article.format is ArticleFormat.MARKDOWN and not title.text:
         title, lines = _markdown_title(title, lines)
     return title, lines, []
+
+
+def _without_page(
+    title: _Line, lines: list[_Line], removals: list[Removal]
+) -> tuple[_Line, list[_Line]]:
+    """Headline and story of a page that lost its markup; an article stays as it is."""
+    texts = [line.text for line in lines]
+    if not is_page(texts):
+        return title, lines
+    inside = story_lines(texts)
+    start = inside.index(True)
+    above = [line for line in lines[max(0, start - _ABOVE_LINES) : start] if _may_head(line)]
+    if not title.text and above:
+        title = max(above, key=lambda line: len(line.text.split()))
+    story = []
+    for line, told in zip(lines, inside, strict=True):
+        if told:
+            story.append(line)
+        elif line != title:
+            removals.append(line.removed(Reason.OUTSIDE_STORY))
+    return title, story
+
+
+def _may_head(line: _Line) -> bool:
+    words = len(line.text.split())
+    return _REPEAT_WORDS <= words <= _TITLE_WORDS and not _STATEMENT_END.search(line.text)
 
 
 def _markdown_title(title: _Line, lines: Sequence[_Line]) -> tuple[_Line, list[_Line]]:

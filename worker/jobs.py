@@ -20,7 +20,8 @@ from worker.errors import JobNotFoundError, JobStateError
 from worker.key import Key
 from worker.ledger import Ledger
 from worker.priority import Priority
-from worker.reason import Reason
+from worker.profile import Profile
+from worker.reason import REASON_FIELDS, Reason
 from worker.records import (
     Article,
     ArticleState,
@@ -32,7 +33,6 @@ from worker.records import (
 )
 from worker.roster import Roster
 from worker.script import run_script
-from worker.settings import Profile
 from worker.stored import (
     PROGRESS_FIELDS,
     dump_outcomes,
@@ -298,7 +298,7 @@ class JobStore:
         # The job goes first: what comes later finds none, and writes nothing.
         with self._redis.pipeline() as pipe:
             pipe.delete(Key.job(job), Key.waiting(job), Key.events(job))
-            pipe.unlink(Key.ids(job), Key.failed(job), Key.refused(job))
+            pipe.unlink(Key.ids(job), Key.failed(job), Key.refused(job), Key.reasons(job))
             for index in (Key.JOBS, Key.ACTIVE, Key.DEADLINES):
                 pipe.zrem(index, job)
             pipe.execute()
@@ -307,6 +307,19 @@ class JobStore:
             self._redis.unlink(*(Key.chunk(job, number) for number in numbers))
 
     # Look -----------------------------------------------------------------------------------------
+
+    def reasons(self, job: JobId) -> dict[str, dict[Reason, int]]:
+        """How often each reason stands in the results computed for the job so far.
+
+        By field of the result (``REASON_FIELDS``), the most frequent first. What was found again
+        by its content is counted where it was computed.
+        """
+        found: dict[str, dict[Reason, int]] = {field: {} for field in REASON_FIELDS}
+        counted = self._redis.hgetall(Key.reasons(job))
+        for name, count in sorted(counted.items(), key=lambda item: -int(item[1])):
+            field, _, reason = name.decode().partition(":")
+            found[field][Reason(reason)] = int(count)
+        return found
 
     def jobs(self) -> list[JobProgress]:
         """Every job that has not expired, newest first."""

@@ -75,6 +75,11 @@ class Key:
         return f"cd:job:{job}:failed"
 
     @staticmethod
+    def reasons(job: str) -> str:
+        """Hash with a time to live: ``edits:false_break`` and the like → how often."""
+        return f"cd:job:{job}:reasons"
+
+    @staticmethod
     def events(job: str) -> str:
         """Stream with a time to live: the last transitions of the job's chunks."""
         return f"cd:job:{job}:events"

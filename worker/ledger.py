@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +17,8 @@ import redis
 
 from worker.clock import broker_microseconds
 from worker.key import LANES, Key, member_of, read_member
+from worker.profile import Profile
+from worker.reason import REASON_FIELDS
 from worker.records import (
     Article,
     ArticleState,
@@ -31,11 +34,10 @@ from worker.records import (
     Verdict,
 )
 from worker.script import run_script
-from worker.settings import Profile
 from worker.stored import dump_outcomes, pack_result, read_articles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["LEASE_MILLISECONDS", "LIVE_MILLISECONDS", "Ledger"]
 
@@ -183,7 +185,7 @@ class Ledger:
         }
         job, chunk = claim.job, claim.chunk
         keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES]
-        keys += [Key.events(job), Key.failed(job), Key.STATS, *computed]
+        keys += [Key.events(job), Key.failed(job), Key.STATS, Key.reasons(job), *computed]
         counts = _counts(outcomes)
         letters = {
             article.id: DeadLetter.of(article, outcome).model_dump_json()
@@ -194,7 +196,8 @@ class Ledger:
         event += [part for item in counts.items() for part in item]
         args: list[Any] = [member_of(job, chunk), claim.token, dump_outcomes(outcomes), self._ttl]
         stats = {**counts, **_additions(tally)}
-        args += [json.dumps(said) for said in (counts, letters, stats, [str(one) for one in event])]
+        said = (counts, letters, stats, [str(one) for one in event], _reasons(computed.values()))
+        args += [json.dumps(one) for one in said]
         args += [pack_result(result) for result in computed.values()]
         return bool(run_script(self._redis, "complete", keys, args))
 
@@ -331,6 +334,16 @@ def _stamp_of(message: bytes) -> int:
 @lru_cache(maxsize=8)
 def _read_profile(said: bytes) -> Profile:
     return Profile.model_validate_json(said)
+
+
+def _reasons(results: Iterable[Result]) -> dict[str, int]:
+    """How often each reason stands in the results, by what it is a reason for."""
+    return Counter(
+        f"{field}:{found.reason.value}"
+        for result in results
+        for field in REASON_FIELDS
+        for found in getattr(result, field)
+    )
 
 
 def _counts(outcomes: Sequence[Outcome]) -> dict[str, int]:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from worker.errors import ConfigError, ModelMissingError
 
 if TYPE_CHECKING:
-    from worker.settings import ModelSettings, Profile, Settings
+    from worker.profile import ModelSettings, Profile
+    from worker.settings import Settings
 
 __all__ = [
     "EMBEDDED",
     "WeightPackage",
+    "acceptor_file",
     "adapter_folder",
     "embedded_folder",
     "fingerprint",
@@ -53,6 +55,11 @@ EMBEDDED = WeightPackage(
 def adapter_folder(name: str) -> Path:
     """Where the adapter ``name`` is: weights that the project trained itself and ships."""
     return Path(__file__).parent / "weights" / name
+
+
+def acceptor_file(adapter: str) -> Path:
+    """Where the acceptor is that was fitted on what the adapter proposes."""
+    return adapter_folder(adapter) / "acceptor.json"
 
 
 def embedded_folder(home: Path) -> Path:
@@ -159,7 +166,9 @@ def _adapter_digest(name: str) -> str:
             f"there is no adapter {name} in {weights.parent.parent}",
             hint="a prompt's adapter names a folder there",
         )
-    return f"{name}:{sha256_of(weights)}"
+    acceptor = acceptor_file(name)
+    said = f"{name}:{sha256_of(weights)}"
+    return f"{said}:{sha256_of(acceptor)}" if acceptor.is_file() else said
 
 
 def sha256_of(path: Path) -> str:

@@ -1,7 +1,8 @@
 """The way of a chunk's articles through the stages. Knows no Celery and no Redis.
 
     1 strip      worker.furniture    page furniture out                skipped: never
-    2 split      worker.sentences    sentences, false breaks glued     skipped: never
+    2 split      worker.sentences    sentences, stray pieces out       skipped: never
+      join       worker.joining      what a full stop has cut          skipped: nothing is doubted
     3 spot       worker.spotting     which sentences read badly        skipped: never
     4 repair     worker.repair       the engine proposes               skipped: nothing spotted
     5 check      worker.checks       accept, or a reason               skipped: no proposal
@@ -17,13 +18,14 @@ in bfloat16 the neighbours in a batch can tip a tie between two tokens of the en
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from worker.errors import CopydeskError, EngineError
 from worker.furniture import strip_furniture
+from worker.joining import join_sentences
 from worker.language import is_english
 from worker.neutrality import loaded_words
 from worker.reason import Reason
@@ -37,6 +39,7 @@ from worker.records import (
     Refusal,
     Removal,
     Result,
+    WordChange,
 )
 from worker.repair import Mended, mend_sentences
 from worker.sentences import split
@@ -44,9 +47,9 @@ from worker.summary import Story, Summary, summarise
 
 if TYPE_CHECKING:
     from worker.engine import Engine
-    from worker.settings import Profile
+    from worker.profile import Profile
 
-__all__ = ["mend_texts", "process"]
+__all__ = ["mend_texts", "process", "settle_texts"]
 
 #: What a fault in a stage raises. Not ``Exception``: a time limit or a signal that arrives as
 #: one must go through.
@@ -71,6 +74,10 @@ class _Draft:
     removed: tuple[Removal, ...]
     refused: list[Refusal] = field(default_factory=list)
     awkward: list[int] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "\n\n".join(" ".join(paragraph) for paragraph in self.paragraphs)
 
     @property
     def sentences(self) -> list[str]:
@@ -115,12 +122,26 @@ def mend_texts(texts: Sequence[str], engine: Engine, profile: Profile) -> list[s
     Raises:
         EngineError: the engine failed.
     """
-    paragraphs = [
+    pieces = [
         [sentence for paragraph in split([text]).paragraphs for sentence in paragraph]
         for text in texts
     ]
+    paragraphs, _ = join_sentences(pieces, engine, profile)
     mended = iter(mend_sentences([one for many in paragraphs for one in many], engine, profile))
     return [" ".join(next(mended).text for _ in paragraph) for paragraph in paragraphs]
+
+
+def settle_texts(articles: Sequence[Article], engine: Engine, profile: Profile) -> list[str]:
+    """Stages 1 and 2: each article's text without its page, its cut sentences joined.
+
+    What is not for us is empty.
+
+    Raises:
+        EngineError: the engine failed.
+    """
+    drafts = [_draft(article) for article in articles]
+    _join([draft for draft in drafts if isinstance(draft, _Draft)], engine, profile)
+    return [draft.text if isinstance(draft, _Draft) else "" for draft in drafts]
 
 
 def _process_together(
@@ -180,12 +201,26 @@ def _draft(article: Article) -> _Draft | Outcome:
 
 
 def _repair(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:
-    """Stages 3 to 5 over all drafts at once, in place."""
+    """Stages 2 (join) to 5 over all drafts at once, in place."""
+    _join(drafts, engine, profile)
     sentences = [sentence for draft in drafts for sentence in draft.sentences]
     mended = mend_sentences(sentences, engine, profile)
     bounds = accumulate((len(draft.sentences) for draft in drafts), initial=0)
     for draft, (start, end) in zip(drafts, pairwise(bounds), strict=True):
         _use(draft, mended[start:end])
+
+
+def _join(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:
+    rows = [paragraph for draft in drafts for paragraph in draft.paragraphs]
+    joined, edits = join_sentences(rows, engine, profile)
+    bounds = accumulate((len(draft.paragraphs) for draft in drafts), initial=0)
+    for draft, (start, end) in zip(drafts, pairwise(bounds), strict=True):
+        draft.paragraphs = joined[start:end]
+        draft.edits += [
+            edit.model_copy(update={"paragraph": edit.paragraph - start})
+            for edit in edits
+            if start <= edit.paragraph < end
+        ]
 
 
 def _use(draft: _Draft, mended: Sequence[Mended]) -> None:
@@ -201,29 +236,53 @@ def _use(draft: _Draft, mended: Sequence[Mended]) -> None:
                         before=before,
                         after=item.text,
                         reason=Reason.MODEL_REWRITE,
-                        scores=dict(item.scores),
+                        changes=tuple(_word_changes(item)),
                     )
                 )
             elif item.spotted:
                 draft.awkward.append(position)
-                if item.reason is not None:
-                    draft.refused.append(
-                        Refusal(
-                            stage="repair",
-                            before=before,
-                            proposal=item.proposal,
-                            reason=item.reason,
-                            detail=item.detail,
-                            scores=dict(item.scores),
-                        )
-                    )
+            draft.refused.extend(_refusals(before, item))
             position += 1
+
+
+def _word_changes(item: Mended) -> Iterator[WordChange]:
+    for judged in item.changes:
+        if judged.accepted:
+            yield WordChange(
+                kind=judged.change.kind,
+                before=" ".join(word for edit in judged.change.edits for word in edit.lost),
+                after=" ".join(word for edit in judged.change.edits for word in edit.won),
+                scores=judged.scores,
+            )
+
+
+def _refusals(source: str, item: Mended) -> Iterator[Refusal]:
+    """The proposal that was refused as a whole, or those of its changes that were."""
+    if item.reason is not None:
+        yield Refusal(
+            stage="repair",
+            before=source,
+            proposal=item.proposal,
+            reason=item.reason,
+            detail=item.detail,
+        )
+    for judged in item.changes:
+        if not judged.accepted:
+            yield Refusal(
+                stage="repair",
+                before=source,
+                proposal=judged.text,
+                reason=judged.reason,
+                detail=judged.detail,
+                kind=judged.change.kind,
+                scores=judged.scores,
+            )
 
 
 def _result(draft: _Draft, summary: Summary, timings: dict[str, float], profile: Profile) -> Result:
     return Result(
         title=draft.title,
-        repaired="\n\n".join(" ".join(paragraph) for paragraph in draft.paragraphs),
+        repaired=draft.text,
         summary=summary.text,
         method=summary.method,
         evidence=summary.evidence,

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import cached_property
 
 from worker.facts import Token, fold, leads, token_content, tokens
+from worker.lexicon import bases
 
-__all__ = ["Reading"]
+__all__ = ["Reading", "relatives"]
 
 
 class Reading:
@@ -69,3 +70,23 @@ class Reading:
             for part in token.text.split("-")
             if part == part.lower()
         )
+
+
+def relatives(source: Reading, proposal: Reading) -> list[tuple[int, int]]:
+    """Places in the two lists of content words that hold relatives, each place once."""
+    by_base: dict[str, list[int]] = {}
+    for at, (word, _) in reversed(list(enumerate(source.content))):
+        for base in bases(word):
+            by_base.setdefault(base, []).append(at)
+    taken: set[int] = set()
+    found: list[tuple[int, int]] = []
+    for place, (word, _) in enumerate(proposal.content):
+        for base in (word, *sorted(bases(word) - {word})):
+            places = by_base.get(base, [])
+            while places and places[-1] in taken:
+                places.pop()
+            if places:
+                taken.add(places[-1])
+                found.append((places[-1], place))
+                break
+    return found

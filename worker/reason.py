@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Reason"]
+__all__ = ["REASON_FIELDS", "Reason"]
+
+#: Fields of a result whose items each have a reason.
+REASON_FIELDS = ("edits", "refused", "removed", "flags")
 
 
 class Reason(StrEnum):
@@ -85,12 +88,16 @@ class Reason(StrEnum):
     """Picture credits and similar one-line credits."""
     HTML_BOILERPLATE = "html_boilerplate"
     """Parts of an HTML page outside the article."""
+    OUTSIDE_STORY = "outside_story"
+    """A line of a page without markup that stands outside its story."""
 
     # Sentences mended at the split --------------------------------------------------------
     FALSE_BREAK = "false_break"
     """A full stop that cut a sentence in two was taken out."""
     STRAY_PIECE = "stray_piece"
     """A lone function word behind a full stop was taken out; it carries no content."""
+    LOST_CAPITAL = "lost_capital"
+    """A sentence that began with a small letter was given its capital."""
 
     # Proposals ----------------------------------------------------------------------------
     MODEL_REWRITE = "model_rewrite"
@@ -114,7 +121,7 @@ class Reason(StrEnum):
     TOO_DIFFERENT = "too_different"
     """Too little of the source is left."""
     NOT_BETTER = "not_better"
-    """The model itself does not find the proposal more fluent than the source."""
+    """It is not sure enough to read better than the source."""
     LAYOUT_CHANGED = "layout_changed"
     """A list mark, markup, a bracket, or a closing semicolon or colon appeared or vanished."""
     UNFINISHED = "unfinished"

@@ -14,8 +14,8 @@ from typing import Annotated, NewType
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from worker.priority import Priority
+from worker.profile import Profile
 from worker.reason import Reason
-from worker.settings import Profile
 
 __all__ = [
     "ACTIVE_STATES",
@@ -134,6 +134,16 @@ class Removal(Record):
     reason: Reason
 
 
+class WordChange(Record):
+    """Words of a sentence that a model's proposal replaced; either side may be empty."""
+
+    kind: str
+    """Such as ``article_missing``; see ``worker.edit.Kind``."""
+    before: str
+    after: str
+    scores: dict[str, float] = {}
+
+
 class Edit(Record):
     """One change that was made to the text."""
 
@@ -142,6 +152,8 @@ class Edit(Record):
     before: str
     after: str
     reason: Reason
+    changes: tuple[WordChange, ...] = ()
+    """Of a sentence that the model mended."""
     scores: dict[str, float] = {}
 
 
@@ -153,9 +165,11 @@ class Refusal(Record):
     before: str
     """The sentence it was made for; empty for a summary sentence."""
     proposal: str
+    """The sentence as it would have been, with this change alone."""
     reason: Reason
     detail: str = ""
     """What the check saw, e.g. the number that differs."""
+    kind: str = ""
     scores: dict[str, float] = {}
 
 

@@ -1,26 +1,65 @@
-"""Stages 3 to 5 on sentences: spot, let the engine propose, check, accept or say why not."""
+"""Stages 3 to 5 on sentences: spot, let the engine propose, check and judge change by change."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from worker.acceptor import Evidence, load_acceptor
 from worker.checks import check_proposal
+from worker.edit import apply_edits, edit_rate, find_changes
 from worker.engine import Prompt
 from worker.facts import words
+from worker.fluency import text_nats
 from worker.reason import Reason
 from worker.spotting import reads_badly, worth_reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from worker.acceptor import Acceptor
+    from worker.edit import Change, Edit
     from worker.engine import Engine, Generation
-    from worker.settings import Profile
+    from worker.profile import Profile
 
-__all__ = ["Mended", "mend_sentences"]
+__all__ = ["Judged", "Mended", "mend_sentences", "propose"]
 
 #: Tokens that an answer may have beyond its share, so that short sentences can be finished.
 _SPARE_TOKENS = 8
+
+#: What is wrong with a proposal as a whole: no change of it is looked at.
+_WHOLE = frozenset({Reason.CHATTER, Reason.UNFINISHED, Reason.TOO_DIFFERENT, Reason.LENGTH_CHANGED})
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One change of a proposal, and what became of it."""
+
+    change: Change
+    text: str
+    """The sentence with this change alone."""
+    reason: Reason
+    """``MODEL_REWRITE`` when it was made, a refusal's code when not."""
+    detail: str = ""
+    evidence: Evidence | None = None
+    """What the models say of it; ``None`` where it is against the law, or they cannot say."""
+    probability: float | None = None
+    """That it helps, where an acceptor has weighed it."""
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """What speaks for it and against it, as the records have it."""
+        found = {"probability": self.probability}
+        if self.evidence is not None:
+            found["gain_nats"] = self.evidence.gain_nats
+            found["fluency_nats"] = self.evidence.fluency_nats
+        return {name: round(value, 3) for name, value in found.items() if value is not None}
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the change was made."""
+        return self.reason is Reason.MODEL_REWRITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +67,85 @@ class Mended:
     """What became of one sentence."""
 
     text: str
-    """The sentence to use: the proposal where it was accepted, else the source as it was."""
+    """The sentence to use: the source with the changes that were accepted."""
     spotted: bool = False
+    """Whether it reads badly, whatever is proposed for it."""
     proposal: str = ""
     """What the engine wrote, where that differs from the source."""
     reason: Reason | None = None
-    """``MODEL_REWRITE`` when accepted, a refusal's code when not; ``None`` without a proposal."""
+    """Why the proposal was refused as a whole, or none was asked for."""
     detail: str = ""
-    scores: Mapping[str, float] = field(default_factory=dict)
+    changes: tuple[Judged, ...] = ()
 
     @property
     def accepted(self) -> bool:
-        """Whether the proposal is used."""
-        return self.reason is Reason.MODEL_REWRITE
+        """Whether any change was made."""
+        return any(judged.accepted for judged in self.changes)
 
 
 def mend_sentences(sentences: Sequence[str], engine: Engine, profile: Profile) -> list[Mended]:
-    """Each sentence, mended where the engine's proposal stands up to every check.
+    """Each sentence, with those changes of the engine's proposal that stand up to every check.
 
     All sentences go through the engine together, each as the draft of its own repair: where the
-    model would leave it as it is, to read it is all there is to do.
+    model would leave it as it is, to read it is all there is to do. What it would change is read
+    once more with each change made alone.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
+    adapter = profile.prompts[profile.repair.prompt].adapter
+    acceptor = load_acceptor(adapter) if adapter else None
+    mended: list[Mended] = []
+    for source, found in zip(sentences, propose(sentences, engine, profile), strict=True):
+        changes = tuple(_decided(judged, acceptor, profile) for judged in found.changes)
+        mended.append(_made(source, replace(found, changes=changes), profile))
+    return mended
+
+
+def propose(sentences: Sequence[str], engine: Engine, profile: Profile) -> list[Mended]:
+    """The sentences as they are, with what the engine would change in them.
+
+    Changes against the law are refused already; the others have what the models say of them, each
+    made alone.
+
+    Raises:
+        EngineError: the engine failed on the batch.
+    """
+    proposed = [Mended(sentence) for sentence in sentences]
+    prompts = _prompts(sentences, engine, profile, proposed)
+    cases: list[_Case] = []
+    for index, answer in zip(prompts, engine.generate(list(prompts.values())), strict=True):
+        proposed[index] = _proposed(sentences[index], answer, profile)
+        cases += [
+            _Case(index, at, sentences[index], answer.draft_nats, judged)
+            for at, judged in enumerate(proposed[index].changes)
+            if judged.accepted and answer.draft_nats
+        ]
+    for case, evidence in zip(cases, _weigh(cases, engine, profile), strict=True):
+        changes = list(proposed[case.index].changes)
+        changes[case.at] = replace(case.judged, evidence=evidence)
+        proposed[case.index] = replace(proposed[case.index], changes=tuple(changes))
+    return proposed
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A lawful change that is to be weighed."""
+
+    index: int
+    """Of the sentence."""
+    at: int
+    """Of the change in its proposal."""
+    source: str
+    source_nats: Sequence[float]
+    judged: Judged
+
+
+def _prompts(
+    sentences: Sequence[str], engine: Engine, profile: Profile, mended: list[Mended]
+) -> dict[int, Prompt]:
+    """The prompts of the sentences that are worth it; what does not fit is noted in ``mended``."""
     sizes = engine.count_tokens(sentences)
-    mended = [Mended(sentence) for sentence in sentences]
     template = profile.prompts[profile.repair.prompt]
     around = engine.prompt_tokens(template)
     prompts: dict[int, Prompt] = {}
@@ -71,31 +163,82 @@ def mend_sentences(sentences: Sequence[str], engine: Engine, profile: Profile) -
             draft=sentence,
             keep_bias_nats=profile.repair.keep_bias_nats,
         )
-    answers = engine.generate(list(prompts.values()))
-    for index, answer in zip(prompts, answers, strict=True):
-        mended[index] = _judge(sentences[index], answer, profile)
-    return mended
+    return prompts
 
 
-def _judge(source: str, answer: Generation, profile: Profile) -> Mended:
+def _proposed(source: str, answer: Generation, profile: Profile) -> Mended:
+    """The proposal's changes, those against the law refused already."""
     proposal = answer.text.strip()
-    if words(proposal) == words(source):
-        # Equal but for typography: nothing was proposed.
-        return Mended(source, spotted=reads_badly(source, answer, profile.spotting))
-    if not answer.finished:
-        return Mended(source, spotted=True, proposal=proposal, reason=Reason.UNFINISHED)
-    verdict = check_proposal(source, proposal, profile.checks)
-    reason, scores = verdict.reason, dict(verdict.scores)
-    gain = answer.gain_nats
-    if gain is not None:
-        scores["gain_nats"] = round(gain, 3)
-        if reason is None and gain < profile.checks.min_gain_nats:
-            reason = Reason.NOT_BETTER
-    return Mended(
-        text=source if reason else proposal,
-        spotted=True,
-        proposal=proposal,
-        reason=reason or Reason.MODEL_REWRITE,
-        detail=verdict.detail,
-        scores=scores,
+    spotted = reads_badly(source, answer, profile.spotting)
+    changes = find_changes(source, proposal)
+    if not changes or words(proposal) == words(source):
+        # Equal but for typography and marks: nothing was proposed.
+        return Mended(source, spotted)
+    whole = check_proposal(source, proposal, profile.checks)
+    reason = whole.reason if answer.finished else Reason.UNFINISHED
+    if reason not in _WHOLE and edit_rate(source, proposal) > 1 - profile.checks.min_similarity:
+        reason = Reason.TOO_DIFFERENT
+    if reason in _WHOLE:
+        return Mended(source, spotted, proposal, reason, whole.detail)
+    judged: list[Judged] = []
+    for change in changes:
+        text = apply_edits(source, change.edits)
+        verdict = check_proposal(source, text, profile.checks)
+        judged.append(Judged(change, text, verdict.reason or Reason.MODEL_REWRITE, verdict.detail))
+    return Mended(source, spotted, proposal, changes=tuple(judged))
+
+
+def _weigh(cases: Sequence[_Case], engine: Engine, profile: Profile) -> list[Evidence]:
+    """What the models say of each change."""
+    if not cases:
+        return []
+    template = profile.prompts[profile.repair.prompt]
+    repairs = [Prompt(template, case.source, 1, draft=case.judged.text) for case in cases]
+    texts = (text for case in cases for text in (case.source, case.judged.text))
+    fluency = text_nats(texts, engine, profile)
+    changes = Counter(case.index for case in cases)
+    return [
+        Evidence(
+            gain_nats=sum(case.source_nats) - sum(read.draft_nats),
+            fluency_nats=fluency.get(case.source, 0.0) - fluency.get(case.judged.text, 0.0),
+            source_nats=sum(case.source_nats) / len(case.source_nats),
+            words=len(case.source.split()),
+            changes=changes[case.index],
+        )
+        for case, read in zip(cases, engine.generate(repairs), strict=True)
+    ]
+
+
+def _decided(judged: Judged, acceptor: Acceptor | None, profile: Profile) -> Judged:
+    """The change with its last verdict; where no model can say anything, the law decides alone."""
+    evidence = judged.evidence
+    if evidence is None:
+        return judged
+    if acceptor is None:
+        better = evidence.gain_nats >= profile.checks.min_gain_nats
+        return judged if better else replace(judged, reason=Reason.NOT_BETTER)
+    probability = acceptor.probability(judged.change, evidence)
+    better = acceptor.accepts(probability, profile.repair.restraint)
+    reason = Reason.MODEL_REWRITE if better else Reason.NOT_BETTER
+    return replace(judged, reason=reason, probability=probability)
+
+
+def _made(source: str, found: Mended, profile: Profile) -> Mended:
+    """The accepted changes made, the surest first, as long as the checks let all of them stand."""
+    order = sorted(
+        (at for at, judged in enumerate(found.changes) if judged.accepted),
+        key=lambda at: (-(found.changes[at].probability or 0.0), at),
     )
+    text = source
+    edits: list[Edit] = []
+    refused: dict[int, Judged] = {}
+    for at in order:
+        more = [*edits, *found.changes[at].change.edits]
+        together = apply_edits(source, more)
+        verdict = check_proposal(source, together, profile.checks)
+        if verdict.reason:
+            refused[at] = replace(found.changes[at], reason=verdict.reason, detail=verdict.detail)
+        else:
+            text, edits = together, more
+    changes = tuple(refused.get(at, judged) for at, judged in enumerate(found.changes))
+    return replace(found, text=text, changes=changes)

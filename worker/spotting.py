@@ -9,7 +9,7 @@ from worker.facts import words
 
 if TYPE_CHECKING:
     from worker.engine import Generation
-    from worker.settings import SpottingSettings
+    from worker.profile import SpottingSettings
 
 __all__ = ["reads_badly", "worth_reading"]
 

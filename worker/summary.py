@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from worker.engine import Engine, Generation
-    from worker.settings import Profile
+    from worker.profile import Profile
 
 __all__ = ["Story", "Summary", "summarise"]
 

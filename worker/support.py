@@ -31,10 +31,10 @@ from worker.lexicon import (
     related,
 )
 from worker.neutrality import loaded_words
+from worker.profile import CheckSettings
 from worker.quotation import is_balanced, quotations
 from worker.reading import Reading
 from worker.reason import Reason
-from worker.settings import CheckSettings
 
 __all__ = ["SupportVerdict", "check_summary_sentence"]
 

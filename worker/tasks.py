@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from worker.settings import ModelSettings
+    from worker.profile import ModelSettings
 
 __all__ = ["app", "leave", "process_chunk"]
 

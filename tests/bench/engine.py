@@ -34,8 +34,9 @@ from tests.support.plain_engine import PlainEngine
 from worker.engine import Engine, Prompt
 from worker.engine.local import LocalEngine
 from worker.evaluation.rows import read_repair_rows
+from worker.profile import Profile
 from worker.records import Article
-from worker.settings import Profile, Settings, load_profile, load_settings
+from worker.settings import Settings, load_profile, load_settings
 
 __all__ = ["repair_prompts", "sample_sentences"]
 

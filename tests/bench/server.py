@@ -29,8 +29,9 @@ from worker.engine import WatchedEngine, go_on
 from worker.engine.server import ServerEngine
 from worker.model import EMBEDDED, embedded_folder
 from worker.pipeline import process
+from worker.profile import ModelSettings, Profile
 from worker.records import Article, ArticleState, Processed
-from worker.settings import ModelSettings, Profile, Settings, load_profile, load_settings
+from worker.settings import Settings, load_profile, load_settings
 
 __all__: list[str] = []
 

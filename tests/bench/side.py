@@ -15,7 +15,8 @@ import torch
 from tests.support.plain_engine import PlainEngine
 from worker.engine import Engine, Generation, Prompt, go_on
 from worker.engine.local import LocalEngine
-from worker.settings import ModelSettings, Settings
+from worker.profile import ModelSettings
+from worker.settings import Settings
 
 __all__ = ["SIDES", "forward_only", "open_side"]
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from tests.support.fake_engine import FakeEngine
 from worker.engine import Engine, Prompt, go_on
+from worker.profile import Profile
 from worker.records import Article, ArticleState, Method, Outcome, Processed, Result
-from worker.settings import Profile
 
 __all__ = ["CHUNK_SECONDS", "done_result", "main"]
 

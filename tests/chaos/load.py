@@ -18,8 +18,9 @@ from worker.jobs import JobStore
 from worker.key import Key
 from worker.model import with_digest
 from worker.priority import Priority
+from worker.profile import Profile
 from worker.records import Article, JobId
-from worker.settings import Profile, load_profile
+from worker.settings import load_profile
 
 __all__ = ["Load", "Register", "find_job", "make_article"]
 

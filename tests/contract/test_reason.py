@@ -22,9 +22,9 @@ PINNED = {
     # furniture removed
     *("repeated_title", "repeated_line", "outlet_suffix", "promo_line", "glued_promo"),
     *("tag_line", "comment_form", "share_bar", "subscription", "legal_line", "navigation"),
-    *("credit_line", "html_boilerplate"),
+    *("credit_line", "html_boilerplate", "outside_story"),
     # sentences mended
-    *("false_break", "stray_piece"),
+    *("false_break", "stray_piece", "lost_capital"),
     # proposals
     *("model_rewrite", "number_changed", "name_changed", "quote_changed", "negation_changed"),
     *("modality_changed", "content_lost", "content_added", "length_changed", "too_different"),

@@ -49,6 +49,7 @@ def test_the_worker_has_this_task_and_no_other() -> None:
         (Key.queue("q", 3), "cd:mq:q\x06\x163"),
         (Key.waiting("J"), "cd:job:J:waiting"),
         (Key.failed("J"), "cd:job:J:failed"),
+        (Key.reasons("J"), "cd:job:J:reasons"),
         (Key.events("J"), "cd:job:J:events"),
         (Key.UNACKED, "cd:mq:unacked_index"),
         (Key.job("J"), "cd:job:J"),
@@ -67,7 +68,7 @@ def test_every_key_is_pinned_and_prefixed() -> None:
     makers = [name for name in vars(Key) if not name.startswith("__")]
     constants = [getattr(Key, name) for name in makers if name.isupper()]
 
-    assert len(makers) == 19
+    assert len(makers) == 20
     assert all(key.startswith(PREFIX) for key in constants)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from worker.profile import Profile
 from worker.reason import Reason
 from worker.records import (
     Article,
@@ -17,7 +18,6 @@ from worker.records import (
     SummarySentence,
     Tally,
 )
-from worker.settings import Profile
 from worker.stored import cancelled_outcome
 
 __all__ = [

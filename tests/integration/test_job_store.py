@@ -32,9 +32,9 @@ from worker.errors import ArticleNotFoundError, ExitCode, JobNotFoundError, JobS
 from worker.jobs import JobStore, NewChunk
 from worker.key import LANES, Key
 from worker.priority import Priority
+from worker.profile import Profile
 from worker.reason import Reason
 from worker.records import ArticleState, InputRefusal, JobId
-from worker.settings import Profile
 
 _NOBODY = JobId("260101-0000-abcdef")
 

@@ -23,10 +23,20 @@ from tests.integration.sample import PROFILE, TALLY, WORKER, done, failed, make_
 from worker.jobs import JobStore
 from worker.key import LANES, Key
 from worker.ledger import LEASE_MILLISECONDS
+from worker.profile import Profile
 from worker.reason import Reason
-from worker.records import Claim, DeadLetter, JobId, Tally, Trial, Verdict
+from worker.records import (
+    Claim,
+    DeadLetter,
+    Edit,
+    JobId,
+    Processed,
+    Removal,
+    Tally,
+    Trial,
+    Verdict,
+)
 from worker.script import run_script
-from worker.settings import Profile
 
 
 def _claim(store: JobStore, job: JobId, task: str, *, retried: bool = False) -> Claim | str:
@@ -180,6 +190,33 @@ def test_the_last_stage_is_known_to_the_next_holder_and_goes_at_the_end(
 
 
 # Complete -------------------------------------------------------------------------------------
+
+
+def test_reasons_are_counted_as_they_are_recorded(store: JobStore, client: redis.Redis) -> None:
+    # Given two articles of one chunk, and one of another
+    job = make_job(store, 2, 1)
+    edit = Edit(paragraph=0, before="a. b", after="a b", reason=Reason.FALSE_BREAK)
+    removal = Removal(line=3, text="tags", reason=Reason.TAG_LINE)
+    for chunk in range(2):
+        claim = claim_chunk(store, job, chunk)
+        made = [
+            Processed(
+                outcome=one.outcome,
+                result=one.result.model_copy(update={"edits": (edit, edit), "removed": (removal,)}),
+            )
+            for one in done(claim.articles)
+            if one.result is not None
+        ]
+        record(store, claim, made)
+
+    # Then all of both count, by field, and the counts end with the job
+    assert store.reasons(job) == {
+        "edits": {Reason.FALSE_BREAK: 6},
+        "refused": {},
+        "removed": {Reason.TAG_LINE: 3},
+        "flags": {},
+    }
+    assert 0 < client.ttl(Key.reasons(job)) <= TTL_SECONDS
 
 
 def test_a_stale_token_writes_nothing(store: JobStore, client: redis.Redis) -> None:

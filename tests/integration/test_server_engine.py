@@ -17,7 +17,8 @@ from worker.engine import server as server_module
 from worker.engine.server import ServerEngine
 from worker.errors import EngineError
 from worker.model import embedded_folder
-from worker.settings import ModelSettings, PromptTemplate, Settings
+from worker.profile import ModelSettings, PromptTemplate
+from worker.settings import Settings
 
 pytestmark = pytest.mark.model
 

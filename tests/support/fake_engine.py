@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from worker.engine import Generation, Prompt, go_on
 from worker.errors import EngineError
-from worker.settings import PromptTemplate
+from worker.profile import PromptTemplate
 
 __all__ = ["AWKWARD_WORDS", "BREAKS", "FAILS", "FakeEngine"]
 

@@ -16,7 +16,8 @@ from worker.engine.adapter import merge
 from worker.engine.draft import Draft
 from worker.engine.local import LocalEngine
 from worker.model import adapter_folder, locate
-from worker.settings import ModelSettings, PromptTemplate, Settings
+from worker.profile import ModelSettings, PromptTemplate
+from worker.settings import Settings
 
 __all__ = ["KeepBias", "PlainEngine"]
 

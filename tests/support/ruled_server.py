@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from worker.engine.server import ServerEngine
-from worker.settings import ModelSettings, Settings
+from worker.profile import ModelSettings
+from worker.settings import Settings
 
 __all__ = [
     "NAME",

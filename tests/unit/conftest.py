@@ -8,21 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.fake_engine import FakeEngine
-from worker.settings import (
-    CheckSettings,
-    Profile,
-    RepairSettings,
-    Settings,
-    SpottingSettings,
-    SummarySettings,
-    load_profile,
-    load_settings,
-)
+from worker.profile import CheckSettings, Profile, RepairSettings, SpottingSettings, SummarySettings
+from worker.settings import Settings, load_profile, load_settings
 
 #: What the tests of the stages reckon with, however the shipped profile is tuned.
 LIMITS = {
     "spotting": SpottingSettings(surprisal_nats=1.0),
-    "repair": RepairSettings(prompt="repair.v2.toml", max_growth=1.3, keep_bias_nats=0.7),
+    "repair": RepairSettings(
+        prompt="repair.v2.toml",
+        fluency_prompt="fluency.v1.toml",
+        max_growth=1.3,
+        keep_bias_nats=0.7,
+    ),
     "checks": CheckSettings(
         min_length_ratio=0.75,
         max_length_ratio=1.3,
@@ -51,7 +48,11 @@ def settings() -> Settings:
 
 @pytest.fixture
 def profile(settings: Settings) -> Profile:
-    return load_profile(settings).model_copy(update=LIMITS)
+    """Without an adapter, so that no acceptor decides: ``min_gain_nats`` does."""
+    shipped = load_profile(settings)
+    plain = shipped.prompts["repair.v2.toml"].model_copy(update={"adapter": ""})
+    prompts = {**shipped.prompts, "repair.v2.toml": plain}
+    return shipped.model_copy(update={**LIMITS, "prompts": prompts})
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from worker.attempt import MOST_ALONE, Attempt
 from worker.engine import Engine, Generation, Prompt, go_on
 from worker.jobs import JobStore
 from worker.lease import JobCancelledError, LeaseLostError
+from worker.profile import Profile
 from worker.reason import Reason
 from worker.records import (
     Article,
@@ -26,7 +27,6 @@ from worker.records import (
     Result,
     Trial,
 )
-from worker.settings import Profile
 
 _JOB = JobId("260101-0000-abcdef")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from worker.checks import check_proposal
+from worker.profile import CheckSettings
 from worker.reason import Reason
-from worker.settings import CheckSettings
 from worker.support import check_summary_sentence
 
 #: The limits the figures in the module were measured at.
@@ -113,6 +113,11 @@ def test_the_first_refusal_is_named(proposal: str, reason: Reason) -> None:
         (
             "The army on the hill said that the rebels of the north fled.",
             "The rebels on the hill said that the army of the north fled.",
+            Reason.TOO_DIFFERENT,
+        ),
+        (
+            "The road to the old town continues cut to the traffic.",
+            "The road to the old town continues to cut the traffic.",
             Reason.TOO_DIFFERENT,
         ),
         (

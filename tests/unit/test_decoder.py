@@ -17,7 +17,8 @@ from worker.engine import Generation, Prompt, go_on
 from worker.engine import decoder as decoder_module
 from worker.engine.local import LocalEngine
 from worker.errors import EngineError
-from worker.settings import ModelSettings, PromptTemplate, Settings
+from worker.profile import ModelSettings, PromptTemplate
+from worker.settings import Settings
 
 TASK = PromptTemplate(instruction="ba be")
 MANY = 60

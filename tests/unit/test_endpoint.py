@@ -27,9 +27,10 @@ from tests.support.ruled_server import (
 from worker.engine import Prompt
 from worker.errors import EngineError, ExitCode
 from worker.pipeline import process
+from worker.profile import PromptTemplate
 from worker.reason import Reason
 from worker.records import Article, ArticleState
-from worker.settings import PromptTemplate, Settings, load_profile
+from worker.settings import Settings, load_profile
 
 PROMPTS = tuple(
     Prompt(PromptTemplate(instruction="Mend it."), f"Sentence number {number}.", 20)

@@ -251,6 +251,12 @@ def test_items_of_lists_may_stand_twice() -> None:
     assert strip(TITLE, LEAD, item, SECOND, item).paragraphs == (LEAD, item, SECOND, item)
 
 
+def test_a_pointer_to_a_film_goes_and_a_subhead_stays() -> None:
+    stripped = strip(TITLE, LEAD, "Watch: Divers inspect the pillars", "Watch: a history", SECOND)
+
+    assert stripped.paragraphs == (LEAD, "Watch: a history", SECOND)
+
+
 def test_a_live_blog_keeps_its_stamps_and_labels() -> None:
     entries = ("14:05 First cars cross", "14:20 Queue grows", "14:31 Bus stuck")
     stripped = strip(TITLE, *entries, "BREAKING: Bridge closed again", LEAD)

@@ -14,7 +14,8 @@ from tests.support.tiny_model import END_WORDS, WINDOW, WORDS, build_tiny_model
 from worker.engine import Generation, Prompt, open_engine
 from worker.engine.local import LocalEngine
 from worker.errors import EngineError, ModelMissingError
-from worker.settings import ModelSettings, PromptTemplate, Settings
+from worker.profile import ModelSettings, PromptTemplate
+from worker.settings import Settings
 
 
 def text_of(words: int, seed: int) -> str:

@@ -18,6 +18,7 @@ from worker.records import (
     Removal,
     Result,
     SummarySentence,
+    WordChange,
 )
 
 HOSTILE = (
@@ -121,7 +122,13 @@ def test_a_whole_page() -> None:
         method=Method.EXTRACTIVE,
         evidence=(SummarySentence(sentence="The bridge is closed.", sentences=(carried,)),),
         edits=(
-            Edit(paragraph=0, before="are close", after="is closed", reason=Reason.MODEL_REWRITE),
+            Edit(
+                paragraph=0,
+                before="are close",
+                after="is closed",
+                reason=Reason.MODEL_REWRITE,
+                changes=(WordChange(kind="auxiliary", before="are", after="is"),),
+            ),
             Edit(paragraph=1, before="Is.", after="", reason=Reason.STRAY_PIECE),
         ),
         refused=(
@@ -145,6 +152,7 @@ def test_a_whole_page() -> None:
         "## What was changed\n\n"
         "- are close → is closed\n"
         "  - It reads better and passed every check (`model_rewrite`), paragraph 1\n"
+        "  - are → is (`auxiliary`)\n"
         "- Is. → *(nothing)*\n"
         "  - A lone word without content behind a full stop (`stray_piece`), paragraph 2\n\n"
         "## What was taken out\n\n"

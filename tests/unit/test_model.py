@@ -18,7 +18,8 @@ from worker.model import (
     sha256_of,
     with_digest,
 )
-from worker.settings import ModelSettings, Profile, PromptTemplate, Settings, load_profile
+from worker.profile import ModelSettings, Profile, PromptTemplate
+from worker.settings import Settings, load_profile
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from worker.engine import Generation, Prompt, go_on
 from worker.errors import EngineError, ModelMissingError
 from worker.furniture import Stripped, strip_furniture
 from worker.pipeline import mend_texts, process
+from worker.profile import Profile
 from worker.reason import Reason
 from worker.records import (
     Article,
@@ -22,7 +23,6 @@ from worker.records import (
     Processed,
     Result,
 )
-from worker.settings import Profile
 
 TITLE = "Harbour of Milltown to close for two weeks"
 FIRST = (
@@ -81,19 +81,22 @@ def test_a_good_proposal_is_used_and_noted(profile: Profile, engine: FakeEngine)
     (edit,) = result.edits
     assert (edit.paragraph, edit.before, edit.after) == (1, AWKWARD, MENDED)
     assert edit.reason is Reason.MODEL_REWRITE
-    assert edit.scores["gain_nats"] == 100.0
+    (change,) = edit.changes
+    assert (change.kind, change.before, change.after) == ("form", "comed", "came")
+    assert change.scores["gain_nats"] == 100.0
     assert result.repaired == TEXT.removeprefix(TITLE).strip().replace(AWKWARD, MENDED)
     assert result.flags == ()
 
 
 def test_a_bad_proposal_is_refused_and_flagged(profile: Profile, engine: FakeEngine) -> None:
-    wrong = MENDED.replace("12", "13")
+    wrong = AWKWARD.replace("12", "13")
     engine.answers = {AWKWARD: wrong}
     result = result_of(TEXT, engine, profile)
 
     (refusal,) = [one for one in result.refused if one.stage == "repair"]
     assert (refusal.before, refusal.proposal) == (AWKWARD, wrong)
     assert (refusal.reason, refusal.detail) == (Reason.NUMBER_CHANGED, "-12 +13")
+    assert refusal.kind == "wording"
     (flag,) = result.flags
     assert (flag.reason, flag.text) == (Reason.AWKWARD, AWKWARD)
     assert AWKWARD in result.repaired
@@ -132,6 +135,7 @@ def test_a_false_break_is_mended_before_the_engine_reads(
 ) -> None:
     broken = "The rebels in the northern valley. are not at the negotiating table."
     whole = broken.replace("valley. are", "valley are")
+    engine.surprisals = {whole: 0.1, broken.replace(". are", ". Are"): 1.0}
     result = result_of(f"{TEXT}\n\n{broken}", engine, profile)
 
     (edit,) = result.edits

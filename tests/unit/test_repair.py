@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fake_engine import FAILS, FakeEngine
+from worker.acceptor import Acceptor, Evidence, features
+from worker.edit import Kind, find_changes
 from worker.engine import Generation, Prompt
 from worker.errors import EngineError
+from worker.profile import CheckSettings, Profile
 from worker.reason import Reason
 from worker.repair import Mended, mend_sentences
-from worker.settings import CheckSettings, Profile
 
 PLAIN = "The ferry to Bremen left on time on Monday."
 AWKWARD = "The crew comed back to the harbour with 12 people on Monday."
@@ -63,7 +65,7 @@ def test_an_engine_that_cannot_score_is_judged_by_its_words(profile: Profile) ->
     found = mend_sentences([PLAIN, AWKWARD], Mute(answers={AWKWARD: MENDED}), profile)
 
     assert [item.text for item in found] == [PLAIN, MENDED]
-    assert "gain_nats" not in found[1].scores
+    assert [judged.scores for judged in found[1].changes] == [{}]
 
 
 def test_a_good_proposal_is_used(profile: Profile, engine: FakeEngine) -> None:
@@ -72,8 +74,9 @@ def test_a_good_proposal_is_used(profile: Profile, engine: FakeEngine) -> None:
     assert mended.accepted
     assert (mended.text, mended.proposal) == (MENDED, MENDED)
     assert mended.spotted
-    assert mended.reason is Reason.MODEL_REWRITE
-    assert mended.scores == {"length_ratio": 1.0, "similarity": 0.9167, "gain_nats": 100.0}
+    (judged,) = mended.changes
+    assert (judged.change.kind, judged.reason) == (Kind.FORM, Reason.MODEL_REWRITE)
+    assert judged.scores == {"gain_nats": 100.0, "fluency_nats": 100.0}
 
 
 @pytest.mark.parametrize(
@@ -85,21 +88,40 @@ def test_a_good_proposal_is_used(profile: Profile, engine: FakeEngine) -> None:
         (MENDED.replace("came", "may come"), Reason.MODALITY_CHANGED, "+may"),
         (MENDED.replace(" with 12 people", " with 12"), Reason.CONTENT_LOST, "people"),
         (MENDED.replace("harbour", "harbour town"), Reason.CONTENT_ADDED, "town"),
-        (MENDED.removesuffix("."), Reason.UNFINISHED, "no end"),
-        ("", Reason.UNFINISHED, ""),
-        ("Sure, " + MENDED, Reason.CHATTER, "Sure,"),
     ],
     ids=lambda value: value if isinstance(value, Reason) else "",
 )
-def test_a_bad_proposal_is_refused_and_the_sentence_stays(
+def test_a_change_against_the_law_is_refused_alone(
+    proposal: str, reason: Reason, detail: str, profile: Profile, engine: FakeEngine
+) -> None:
+    # Given a proposal that mends the verb, and more than that
+    mended = mend(AWKWARD, proposal, profile, engine)
+
+    (refused,) = [judged for judged in mended.changes if not judged.accepted]
+    assert refused.reason is reason
+    assert detail in refused.detail
+    # Then nothing of what is refused is in the text
+    assert mended.text in {AWKWARD, MENDED}
+    assert mended.proposal == proposal
+
+
+@pytest.mark.parametrize(
+    ("proposal", "reason", "detail"),
+    [
+        (MENDED.removesuffix("."), Reason.UNFINISHED, "no end"),
+        ("", Reason.UNFINISHED, ""),
+        ("Sure, " + MENDED, Reason.CHATTER, "Sure,"),
+        ("The crew came.", Reason.TOO_DIFFERENT, ""),
+    ],
+    ids=lambda value: value if isinstance(value, Reason) else "",
+)
+def test_a_bad_proposal_is_refused_as_a_whole(
     proposal: str, reason: Reason, detail: str, profile: Profile, engine: FakeEngine
 ) -> None:
     mended = mend(AWKWARD, proposal, profile, engine)
 
-    assert mended.reason is reason
+    assert (mended.text, mended.reason, mended.changes) == (AWKWARD, reason, ())
     assert detail in mended.detail
-    assert not mended.accepted
-    assert mended.text == AWKWARD
     assert mended.proposal == proposal
 
 
@@ -132,8 +154,9 @@ def test_a_proposal_has_to_read_better(
     engine.surprisals = {AWKWARD: 10.0, MENDED: 10.0 - gain / len(MENDED.split())}
     mended = mend(AWKWARD, MENDED, profile, engine)
 
-    assert mended.scores["gain_nats"] == gain
-    assert mended.reason is (Reason.MODEL_REWRITE if accepted else Reason.NOT_BETTER)
+    (judged,) = mended.changes
+    assert judged.scores["gain_nats"] == gain
+    assert judged.reason is (Reason.MODEL_REWRITE if accepted else Reason.NOT_BETTER)
     assert mended.text == (MENDED if accepted else AWKWARD)
     assert mended.proposal == MENDED
 
@@ -160,12 +183,12 @@ def test_each_sentence_keeps_its_place(profile: Profile, engine: FakeEngine) -> 
     engine.answers = {AWKWARD: MENDED, other: MENDED}
     mended = mend_sentences([PLAIN, other, AWKWARD, PLAIN], engine, profile)
 
-    assert [item.text for item in mended] == [PLAIN, other, MENDED, PLAIN]
-    assert [item.reason for item in mended] == [
-        None,
-        Reason.NUMBER_CHANGED,
-        Reason.MODEL_REWRITE,
-        None,
+    assert [item.text for item in mended] == [PLAIN, MENDED.replace("12", "99"), MENDED, PLAIN]
+    assert [[judged.reason for judged in item.changes] for item in mended] == [
+        [],
+        [Reason.MODEL_REWRITE, Reason.NUMBER_CHANGED],
+        [Reason.MODEL_REWRITE],
+        [],
     ]
 
 
@@ -173,7 +196,41 @@ def test_all_sentences_go_through_the_engine_together(profile: Profile, engine: 
     engine.answers = {AWKWARD: MENDED}
     mend_sentences([AWKWARD, PLAIN] * 20, engine, profile)
 
-    assert engine.calls == {"generate": 1}
+    # The proposals, what they are worth as repairs, and how they read.
+    assert engine.calls == {"generate": 3}
+
+
+def test_changes_that_break_the_law_together_are_not_both_made(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    # Given two words that stand near once more, each of which may go, but not both
+    source = "The crew comed back back to the harbour harbour town on Monday."
+    mended = mend(source, "The crew comed to the town on Monday.", profile, engine)
+    assert "back" in mended.text
+    assert "harbour" in mended.text
+
+
+def test_an_acceptor_decides_where_the_adapter_has_one(
+    profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given one that likes what gains, but only forms of words
+    names = features(find_changes(AWKWARD, MENDED)[0], Evidence(0, 0, 0, 1, 1))
+    weights = dict.fromkeys(names, 0.0) | {"gain": 1.0, "kind_form": 5.0}
+    least = {"careful": 0.9, "bold": 0.5}
+    acceptor = Acceptor(intercept=-10.0, weights=weights, least_probability=least)
+    monkeypatch.setattr("worker.repair.load_acceptor", {"repair.x": acceptor}.__getitem__)
+    template = profile.prompts["repair.v2.toml"].model_copy(update={"adapter": "repair.x"})
+    judging = profile.model_copy(
+        update={"prompts": {**profile.prompts, "repair.v2.toml": template}}
+    )
+
+    # Then a form that gains 12 nats at most passes, and an article does not
+    form = mend(AWKWARD, MENDED, judging, engine)
+    article = mend(AWKWARD, AWKWARD.replace("The crew", "A crew"), judging, engine)
+    assert form.text == MENDED
+    assert form.changes[0].scores["probability"] == 0.999
+    assert article.text == AWKWARD
+    assert [judged.reason for judged in article.changes] == [Reason.NOT_BETTER]
 
 
 def test_no_sentences_are_no_work(profile: Profile, engine: FakeEngine) -> None:

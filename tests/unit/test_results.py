@@ -115,7 +115,14 @@ def test_all_files_of_a_job(tmp_path: Path) -> None:
         "method": "extractive",
         "evidence": [],
         "edits": [
-            {"paragraph": 0, "before": "x", "after": "y", "reason": "model_rewrite", "scores": {}}
+            {
+                "paragraph": 0,
+                "before": "x",
+                "after": "y",
+                "reason": "model_rewrite",
+                "changes": [],
+                "scores": {},
+            }
         ],
         "refused": [
             {
@@ -124,6 +131,7 @@ def test_all_files_of_a_job(tmp_path: Path) -> None:
                 "proposal": "z",
                 "reason": "name_changed",
                 "detail": "",
+                "kind": "",
                 "scores": {},
             }
         ],

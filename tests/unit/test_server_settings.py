@@ -8,15 +8,8 @@ from typing import Any
 import pytest
 
 from worker.errors import ConfigError
-from worker.settings import (
-    ModelSettings,
-    Profile,
-    PromptTemplate,
-    Settings,
-    load_profile,
-    load_settings,
-    profile_names,
-)
+from worker.profile import ModelSettings, Profile, PromptTemplate
+from worker.settings import Settings, load_profile, load_settings, profile_names
 
 # A model behind a server ---------------------------------------------------------------------
 
@@ -122,7 +115,7 @@ def test_a_servers_address_survives_the_wire(profile: Profile) -> None:
 def test_every_shipped_profile_is_whole(settings: Settings) -> None:
     profiles = [load_profile(settings, name) for name in profile_names(settings)]
 
-    assert [profile.name for profile in profiles] == ["embedded", "hub", "vllm"]
+    assert [profile.name for profile in profiles] == ["bold", "embedded", "hub", "vllm"]
     for profile in profiles:
         assert profile.description
         assert profile.model.name == "embedded" or len(profile.model.revision) == 40

@@ -9,21 +9,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from worker import settings as settings_module
+from worker import profile as profile_module
 from worker.errors import ConfigError, ExitCode
-from worker.settings import (
+from worker.profile import (
     CheckSettings,
     ModelSettings,
     Profile,
     PromptTemplate,
     RepairSettings,
-    Settings,
     SpottingSettings,
     SummarySettings,
-    load_profile,
-    load_settings,
-    profile_names,
 )
+from worker.settings import Settings, load_profile, load_settings, profile_names
 
 
 def write_profile(configs: Path, text: str, name: str = "mine") -> Path:
@@ -140,7 +137,8 @@ def test_the_shipped_profile_has_its_prompts(settings: Settings) -> None:
     profile = load_profile(settings)
 
     assert profile.name == "embedded"
-    assert set(profile.prompts) == {profile.repair.prompt, profile.summary.prompt}
+    named = (profile.repair.prompt, profile.repair.fluency_prompt, profile.summary.prompt)
+    assert set(profile.prompts) == set(named)
     assert all(template.instruction for template in profile.prompts.values())
 
 
@@ -148,7 +146,7 @@ def test_profiles_are_found_by_their_files(configs: Path) -> None:
     write_profile(configs, "", name="zeta")
     write_profile(configs, "", name="alpha")
 
-    assert profile_names(load_settings()) == ["alpha", "embedded", "hub", "vllm", "zeta"]
+    assert profile_names(load_settings()) == ["alpha", "bold", "embedded", "hub", "vllm", "zeta"]
 
 
 def test_a_profile_takes_defaults_and_its_files_name(configs: Path) -> None:
@@ -183,7 +181,7 @@ def test_a_profile_is_a_name_and_no_path(configs: Path) -> None:
         load_profile(load_settings(), "../secret")
 
     assert raised.value.code == "profile_unknown"
-    assert raised.value.hint == "profiles: embedded, hub, vllm"
+    assert raised.value.hint == "profiles: bold, embedded, hub, vllm"
 
 
 @pytest.mark.parametrize(
@@ -302,7 +300,7 @@ def test_the_digest_changes_with_the_pipeline(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = load_profile(settings).digest
-    monkeypatch.setattr(settings_module, "PIPELINE_VERSION", settings_module.PIPELINE_VERSION + 1)
+    monkeypatch.setattr(profile_module, "PIPELINE_VERSION", profile_module.PIPELINE_VERSION + 1)
 
     assert load_profile(settings).digest != before
 

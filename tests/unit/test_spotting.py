@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from worker.engine import Generation
-from worker.settings import SpottingSettings
+from worker.profile import SpottingSettings
 from worker.spotting import reads_badly, worth_reading
 
 SETTINGS = SpottingSettings(surprisal_nats=1.0)

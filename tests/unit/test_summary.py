@@ -9,9 +9,9 @@ import pytest
 from tests.support.fake_engine import FAILS, FakeEngine
 from worker.engine import Generation, Prompt, go_on
 from worker.errors import EngineError
+from worker.profile import Profile, SummarySettings
 from worker.reason import Reason
 from worker.records import Method
-from worker.settings import Profile, SummarySettings
 from worker.summary import Story, Summary, summarise
 
 SENTENCES = (

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,19 +12,13 @@ from worker.training.pair import (
     consensus_pairs,
     is_fit,
     is_lawful,
+    is_set_aside,
     post_edited_pairs,
     twice_edited_pairs,
 )
 
 FAULTY = "The prices of bread has risen again in the spring."
 MENDED = "The prices of bread have risen again in the spring."
-
-
-def written(folder: Path, *rows: Mapping[str, Any]) -> Path:
-    path = folder / "rows.jsonl.gz"
-    with gzip.open(path, "wt", encoding="utf-8") as file:
-        file.writelines(json.dumps(row) + "\n" for row in rows)
-    return path
 
 
 def news_row(source: str, versions: Sequence[str]) -> dict[str, Any]:
@@ -39,32 +30,31 @@ def news_row(source: str, versions: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def test_an_edit_that_half_of_the_versions_make_is_made(tmp_path: Path) -> None:
-    path = written(
-        tmp_path,
+def test_an_edit_that_most_of_the_nearest_versions_make_is_made() -> None:
+    rows = [
         news_row(
             FAULTY,
             [
                 MENDED,
                 "The prices of bread have risen once more in the spring.",
+                "The prices of bread have risen again this spring.",
                 "Bread has become dearer again this spring.",
                 "In spring bread costs more again.",
             ],
         ),
-    )
-    assert list(consensus_pairs(path)) == [Pair(FAULTY, MENDED, "consensus")]
+    ]
+    assert list(consensus_pairs(rows)) == [Pair(FAULTY, MENDED, "consensus")]
 
 
-def test_versions_that_are_alike_count_once(tmp_path: Path) -> None:
+def test_versions_that_are_alike_count_once() -> None:
     # Given one mend in three typographies among free versions
-    path = written(
-        tmp_path,
+    rows = [
         news_row(
             FAULTY,
             [MENDED, MENDED.upper(), f"{MENDED} ", "Bread costs more.", "It is dear.", "So dear."],
         ),
-    )
-    assert list(consensus_pairs(path)) == []
+    ]
+    assert list(consensus_pairs(rows)) == []
 
 
 @pytest.mark.parametrize(
@@ -81,9 +71,8 @@ def test_a_mend_that_loses_or_brings_content_is_left_out(version: str) -> None:
     assert is_lawful(FAULTY, MENDED)
 
 
-def test_a_sentence_that_two_versions_are_near_to_is_kept(tmp_path: Path) -> None:
-    path = written(
-        tmp_path,
+def test_a_sentence_that_two_versions_are_near_to_is_kept() -> None:
+    rows = [
         news_row(
             MENDED,
             [
@@ -93,41 +82,38 @@ def test_a_sentence_that_two_versions_are_near_to_is_kept(tmp_path: Path) -> Non
                 "Bread has become dearer.",
             ],
         ),
-    )
-    assert list(consensus_pairs(path)) == [Pair(MENDED, MENDED, "consensus_kept")]
+    ]
+    assert list(consensus_pairs(rows)) == [Pair(MENDED, MENDED, "consensus_kept")]
 
 
-def test_post_edits_count_up_to_an_edit_rate(tmp_path: Path) -> None:
-    path = written(
-        tmp_path,
+def test_post_edits_count_up_to_an_edit_rate() -> None:
+    rows = [
         {"source": FAULTY, "target": MENDED, "hter": 0.1},
         {"source": FAULTY, "target": MENDED, "hter": 0.4},
         {"source": MENDED, "target": MENDED, "hter": 0.0},
-    )
-    assert [pair.kind for pair in post_edited_pairs(path)] == ["post_edit", "post_edit_kept"]
+    ]
+    assert [pair.kind for pair in post_edited_pairs(rows)] == ["post_edit", "post_edit_kept"]
 
 
-def test_two_editors_must_share_the_edit(tmp_path: Path) -> None:
-    path = written(
-        tmp_path,
+def test_two_editors_must_share_the_edit() -> None:
+    rows = [
         {"source": FAULTY, "targets": [MENDED, MENDED.replace("in the spring", "in spring")]},
         {"source": FAULTY, "targets": [MENDED, FAULTY]},
         {"source": MENDED, "targets": [MENDED, MENDED]},
-    )
-    assert list(twice_edited_pairs(path)) == [
+    ]
+    assert list(twice_edited_pairs(rows)) == [
         Pair(FAULTY, MENDED, "twice_edited"),
         Pair(MENDED, MENDED, "twice_kept"),
     ]
 
 
-def test_one_half_of_a_move_and_a_contraction_are_not_made(tmp_path: Path) -> None:
+def test_one_half_of_a_move_and_a_contraction_are_not_made() -> None:
     source = "It is said that there are nowhere as many boats."
-    path = written(
-        tmp_path,
+    rows = [
         {"source": source, "targets": ["It is said that nowhere are there as many boats."] * 2},
         {"source": "He did not see the old boat.", "targets": ["He didn't see the old boat."] * 2},
-    )
-    assert list(twice_edited_pairs(path)) == []
+    ]
+    assert list(twice_edited_pairs(rows)) == []
 
 
 @pytest.mark.parametrize(
@@ -136,3 +122,15 @@ def test_one_half_of_a_move_and_a_contraction_are_not_made(tmp_path: Path) -> No
 )
 def test_sentences_of_a_line_and_a_fair_length_are_fit(sentence: str, fit: bool) -> None:
     assert is_fit(sentence) is fit
+
+
+def test_all_versions_of_a_document_are_set_aside_together() -> None:
+    # Given documents of three segments each
+    aside = [
+        {is_set_aside({"doc": f"news.{doc}", "source": f"Segment {at}."}) for at in range(3)}
+        for doc in range(90)
+    ]
+
+    # Then each is whole on one side, and about one in three is set aside
+    assert all(len(found) == 1 for found in aside)
+    assert 20 <= sum(True in found for found in aside) <= 40

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from worker.settings import ModelSettings, PromptTemplate, Settings
+    from worker.profile import ModelSettings, PromptTemplate
+    from worker.settings import Settings
 
 __all__ = ["Engine", "Generation", "Prompt", "WatchedEngine", "go_on", "open_engine"]
 

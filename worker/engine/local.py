@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from worker.settings import ModelSettings, PromptTemplate, Settings
+    from worker.profile import ModelSettings, PromptTemplate
+    from worker.settings import Settings
 
 __all__ = ["LocalEngine", "prepare"]
 

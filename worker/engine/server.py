@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from worker.endpoint import Completion
-    from worker.settings import ModelSettings, PromptTemplate, Settings
+    from worker.profile import ModelSettings, PromptTemplate
+    from worker.settings import Settings
 
 __all__ = ["ServerEngine"]
 

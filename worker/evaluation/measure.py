@@ -7,12 +7,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from worker.engine import open_engine
+from worker.evaluation.damage import DamageReport, evaluate_damage
 from worker.evaluation.furniture import FurnitureReport, evaluate_furniture
 from worker.evaluation.repair import RepairReport, evaluate_repair
-from worker.evaluation.rows import read_page_rows, read_repair_rows, read_summary_rows
+from worker.evaluation.rows import (
+    read_page_rows,
+    read_repair_rows,
+    read_summary_rows,
+    read_text_rows,
+)
 from worker.evaluation.summary import SummaryReport, evaluate_summary
 from worker.furniture import strip_furniture
-from worker.pipeline import mend_texts, process
+from worker.pipeline import mend_texts, process, settle_texts
 from worker.records import Article, Result
 
 if TYPE_CHECKING:
@@ -20,7 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.engine import Engine
-    from worker.settings import Profile, Settings
+    from worker.profile import Profile
+    from worker.settings import Settings
 
 __all__ = ["Task", "measure"]
 
@@ -31,6 +38,7 @@ class Task(StrEnum):
     REPAIR = "repair"
     SUMMARY = "summary"
     FURNITURE = "furniture"
+    DAMAGE = "damage"
 
 
 def measure(
@@ -41,7 +49,7 @@ def measure(
     *,
     limit: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> RepairReport | SummaryReport | FurnitureReport:
+) -> RepairReport | SummaryReport | FurnitureReport | DamageReport:
     """The figures of ``profile`` on the rows of ``path``, the first ``limit`` of them.
 
     Raises:
@@ -56,6 +64,11 @@ def measure(
         engine = open_engine(profile.model, settings)
         mend = partial(mend_texts, engine=engine, profile=profile)
         return evaluate_repair(pairs, mend, on_progress=on_progress)
+    if task is Task.DAMAGE:
+        texts = read_text_rows(path, limit)
+        engine = open_engine(profile.model, settings)
+        settle = partial(settle_texts, engine=engine, profile=profile)
+        return evaluate_damage(texts, settle, on_progress=on_progress)
     stories = read_summary_rows(path, limit)
     engine = open_engine(profile.model, settings)
     summarise = partial(_summarise, engine=engine, profile=profile)

@@ -22,9 +22,11 @@ __all__ = [
     "PageRow",
     "RepairRow",
     "SummaryRow",
+    "TextRow",
     "read_page_rows",
     "read_repair_rows",
     "read_summary_rows",
+    "read_text_rows",
 ]
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -43,6 +45,8 @@ _SUMMARY_HINT = (
     'with "ref_summ"'
 )
 _PAGE_HINT = 'a row is {"html": "…", "article": "…"} or {"text": "…", "article": "…"}'
+
+_TEXT_HINT = 'a row is {"text": "headline, paragraphs, each on a line"}'
 
 
 class _Row(BaseModel):
@@ -81,6 +85,13 @@ class PageRow(_Row):
     """The gold text."""
 
 
+class TextRow(_Row):
+    """A clean article."""
+
+    lines: tuple[str, ...]
+    """The headline, then the paragraphs; none is blank."""
+
+
 _R = TypeVar("_R", bound=_Row)
 
 
@@ -94,6 +105,15 @@ def read_repair_rows(path: Path, limit: int | None = None) -> list[RepairRow]:
             missing key; the message begins with ``file:line`` where there is a line.
     """
     return _read(path, limit, _repair_row, _REPAIR_HINT)
+
+
+def read_text_rows(path: Path, limit: int | None = None) -> list[TextRow]:
+    """The first ``limit`` rows (all by default) of a file with clean articles in ``text``.
+
+    Raises:
+        UsageError: as for ``read_repair_rows``.
+    """
+    return _read(path, limit, _text_row, _TEXT_HINT)
 
 
 def read_summary_rows(path: Path, limit: int | None = None) -> list[SummaryRow]:
@@ -152,6 +172,12 @@ def _summary_row(row: Mapping[str, Any], number: int) -> SummaryRow:
         if body != "src" and isinstance(row.get("title"), str):
             title = row["title"]
     return SummaryRow(id=str(number), text=text, title=title, summary=_text(row, reference))
+
+
+def _text_row(row: Mapping[str, Any], number: int) -> TextRow:
+    del number
+    lines = (line.strip() for line in _text(row, "text").splitlines())
+    return TextRow(lines=tuple(line for line in lines if line))
 
 
 def _page_row(row: Mapping[str, Any], number: int) -> PageRow:

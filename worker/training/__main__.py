@@ -1,25 +1,38 @@
-"""``python -m worker.training repair``: make the repair adapter again."""
+"""``python -m worker.training``: make the repair adapter again, and its acceptor."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from worker.training.repair import make_adapter
+from worker.settings import load_profile, load_settings
 
 
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(prog="python -m worker.training", description=__doc__)
-    tasks = parser.add_subparsers(required=True, metavar="TASK")
+    tasks = parser.add_subparsers(required=True, metavar="TASK", dest="task")
     repair = tasks.add_parser("repair", help="the adapter of the repair task")
-    repair.add_argument("--data", type=Path, required=True, help="folder with repair/ and clean/")
+    acceptor = tasks.add_parser("acceptor", help="what judges the proposals of a profile's adapter")
+    for task in (repair, acceptor):
+        task.add_argument("--data", type=Path, required=True, help="folder with repair/ and clean/")
+        task.add_argument("--work", type=Path, required=True, help="folder for what is underway")
     repair.add_argument("--model", type=Path, required=True, help="folder of the base model")
     repair.add_argument("--prompt", type=Path, required=True, help="the prompt it is trained with")
     repair.add_argument("--out", type=Path, required=True, help="folder for the adapter")
-    repair.add_argument("--work", type=Path, required=True, help="folder for pairs and checkpoint")
-    repair.add_argument("--pairs", type=int, default=9300, help="how many, about (default 9300)")
-    make_adapter(**vars(parser.parse_args()))
+    repair.add_argument("--pairs", type=int, default=8000, help="how many, about (default 8000)")
+    repair.add_argument("--start", type=Path, help="adapter of the first training, for the second")
+    acceptor.add_argument("--profile", default="embedded", help="whose adapter (default embedded)")
+    said = vars(parser.parse_args())
+    if said.pop("task") == "repair":
+        from worker.training.repair import make_adapter  # noqa: PLC0415 - peft, and slow
+
+        make_adapter(**said)
+        return
+    from worker.training.acceptor import make_acceptor  # noqa: PLC0415 - scikit-learn
+
+    settings = load_settings(profile=said.pop("profile"))
+    make_acceptor(profile=load_profile(settings), settings=settings, **said)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from random import Random
 from typing import Any, NamedTuple
 
 import torch
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from worker.training.pair import Pair
@@ -30,6 +30,8 @@ __all__ = ["Example", "Recipe", "Report", "encode", "load_base", "surprisals", "
 
 #: Padded tokens of a batch that is only read.
 _READ_TOKENS = 1536
+
+_WEIGHTS = "adapter_model.safetensors"
 
 _PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -137,12 +139,13 @@ def train(
     out: Path,
     work: Path,
     base_name: str,
+    start: Path | None = None,
     say: Callable[[str], object] = sys.stderr.write,
 ) -> Report:
     """Train one epoch and write the adapter to ``out``, in bfloat16, as peft reads it.
 
     ``work`` takes the checkpoint and a log of the losses; a run with the same examples and recipe
-    goes on from there.
+    goes on from there. ``start`` is the folder of an adapter of the same shape to begin with.
     """
     torch.manual_seed(recipe.seed)
     config = LoraConfig(
@@ -153,6 +156,8 @@ def train(
     )
     # The adapter's weights stay in float32: steps of 5e-4 vanish in bfloat16.
     model: Any = get_peft_model(base, config)
+    if start is not None:
+        set_peft_model_state_dict(model, load_file(start / _WEIGHTS))
     # peft has put the folder of this machine there.
     config.base_model_name_or_path = base_name
     run = _Run(model, examples, recipe, work)
@@ -313,6 +318,6 @@ def _save_adapter(model: Any, config: LoraConfig, out: Path) -> None:
         name: weight.detach().to(torch.bfloat16).contiguous()
         for name, weight in get_peft_model_state_dict(model).items()
     }
-    save_file(tensors, out / "adapter_model.safetensors", {"format": "pt"})
+    save_file(tensors, out / _WEIGHTS, {"format": "pt"})
     config.inference_mode = True
     config.save_pretrained(str(out))

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from worker.training.damage import KINDS, damage
-from worker.training.mixture import SHARES, candidates, count_kinds, mix
+from worker.damage.sentence import KINDS, damage
+from worker.training.mixture import FIRST, SECOND, candidates, count_kinds, mix
 from worker.training.pair import Pair
 
 SENTENCE = (
@@ -82,16 +82,17 @@ def test_damage_finds_no_place_in_a_call() -> None:
     assert damage("Sleep well!", lot()) is None
 
 
-def test_a_third_of_a_mixture_and_more_is_kept() -> None:
-    assert sum(SHARES[kind] for kind in SHARES if kind.endswith("_kept")) > sum(SHARES.values()) / 3
+@pytest.mark.parametrize("shares", [FIRST, SECOND])
+def test_a_third_of_a_mixture_and_more_is_kept(shares: dict[str, float]) -> None:
+    assert sum(shares[kind] for kind in shares if kind.endswith("_kept")) > sum(shares.values()) / 3
 
 
 def test_a_mixture_takes_each_kind_by_its_share() -> None:
-    drawn = [Pair(f"{kind} {at}", "", kind) for kind in SHARES for at in range(60)]
-    mixed = mix(drawn, 100, seed=1)
-    assert count_kinds(mixed) == {kind: round(share * 100) for kind, share in SHARES.items()}
-    assert mixed == mix(drawn, 100, seed=1)
-    assert mixed != mix(drawn, 100, seed=2)
+    drawn = [Pair(f"{kind} {at}", "", kind) for kind in FIRST for at in range(60)]
+    mixed = mix(drawn, FIRST, 100, seed=1)
+    assert count_kinds(mixed) == {kind: round(share * 100) for kind, share in FIRST.items()}
+    assert mixed == mix(drawn, FIRST, 100, seed=1)
+    assert mixed != mix(drawn, FIRST, 100, seed=2)
 
 
 def test_candidates_come_from_all_sets_and_repeat_themselves(tmp_path: Path) -> None:
@@ -109,10 +110,10 @@ def test_candidates_come_from_all_sets_and_repeat_themselves(tmp_path: Path) -> 
         file.write(json.dumps({"text": f"A headline of more than five words\n{story}"}))
 
     # When the candidates are drawn
-    drawn = candidates(tmp_path, 40, seed=3)
+    drawn = candidates(tmp_path, FIRST, 40, seed=3)
 
     # Then damaged and clean sentences are among them, the headline is not
     assert set(count_kinds(drawn)) == {"damage", "clean_kept"}
     assert not any("headline" in pair.target for pair in drawn)
     assert all(pair.kept == (pair.kind == "clean_kept") for pair in drawn)
-    assert drawn == candidates(tmp_path, 40, seed=3)
+    assert drawn == candidates(tmp_path, FIRST, 40, seed=3)

@@ -1,0 +1,97 @@
+"""Made damage of articles: what is done, what the answer is, and how mending is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+
+from worker.damage.document import (
+    DamagedArticle,
+    FaultKind,
+    cut_sentence,
+    damage_article,
+    lose_capital,
+)
+from worker.evaluation.damage import evaluate_damage
+from worker.evaluation.rows import TextRow
+from worker.records import Article
+
+SENTENCE = "The council of the town has agreed to repair the old bridge before the winter comes."
+HEADLINES = ["Ferry strike called off after talks"]
+PARAGRAPHS = [[SENTENCE.replace("town", f"town of {place}")] * 3 for place in "ABCDEFGHIJKLMNOP"]
+
+
+def lot(seed: int) -> Random:
+    return Random(seed)  # noqa: S311
+
+
+def damaged(seed: int) -> DamagedArticle:
+    return damage_article(PARAGRAPHS, HEADLINES, lot(seed))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_cut_puts_a_full_stop_and_nothing_else(seed: int) -> None:
+    cut = cut_sentence(SENTENCE, lot(seed))
+
+    assert cut is not None
+    assert cut.count(". ") == 1
+    left, right = cut.split(". ")
+    assert f"{left} {right}" == SENTENCE
+    assert right[0].islower()
+
+
+@pytest.mark.parametrize("sentence", ["Too short.", 'He said: "It has been a long winter here."'])
+def test_short_sentences_and_quotations_are_not_cut(sentence: str) -> None:
+    assert cut_sentence(sentence, lot(1)) is None
+
+
+def test_only_a_function_word_loses_its_capital() -> None:
+    assert lose_capital("He left.", "The town slept.") == "He left. the town slept."
+    assert lose_capital("He left.", "Milltown slept.") is None
+    assert lose_capital("He left.", "I stayed.") is None
+
+
+def test_the_same_seed_makes_the_same_damage() -> None:
+    assert damaged(3) == damaged(3)
+    assert damaged(3) != damaged(4)
+
+
+def test_every_kind_is_made_and_every_fault_stands_in_the_text() -> None:
+    found = [damaged(seed) for seed in range(6)]
+
+    assert {fault.kind for one in found for fault in one.faults} == set(FaultKind)
+    for one in found:
+        assert all(fault.damaged in one.text for fault in one.faults)
+        assert all(sentence in one.text for sentence in one.kept)
+
+
+def rows() -> list[TextRow]:
+    return [
+        TextRow(lines=(f"Bridge number {at}", *(" ".join(part) for part in PARAGRAPHS)))
+        for at in range(3)
+    ]
+
+
+def test_doing_nothing_mends_nothing_and_loses_nothing() -> None:
+    def leave(articles: Sequence[Article]) -> list[str]:
+        return [article.text for article in articles]
+
+    report = evaluate_damage(rows(), leave)
+    assert report.n == 3
+    assert report.cut_sentences_mended == report.stray_pieces_mended == 0
+    assert report.glued_promos_removed == report.furniture_lines_removed == 0
+    assert report.sentences_lost == 0
+
+
+def test_taking_all_out_loses_all() -> None:
+    report = evaluate_damage(rows(), lambda articles: [""] * len(articles))
+    assert report.furniture_lines_removed == 1
+    assert report.cut_sentences_mended == 0
+    assert report.sentences_lost == 1
+
+
+def test_short_articles_are_nothing_to_measure_on() -> None:
+    with pytest.raises(ValueError, match="has 5 sentences"):
+        evaluate_damage([TextRow(lines=("A headline", "One sentence."))], lambda _: [])

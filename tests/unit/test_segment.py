@@ -1,0 +1,70 @@
+"""A page without its markup: which lines are its story."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from worker.furniture import strip_furniture
+from worker.reason import Reason
+from worker.records import Article
+from worker.segment import is_page, story_lines
+
+MENU = ["Home", "World", "Business", "Sport", "Sign in", "Subscribe", "Search", "Weather"]
+STORY = [
+    f"The council of Milltown said on day {at} that the work on the old quay will go on until May."
+    for at in range(6)
+]
+TEASERS = [f"Five things to know about harbour number {at}" for at in range(14)]
+HEADLINE = "Harbour of Milltown to close for two weeks"
+PAGE = [*MENU, HEADLINE, "By Ada Lund", "12 May", *STORY, *TEASERS]
+
+
+def test_the_story_is_the_run_of_prose() -> None:
+    assert is_page(PAGE)
+    assert [line for line, told in zip(PAGE, story_lines(PAGE), strict=True) if told] == STORY
+
+
+def test_a_subhead_inside_the_story_stays() -> None:
+    lines = [*STORY[:3], "What comes next", *STORY[3:], *TEASERS]
+    assert story_lines(lines) == [True] * 7 + [False] * 14
+
+
+def test_a_story_that_links_have_cut_is_taken_whole() -> None:
+    lines = [*STORY, *TEASERS, *STORY]
+    told = story_lines(lines)
+    assert told == [True] * 6 + [False] * 14 + [True] * 6
+
+
+def test_a_short_run_of_prose_beside_a_long_one_is_no_story() -> None:
+    lines = [*STORY, *TEASERS, STORY[0], *TEASERS]
+    assert sum(story_lines(lines)) == len(STORY)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [STORY, [*STORY, *MENU], ["Yes."] * 12, [*STORY * 4, *TEASERS], []],
+    ids=["story", "short", "dialogue", "more prose", "nothing"],
+)
+def test_an_article_is_no_page(lines: list[str]) -> None:
+    assert not is_page(lines)
+
+
+def test_without_any_prose_every_line_stays() -> None:
+    assert all(story_lines(MENU * 5))
+
+
+def test_what_stands_outside_is_removed_with_its_reason() -> None:
+    stripped = strip_furniture(Article(id="a", text="\n".join(PAGE)))
+    assert stripped.title == HEADLINE
+    assert list(stripped.paragraphs) == STORY
+    removed = {removal.text: removal.reason for removal in stripped.removals}
+    assert removed["Home"] is Reason.OUTSIDE_STORY
+    assert set(removed) == {*MENU, "By Ada Lund", "12 May", *TEASERS}
+
+
+def test_a_long_page_takes_seconds_at_most() -> None:
+    began = time.monotonic()
+    story_lines([*STORY, *MENU] * 5_000)
+    assert time.monotonic() - began < 10

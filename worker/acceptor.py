@@ -1,0 +1,125 @@
+"""Stage 5, accept: whether a change is more likely to help a reader than to harm.
+
+A logistic regression over what is known of one change: how much likelier it makes the sentence
+to the model that proposed it and to the model that was never trained on repairs, what kind of
+change it is, and how much else the proposal changes. It was fitted on the model's own proposals
+for training sentences, each labelled by whether it brings the sentence nearer to the way others
+word it (``worker.training.acceptor``), so its answer is a probability.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from worker.edit import Kind
+from worker.errors import ModelMissingError
+from worker.model import acceptor_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from worker.edit import Change
+    from worker.profile import Restraint
+
+__all__ = ["Acceptor", "Evidence", "features", "load_acceptor"]
+
+#: Gains beyond these say no more: a few long changes would outweigh all others in the fit.
+_LEAST_NATS, _MOST_NATS = -6.0, 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What two models say of a change, made alone in its sentence."""
+
+    gain_nats: float
+    """How much likelier the sentence with it is than without, as the repair of the sentence."""
+    fluency_nats: float
+    """The same to the model without its adapter, which does not see the source: how much better it
+    reads as a sentence of news."""
+    source_nats: float
+    """Mean surprise per token at the unchanged sentence as its own repair."""
+    words: int
+    """Of the sentence."""
+    changes: int
+    """That the whole proposal makes."""
+
+
+class Acceptor(BaseModel):
+    """Weights of the features, and how probable a help must be under each restraint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    intercept: float
+    weights: dict[str, float]
+    """One for each name that ``features`` gives; of the kinds never met, 0."""
+    least_probability: dict[str, float]
+    """By restraint."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        missing = set(_NAMES) ^ set(self.weights)
+        if missing:
+            raise ValueError(f"weights missing or unknown: {', '.join(sorted(missing))}")
+        return self
+
+    def accepts(self, probability: float, restraint: Restraint) -> bool:
+        """Whether a change that helps so probably is to be made."""
+        return probability >= self.least_probability[restraint]
+
+    def probability(self, change: Change, evidence: Evidence) -> float:
+        """That a change which is nearer to, or farther from, good wordings is nearer (0-1)."""
+        found = features(change, evidence)
+        total = self.intercept + sum(self.weights[name] * value for name, value in found.items())
+        return 1 / (1 + math.exp(-total))
+
+
+def features(change: Change, evidence: Evidence) -> Mapping[str, float]:
+    """What the acceptor knows of a change, by name."""
+    gain, fluency = _clipped(evidence.gain_nats), _clipped(evidence.fluency_nats)
+    lost = sum(len(edit.lost) for edit in change.edits)
+    won = sum(len(edit.won) for edit in change.edits)
+    return {
+        "gain": gain,
+        "fluency": fluency,
+        "both": min(gain, fluency),
+        "source_nats": min(evidence.source_nats, 1.0),
+        "log_words": math.log(max(1, evidence.words)),
+        "other_changes": min(evidence.changes - 1, 4),
+        "words_changed": min(lost + won, 6),
+        "shorter": max(-3, min(3, lost - won)),
+        **{f"kind_{kind}": float(change.kind is kind) for kind in Kind},
+    }
+
+
+def _clipped(nats: float) -> float:
+    return max(_LEAST_NATS, min(_MOST_NATS, nats))
+
+
+_NAMES = (
+    *("gain", "fluency", "both", "source_nats"),
+    *("log_words", "other_changes", "words_changed", "shorter"),
+    *(f"kind_{kind}" for kind in Kind),
+)
+
+
+@lru_cache(maxsize=4)
+def load_acceptor(adapter: str) -> Acceptor:
+    """The acceptor that was fitted on the proposals of ``adapter``.
+
+    Raises:
+        ModelMissingError: the adapter has none.
+    """
+    path = acceptor_file(adapter)
+    if not path.is_file():
+        raise ModelMissingError(
+            f"the adapter {adapter} has no acceptor in {path.parent}",
+            hint="python -m worker.training acceptor makes one",
+        )
+    return Acceptor(**json.loads(path.read_text(encoding="utf-8")))
