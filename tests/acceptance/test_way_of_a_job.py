@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -120,6 +121,12 @@ def test_status_and_jobs_and_show(desk: Desk) -> None:
     assert jobs[0]["job"] == job
     assert all(_sums(one) for one in jobs)
     assert len(desk.run("status").data["workers"]) == 1
+    # What was done in the texts is counted as the manifest counts it.
+    desk.collect(job)
+    reasons = desk.run("status", job).data["reasons"]
+    manifest = json.loads((desk.out / "manifest.json").read_text(encoding="utf-8"))
+    assert reasons == {field: manifest[field] for field in reasons}
+    assert sum(reasons["flags"].values()) > 0
     shown = desk.run("show", job, "n1")
     assert (shown.code, shown.data["id"], shown.data["state"]) == (0, "n1", "done")
 

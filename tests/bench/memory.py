@@ -62,7 +62,7 @@ def _watch(desk: Desk, job: str, total: int) -> list[tuple[int, float]]:
     looks: list[tuple[int, float]] = []
     while not looks or looks[-1][0] < total:
         time.sleep(_LOOK_SECONDS)
-        counts = json.loads(desk.copydesk("status", job, "--json"))["counts"]
+        counts = json.loads(desk.copydesk("status", job, "--json"))
         done = counts[ArticleState.DONE.value] + counts[ArticleState.FAILED.value]
         if not looks or done > looks[-1][0]:
             looks.append((done, desk.memory_mb("VmRSS")))

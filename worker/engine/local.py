@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import os
 import sys
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalEngine", "prepare"]
 
+#: Kernels that oneDNN keeps, and torch on top of it, each made for one number of tokens. They would
+#: keep 1,024; every packed batch has a size of its own, so that they are seldom met again, and a
+#: worker grew by 1 MB an article. With 64 it does not grow, and is as fast.
+_KEPT_KERNELS = "64"
+
 
 class LocalEngine:
     """A causal language model in this process, on the CPU.
@@ -44,6 +50,8 @@ class LocalEngine:
     """
 
     def __init__(self, model: ModelSettings, settings: Settings) -> None:
+        for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+            os.environ.setdefault(cache, _KEPT_KERNELS)
         torch.set_num_threads(settings.threads or os.cpu_count() or 1)
         _quiet()
         self._settings, self._place = model, locate(model, settings.home)
@@ -100,6 +108,8 @@ class LocalEngine:
                     decoder.answer(same, self._prefix(template, same, decoder), checkpoint)
         except RuntimeError as error:
             raise EngineError(f"the model failed on a batch of {len(rows)}: {error}") from error
+        finally:
+            _give_memory_back()
         return [self._answer(row) for row in rows]
 
     def _rows(self, prompts: Sequence[Prompt]) -> list[Row]:
@@ -224,6 +234,13 @@ def _load_error(model: ModelSettings, why: str) -> EngineError:
 def _end_tokens(model: Any) -> frozenset[int]:
     ends = model.generation_config.eos_token_id
     return frozenset([ends] if isinstance(ends, int) else ends or [])
+
+
+def _give_memory_back() -> None:
+    """Hand freed memory to the system; glibc would keep 0.2 GB of it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _quiet() -> None:
