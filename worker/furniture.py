@@ -130,7 +130,8 @@ def strip_furniture(article: Article) -> Stripped:
     Of a repeated line the first occurrence always stays, so nothing is lost by that rule.
     """
     title, lines, removals = _read(article)
-    title, lines = _without_page(title, lines, removals)
+    if article.format is not ArticleFormat.HTML:
+        title, lines = _without_page(title, lines, removals)
     lines = _drop(lines, [furniture_reason(line.text) for line in lines], removals)
     if not title.text and lines and _is_headline(lines):
         title, lines = lines[0], lines[1:]

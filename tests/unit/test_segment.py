@@ -8,7 +8,7 @@ import pytest
 
 from worker.furniture import strip_furniture
 from worker.reason import Reason
-from worker.records import Article
+from worker.records import Article, ArticleFormat
 from worker.segment import is_page, story_lines
 
 MENU = ["Home", "World", "Business", "Sport", "Sign in", "Subscribe", "Search", "Weather"]
@@ -62,6 +62,16 @@ def test_what_stands_outside_is_removed_with_its_reason() -> None:
     removed = {removal.text: removal.reason for removal in stripped.removals}
     assert removed["Home"] is Reason.OUTSIDE_STORY
     assert set(removed) == {*MENU, "By Ada Lund", "12 May", *TEASERS}
+
+
+def test_what_the_html_reader_has_kept_is_no_page_any_more() -> None:
+    items = [f"<li>Quay number {at} stays open</li>" for at in range(40)]
+    story = [f"<p>{line}</p>" for line in STORY]
+    html = (
+        f"<html><body><article>{''.join([*story, '<ul>', *items, '</ul>'])}</article></body></html>"
+    )
+    stripped = strip_furniture(Article(id="a", text=html, format=ArticleFormat.HTML))
+    assert Reason.OUTSIDE_STORY not in {removal.reason for removal in stripped.removals}
 
 
 def test_a_long_page_takes_seconds_at_most() -> None:
