@@ -69,7 +69,7 @@ class Mended:
     text: str
     """The sentence to use: the source with the changes that were accepted."""
     spotted: bool = False
-    """Whether it reads badly, whatever is proposed for it."""
+    """Whether it reads badly: as such, or because a change that may help was not made."""
     proposal: str = ""
     """What the engine wrote, where that differs from the source."""
     reason: Reason | None = None
@@ -98,7 +98,8 @@ def mend_sentences(sentences: Sequence[str], engine: Engine, profile: Profile) -
     mended: list[Mended] = []
     for source, found in zip(sentences, propose(sentences, engine, profile), strict=True):
         changes = tuple(_decided(judged, acceptor, profile) for judged in found.changes)
-        mended.append(_made(source, replace(found, changes=changes), profile))
+        spotted = found.spotted or any(_is_open(judged, acceptor) for judged in changes)
+        mended.append(_made(source, replace(found, changes=changes, spotted=spotted), profile))
     return mended
 
 
@@ -221,6 +222,13 @@ def _decided(judged: Judged, acceptor: Acceptor | None, profile: Profile) -> Jud
     better = acceptor.accepts(probability, profile.repair.restraint)
     reason = Reason.MODEL_REWRITE if better else Reason.NOT_BETTER
     return replace(judged, reason=reason, probability=probability)
+
+
+def _is_open(judged: Judged, acceptor: Acceptor | None) -> bool:
+    """Whether a change was not made that helps as probably as not: an editor may look at it."""
+    if acceptor is None or judged.accepted or judged.probability is None:
+        return False
+    return acceptor.accepts(judged.probability, "bold")
 
 
 def _made(source: str, found: Mended, profile: Profile) -> Mended:

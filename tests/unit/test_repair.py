@@ -231,6 +231,26 @@ def test_an_acceptor_decides_where_the_adapter_has_one(
     assert form.changes[0].scores["probability"] == 0.999
     assert article.text == AWKWARD
     assert [judged.reason for judged in article.changes] == [Reason.NOT_BETTER]
+    assert not mend(PLAIN, PLAIN.replace("The", "A"), judging, engine).spotted
+
+
+def test_what_may_help_and_is_not_made_is_spotted(
+    profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an acceptor to whom any change is as likely to help as not
+    (change,) = find_changes(PLAIN, PLAIN.replace("The", "A"))
+    weights = dict.fromkeys(features(change, Evidence(0, 0, 0, 1, 1)), 0.0)
+    acceptor = Acceptor(
+        intercept=0.0, weights=weights, least_probability={"careful": 0.9, "bold": 0.5}
+    )
+    monkeypatch.setattr("worker.repair.load_acceptor", {"repair.x": acceptor}.__getitem__)
+    template = profile.prompts["repair.v2.toml"].model_copy(update={"adapter": "repair.x"})
+    judging = profile.model_copy(
+        update={"prompts": {**profile.prompts, "repair.v2.toml": template}}
+    )
+
+    mended = mend(PLAIN, PLAIN.replace("The", "A"), judging, engine)
+    assert (mended.text, mended.spotted) == (PLAIN, True)
 
 
 def test_no_sentences_are_no_work(profile: Profile, engine: FakeEngine) -> None:
