@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from worker.edit import Kind
+from worker.edit import Change, Kind
 from worker.errors import ModelMissingError
 from worker.model import acceptor_file
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from worker.edit import Change
     from worker.profile import Restraint
 
 __all__ = ["Acceptor", "Evidence", "features", "load_acceptor"]
@@ -64,7 +63,7 @@ class Acceptor(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        missing = set(_NAMES) ^ set(self.weights)
+        missing = _NAMES ^ self.weights.keys()
         if missing:
             raise ValueError(f"weights missing or unknown: {', '.join(sorted(missing))}")
         return self
@@ -102,11 +101,8 @@ def _clipped(nats: float) -> float:
     return max(_LEAST_NATS, min(_MOST_NATS, nats))
 
 
-_NAMES = (
-    *("gain", "fluency", "both", "source_nats"),
-    *("log_words", "other_changes", "words_changed", "shorter"),
-    *(f"kind_{kind}" for kind in Kind),
-)
+#: What ``features`` knows of any change.
+_NAMES = frozenset(features(Change((), Kind.WORDING), Evidence(0.0, 0.0, 0.0, 1, 1)))
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -72,7 +72,7 @@ def make_acceptor(*, data: Path, profile: Profile, settings: Settings, work: Pat
     if not stored.exists():
         work.mkdir(parents=True, exist_ok=True)
         found = label(_rows(data), profile, settings)
-        stored.write_text("".join(json.dumps(_dump(one)) + "\n" for one in found), "utf-8")
+        stored.write_text("".join(json.dumps(asdict(one)) + "\n" for one in found), "utf-8")
     labelled = [Labelled(**json.loads(line)) for line in stored.read_text("utf-8").splitlines()]
     acceptor, report = fit(labelled)
     acceptor_file(adapter).write_text(acceptor.model_dump_json(indent=2) + "\n", "utf-8")
@@ -176,7 +176,3 @@ def _drawn(path: Path, count: int) -> list[Row]:
     ]
     Random(_SEED).shuffle(rows)  # noqa: S311 - an order, no secret
     return rows[:count]
-
-
-def _dump(one: Labelled) -> dict[str, Any]:
-    return {"features": one.features, "closer": one.closer, "document": one.document}
