@@ -22,6 +22,7 @@ class _Task(StrEnum):
     SUMMARY = "summary"
     FURNITURE = "furniture"
     DAMAGE = "damage"
+    SUPPORT = "support"
 
 
 def command(
@@ -40,7 +41,8 @@ def command(
 
     Rows: repair has source and target or targets; summary has article (or text) and summary;
     furniture has html (or text) and article; damage has clean articles as text, in which it cuts
-    sentences and glues promos. docs/evaluation.md says what each figure is.
+    sentences and glues promos; support has article, sentence and supported. docs/evaluation.md
+    says what each figure is.
     """
     from worker.evaluation.measure import Task, measure
     from worker.settings import load_profile, load_settings

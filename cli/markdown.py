@@ -10,13 +10,13 @@ import re
 from typing import TYPE_CHECKING
 
 from worker.reason import Reason
-from worker.records import Method
+from worker.result import Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.records import (
-        CollectedArticle,
+    from worker.records import CollectedArticle
+    from worker.result import (
         Edit,
         Flag,
         Refusal,
@@ -91,6 +91,8 @@ REASON_TEXT = {
     Reason.ATTRIBUTION_LOST: "It says as a fact what the article lets somebody say",
     Reason.AWKWARD: "It reads badly and was left as it was",
     Reason.LOADED_LANGUAGE: "Words of judgement in the article's own voice",
+    Reason.CONTRADICTION: "Different numbers or days for the same thing",
+    Reason.ORDER: "It tells its reader what to write; not in the summary",
     Reason.SHORT_ARTICLE: "The article is too short for a summary of the usual length",
 }
 
@@ -120,6 +122,8 @@ def render_article(collected: CollectedArticle) -> str:
     title = escape_line(result.title) or escape_line(collected.article.id)
     blocks = [f"# {title}"]
     if result.summary.strip():
+        if result.summary_title not in {"", result.title}:
+            blocks.append(f"**{escape_line(result.summary_title)}**")
         blocks += [escape_text(result.summary), f"*{METHOD_TEXT[result.method]}*"]
     for heading, content in _sections(result):
         blocks += [f"## {heading}", content]

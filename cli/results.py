@@ -25,10 +25,12 @@ from worker.reason import REASON_FIELDS, Reason
 from worker.records import (
     ArticleState,
     CollectedArticle,
-    Edit,
-    Flag,
     InputRefusal,
     JobProgress,
+)
+from worker.result import (
+    Edit,
+    Flag,
     Method,
     Record,
     Refusal,
@@ -70,6 +72,7 @@ class ResultRow(Record):
     """The article's Markdown page; ``None`` unless it is done."""
     title: str | None = None
     repaired: str | None = None
+    summary_title: str | None = None
     summary: str | None = None
     method: Method | None = None
     evidence: tuple[SummarySentence, ...] = ()

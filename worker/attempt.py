@@ -16,7 +16,12 @@ from worker.engine import WatchedEngine
 from worker.lease import JobCancelledError
 from worker.pipeline import process
 from worker.reason import Reason
-from worker.records import ArticleState, Outcome, Processed, Tally
+from worker.records import (
+    ArticleState,
+    Outcome,
+    Processed,
+    Tally,
+)
 from worker.stored import cancelled_outcome
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Whether a model talks about its task instead of doing it."""
+"""Whether a model talks about its task instead of doing it, or a text gives a model orders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 
 from worker.reading import Reading
 
-__all__ = ["chatter_in"]
+__all__ = ["chatter_in", "order_in"]
 
 #: How models begin to talk about the task, or name a part of the prompt.
 _OPENING_TALK = re.compile(
@@ -27,6 +27,23 @@ _TALK = re.compile(
     r"|\banswer with\b|\bgrammatical(?:ly)? (?:correct|errors?|mistakes?)\b|\bthe sentence only\b",
     re.IGNORECASE,
 )
+#: How texts speak to whatever reads them: orders at the start, talk of the task, marks of a chat.
+_ORDER = re.compile(
+    r"""
+    ^\W*(?:please\s+)?(?:ignore|disregard|forget|write|say|print|repeat|translate|answer|reply
+      |respond|shorten|summari[sz]e|replace|list|pretend|do\snot\s(?:summari[sz]e|write))\b(?!-)
+    | ^\W*(?:system|assistant|user|summary|title|headline|claim|instruction|answer|important
+      |attention(?:\s\w+)?|note\sto\s[\w\s]+)\s*:
+    | \b(?:ignore|disregard|forget)\s(?:the|all|any|what|every\w*|previous|prior)\b
+    | \b(?:this|the)\s(?:text|prompt|summary)\b(?=.*\b(?:is|must|has\sto|should|say)\b)
+    | \b(?:your|a|the)\s(?:answer|summary|system\sprompt)\s(?:has\sto|must|should|without)\b
+    | \b(?:you\sare\snow|you\snow\sanswer|if\syou\sare\san?\s(?:ai|language|bot)
+      |language\smodels?|new\stask|bots\smust|system\sprompt|summari[sz](?:er|ing)
+      |sums?\sup\sthis|end\sof\sarticle|answer\s(?:yes|no|with)\b)
+    | <\||\[/?INST\]|<!--|^\#{2,}
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 _MARKUP = frozenset("*_#<>{}[]|^~\\")
 
 
@@ -41,3 +58,9 @@ def chatter_in(source: Reading, proposal: Reading) -> str | None:
     added = Counter(c for c in proposal.folded if c in _MARKUP)
     added.subtract(c for c in source.folded if c in _MARKUP)
     return next((mark for mark, more in added.items() if more > 0), None)
+
+
+def order_in(text: str) -> str | None:
+    """The words by which a sentence orders its reader, a model most likely, to write something."""
+    found = _ORDER.search(text)
+    return None if found is None else found[0].strip()

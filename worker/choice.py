@@ -7,18 +7,20 @@ matters. Linear in the article's length, so the whole of a long article counts.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from worker.facts import content_words, words
+from worker.chatter import order_in
+from worker.facts import content_words, fold, words
 from worker.lexicon import ATTRIBUTION_VERBS
 from worker.neutrality import loaded_words
-from worker.quotation import is_balanced
+from worker.quotation import is_balanced, quotation_spans
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-__all__ = ["rank_sentences", "select"]
+__all__ = ["overlaps", "rank_sentences", "select"]
 
 #: Weight of the position against centrality (0-1), and how fast it fades, in sentences.
 #: ROUGE-1 of own sentences, mean over four dev sets of 100: 36.4 at .4, 36.6 at .6 and .8.
@@ -33,6 +35,10 @@ _ATTRIBUTION_BONUS = 0.1
 _AWKWARD_PENALTY = 0.15
 _LEANING_PENALTY = 0.1
 _LOADED_PENALTY = 0.3
+
+#: News does not speak to its reader: promos, advice and orders to a model do.
+_ADDRESS_PENALTY = 0.3
+_ADDRESS = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
 
 #: Shorter pieces are headings and exclamations; they carry no story of their own.
 _LEAST_WORDS = 7
@@ -68,8 +74,10 @@ def rank_sentences(sentences: Sequence[str], awkward: Collection[int] = ()) -> l
     length = math.sqrt(sum(value * value for value in centroid.values())) or 1.0
 
     scores = []
+    orders = [order_in(sentence) is not None for sentence in sentences]
     for at, (sentence, bag) in enumerate(zip(sentences, bags, strict=True)):
-        if not _may_stand_alone(sentence):
+        # What stands right behind an order is most often what it wants to be said.
+        if not _may_stand_alone(sentence) or any(orders[max(0, at - 1) : at + 1]):
             scores.append(-math.inf)
             continue
         own = math.sqrt(sum((times * weight[word]) ** 2 for word, times in bag.items())) or 1.0
@@ -82,7 +90,8 @@ def rank_sentences(sentences: Sequence[str], awkward: Collection[int] = ()) -> l
 
 def _may_stand_alone(sentence: str) -> bool:
     long_enough = len(sentence.split()) >= _LEAST_WORDS
-    return long_enough and sentence.endswith(_SENTENCE_ENDS) and is_balanced(sentence)
+    whole = sentence.endswith(_SENTENCE_ENDS) and is_balanced(sentence)
+    return long_enough and whole
 
 
 def _character(sentence: str) -> float:
@@ -91,7 +100,17 @@ def _character(sentence: str) -> float:
     return (
         _ATTRIBUTION_BONUS * attributed
         - _LEANING_PENALTY * (found[0] in _LEANING)
+        - _ADDRESS_PENALTY * _speaks_to_reader(sentence)
         - _LOADED_PENALTY * bool(loaded_words(sentence))
+    )
+
+
+def _speaks_to_reader(sentence: str) -> bool:
+    folded = fold(sentence)
+    spans = quotation_spans(sentence)
+    return any(
+        not any(start <= place.start() < end for start, end in spans)
+        for place in _ADDRESS.finditer(folded)
     )
 
 
@@ -127,6 +146,11 @@ def select(
         chosen.append(index)
         used += sizes[index]
     return sorted(chosen)
+
+
+def overlaps(one: str, other: str) -> bool:
+    """Whether two sentences share so many of their content words that one says the other again."""
+    return _overlap(set(content_words(one)), set(content_words(other))) > _MOST_OVERLAP
 
 
 def _overlap(one: set[str], other: set[str]) -> float:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 from worker.errors import ArticleNotFoundError, JobNotFoundError
 from worker.key import Key
 from worker.profile import Profile
-from worker.records import CollectedArticle, DeadLetter, InputRefusal, JobId
+from worker.records import (
+    CollectedArticle,
+    DeadLetter,
+    InputRefusal,
+    JobId,
+)
 from worker.stored import read_articles, read_collected, read_outcomes, read_unfinished
 
 if TYPE_CHECKING:

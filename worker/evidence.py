@@ -57,8 +57,10 @@ def _covers(sentence: Reading, article: Sequence[str]) -> tuple[list[set[int]], 
     return covers, len(word_bases) + len(neighbours) + len(pairs)
 
 
-def find_evidence(sentence: Reading, article: Sequence[str]) -> tuple[tuple[int, ...], float]:
-    """The sentences that together hold most of the units, and the mean share held (0-1).
+def find_evidence(
+    sentence: Reading, article: Sequence[str], *, most: int = _MAX_EVIDENCE
+) -> tuple[tuple[int, ...], float]:
+    """The sentences, ``most`` of them, that hold most of the units, and the mean share held (0-1).
 
     The share that the best sentence holds alone counts as much as what all hold together: half of
     what was measured to be wrong mixes two sentences.
@@ -67,7 +69,7 @@ def find_evidence(sentence: Reading, article: Sequence[str]) -> tuple[tuple[int,
     held: set[int] = set()
     chosen: list[int] = []
     shares: list[float] = []
-    for _ in range(_MAX_EVIDENCE):
+    for _ in range(most):
         best = max(range(len(covers)), key=lambda at: (len(covers[at] - held), -at), default=None)
         if best is not None and covers[best] - held:
             chosen.append(best)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from worker.fluency import text_nats
 from worker.lexicon import AUXILIARIES, FUNCTION_WORDS, MODALS, PRONOUNS
 from worker.reason import Reason
-from worker.records import Edit
+from worker.result import Edit
 from worker.sentences import is_short_form, quoted_after
 
 if TYPE_CHECKING:

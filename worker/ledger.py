@@ -28,11 +28,11 @@ from worker.records import (
     JobId,
     Outcome,
     Processed,
-    Result,
     Tally,
     Trial,
     Verdict,
 )
+from worker.result import Result
 from worker.script import run_script
 from worker.stored import dump_outcomes, pack_result, read_articles
 

@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
+from worker.chatter import order_in
+from worker.contradiction import find_contradictions
 from worker.errors import CopydeskError, EngineError
 from worker.furniture import strip_furniture
 from worker.joining import join_sentences
@@ -32,16 +34,18 @@ from worker.reason import Reason
 from worker.records import (
     Article,
     ArticleState,
-    Edit,
-    Flag,
     Outcome,
     Processed,
+)
+from worker.repair import Mended, mend_sentences
+from worker.result import (
+    Edit,
+    Flag,
     Refusal,
     Removal,
     Result,
     WordChange,
 )
-from worker.repair import Mended, mend_sentences
 from worker.sentences import split
 from worker.summary import Story, Summary, summarise
 
@@ -161,7 +165,9 @@ def _process_together(
         _repair(good, engine(), profile)
         clock.lap("repair")
         on_stage("summarise")
-        stories = [Story(tuple(draft.sentences), frozenset(draft.awkward)) for draft in good]
+        stories = [
+            Story(tuple(draft.sentences), frozenset(draft.awkward), draft.title) for draft in good
+        ]
         summaries = summarise(stories, engine(), profile)
         clock.lap("summary")
         total = sum(len(story.sentences) for story in stories)
@@ -283,6 +289,7 @@ def _result(draft: _Draft, summary: Summary, timings: dict[str, float], profile:
     return Result(
         title=draft.title,
         repaired=draft.text,
+        summary_title=summary.title.text,
         summary=summary.text,
         method=summary.method,
         evidence=summary.evidence,
@@ -301,6 +308,17 @@ def _flags(draft: _Draft, profile: Profile) -> list[Flag]:
         loaded = loaded_words(sentence)
         if loaded:
             flags.append(Flag(reason=Reason.LOADED_LANGUAGE, text=sentence, words=loaded))
+        order = order_in(sentence)
+        if order is not None:
+            flags.append(Flag(reason=Reason.ORDER, text=sentence, words=(order,)))
+    flags += [
+        Flag(
+            reason=Reason.CONTRADICTION,
+            text=f"{sentences[clash.one]} / {sentences[clash.other]}",
+            words=clash.said,
+        )
+        for clash in find_contradictions(sentences)
+    ]
     if sum(len(sentence.split()) for sentence in sentences) < profile.summary.min_words:
         flags.append(Flag(reason=Reason.SHORT_ARTICLE))
     return flags

@@ -133,11 +133,21 @@ class CheckSettings(_Section):
     QAGS-CNN/DM at .8 (at .6): 31 % (52 %) of unsupported sentences pass, 17 % (12 %) of supported
     ones are refused."""
 
+    min_support_probability: float = 0.5
+    """How probable the model has to find it that its evidence carries a summary sentence or title
+    (0-1); see docs/quality.md."""
+
 
 class SummarySettings(_Section):
     """Length and prompt of the summary."""
 
     prompt: str = "summary.v1.toml"
+    shorten_prompt: str = ""
+    """What shortens the chosen sentences one by one; without it ``prompt`` asks for the summary."""
+    title_prompt: str = ""
+    """What writes the title; without it the article's own stands."""
+    support_prompt: str = ""
+    """What says whether evidence carries a sentence; without it the rules alone decide."""
     min_words: int = Field(default=50, ge=5)
     """Own sentences are added up to here. ROUGE-1 over four dev sets is 36.6 at 30 words, 38.5 at
     40, 39.1 at 50 and at 60."""

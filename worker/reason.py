@@ -146,3 +146,7 @@ class Reason(StrEnum):
     """The article's own voice uses words of judgement."""
     SHORT_ARTICLE = "short_article"
     """Too short for a summary of the usual length."""
+    CONTRADICTION = "contradiction"
+    """Two sentences give different numbers or days for the same thing."""
+    ORDER = "order"
+    """The text tells whoever reads it what to write; kept out of the summary."""

@@ -1,4 +1,4 @@
-"""Frozen wire types and states: article, edits, result, outcome, job.
+"""Frozen wire types and states: article, outcome, job, claim.
 
 What crosses a border (the store, a file, the engine's callers) is one of these.
 Knows no Redis, no Celery, no stage.
@@ -11,11 +11,12 @@ import re
 from enum import StrEnum
 from typing import Annotated, NewType
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import StringConstraints
 
 from worker.priority import Priority
 from worker.profile import Profile
 from worker.reason import Reason
+from worker.result import Record, Result
 
 __all__ = [
     "ACTIVE_STATES",
@@ -27,19 +28,11 @@ __all__ = [
     "CollectedArticle",
     "DeadLetter",
     "Doorbell",
-    "Edit",
-    "EvidenceSentence",
-    "Flag",
     "InputRefusal",
     "JobId",
     "JobProgress",
-    "Method",
     "Outcome",
     "Processed",
-    "Refusal",
-    "Removal",
-    "Result",
-    "SummarySentence",
     "Tally",
     "Trial",
     "Verdict",
@@ -50,13 +43,6 @@ __all__ = [
 JobId = NewType("JobId", str)
 
 _SAFE_STEM = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
-
-
-class Record(BaseModel):
-    """Base of every wire type: frozen, and an unknown field is an error."""
-
-    # An error that quotes its input would carry an article's text into a log.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class ArticleState(StrEnum):
@@ -123,105 +109,6 @@ class InputRefusal(Record):
     """``file`` or ``file:line``."""
     message: str
     hint: str = ""
-
-
-class Removal(Record):
-    """Page furniture that was taken out."""
-
-    line: int
-    """Line of the input text, from 1; 0 for HTML pages as a whole."""
-    text: str
-    reason: Reason
-
-
-class WordChange(Record):
-    """Words of a sentence that a model's proposal replaced; either side may be empty."""
-
-    kind: str
-    """Such as ``article_missing``; see ``worker.edit.Kind``."""
-    before: str
-    after: str
-    scores: dict[str, float] = {}
-
-
-class Edit(Record):
-    """One change that was made to the text."""
-
-    paragraph: int
-    """Paragraph of the repaired text, from 0."""
-    before: str
-    after: str
-    reason: Reason
-    changes: tuple[WordChange, ...] = ()
-    """Of a sentence that the model mended."""
-    scores: dict[str, float] = {}
-
-
-class Refusal(Record):
-    """A proposal that was not used; the text stayed as it was."""
-
-    stage: str
-    """``repair`` or ``summary``."""
-    before: str
-    """The sentence it was made for; empty for a summary sentence."""
-    proposal: str
-    """The sentence as it would have been, with this change alone."""
-    reason: Reason
-    detail: str = ""
-    """What the check saw, e.g. the number that differs."""
-    kind: str = ""
-    scores: dict[str, float] = {}
-
-
-class Flag(Record):
-    """Something an editor should look at."""
-
-    reason: Reason
-    text: str = ""
-    words: tuple[str, ...] = ()
-
-
-class EvidenceSentence(Record):
-    """A sentence of the repaired article that carries a summary sentence."""
-
-    index: int
-    """Position among all sentences of the repaired article, from 0."""
-    text: str
-
-
-class SummarySentence(Record):
-    """One sentence of the summary with what carries it."""
-
-    sentence: str
-    sentences: tuple[EvidenceSentence, ...]
-
-
-class Method(StrEnum):
-    """How a summary came about."""
-
-    WRITTEN = "written"
-    """Every sentence is the model's, and passed every check."""
-    MIXED = "mixed"
-    """Some sentences are the model's, some the article's own."""
-    EXTRACTIVE = "extractive"
-    """The article's own sentences."""
-
-
-class Result(Record):
-    """What one article became. A pure function of article and profile, but for ``timings``."""
-
-    title: str
-    repaired: str
-    """Paragraphs, with an empty line between two."""
-    summary: str
-    method: Method
-    evidence: tuple[SummarySentence, ...]
-    edits: tuple[Edit, ...] = ()
-    refused: tuple[Refusal, ...] = ()
-    removed: tuple[Removal, ...] = ()
-    flags: tuple[Flag, ...] = ()
-    timings: dict[str, float] = {}
-    """Seconds of the article's share of each stage."""
 
 
 class Outcome(Record):

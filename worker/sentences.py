@@ -15,7 +15,7 @@ import syntok.segmenter
 
 from worker.lexicon import FUNCTION_WORDS
 from worker.reason import Reason
-from worker.records import Edit
+from worker.result import Edit
 
 __all__ = ["Split", "is_short_form", "quoted_after", "split", "split_sentences"]
 

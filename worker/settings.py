@@ -167,7 +167,11 @@ def load_profile(settings: Settings, name: str | None = None) -> Profile:
         raise _config_error(error, Profile, where=str(path)) from error
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    names = (profile.repair.prompt, profile.repair.fluency_prompt, profile.summary.prompt)
+    repair, summary = profile.repair, profile.summary
+    names = (
+        *(repair.prompt, repair.fluency_prompt, summary.prompt, summary.shorten_prompt),
+        *(summary.title_prompt, summary.support_prompt),
+    )
     prompts = {file: _read_prompt(settings.configs / "prompts" / file) for file in names if file}
     return profile.model_copy(update={"prompts": prompts})
 

@@ -18,8 +18,8 @@ from worker.records import (
     JobId,
     JobProgress,
     Outcome,
-    Result,
 )
+from worker.result import Result
 
 __all__ = [
     "PROGRESS_FIELDS",

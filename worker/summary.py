@@ -1,30 +1,33 @@
-"""Stages 6 to 8: choose sentences, let the engine write from them, check each sentence.
+"""Stage 8, check: what of the written sentences stands, and what stands in for the rest.
 
-What fails a check is not used; the article's own sentences stand in, and the result says so.
+What fails a check is not used. Its best evidence, the article's own sentence, stands in; where all
+fails, the article's best sentences do; and the result says so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from worker.choice import rank_sentences, select
-from worker.engine import Prompt
+from worker.choice import overlaps, rank_sentences, select
+from worker.judge import support_probabilities
 from worker.reason import Reason
-from worker.records import EvidenceSentence, Method, Refusal, SummarySentence
-from worker.sentences import split_sentences
+from worker.result import (
+    EvidenceSentence,
+    Method,
+    Refusal,
+    SummarySentence,
+)
 from worker.support import check_summary_sentence
+from worker.title import Title, write_titles
+from worker.writing import Written, write_sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from worker.engine import Engine, Generation
+    from worker.engine import Engine
     from worker.profile import Profile
 
 __all__ = ["Story", "Summary", "summarise"]
-
-#: English news has 1.35 tokens a word under the usual vocabularies; with room for names.
-_TOKENS_PER_WORD = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Story:
     sentences: tuple[str, ...]
     awkward: frozenset[int]
     """Indexes of sentences that read badly."""
+    headline: str = ""
+    """The article's own, empty where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,91 +46,158 @@ class Summary:
     """A summary with what carries it and what was not used."""
 
     text: str
+    title: Title
     method: Method
     evidence: tuple[SummarySentence, ...]
     refused: tuple[Refusal, ...]
 
 
+@dataclass(slots=True)
+class _Candidate:
+    """A written sentence on its way through the checks."""
+
+    text: str
+    evidence: tuple[int, ...]
+    scores: dict[str, float]
+    own: bool
+    """It is a sentence of the article, word for word."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A summary on its way."""
+
+    story: Story
+    ranking: Sequence[float]
+    candidates: list[_Candidate] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+    def stand_ins(self, evidence: Sequence[int]) -> list[_Candidate]:
+        """The article's own sentence for one that was refused, where it can stand alone."""
+        return [
+            _Candidate(self.story.sentences[index], (index,), {}, own=True)
+            for index in evidence[:1]
+            if self.ranking[index] > float("-inf")
+        ]
+
+
 def summarise(stories: Sequence[Story], engine: Engine, profile: Profile) -> list[Summary]:
-    """One summary per story; the engine writes all of them in one call.
+    """One summary per story; the engine works on all of them together.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
-    ranked = [rank_sentences(story.sentences, story.awkward) for story in stories]
-    settings = profile.summary
-    prompts = []
-    for story, scores in zip(stories, ranked, strict=True):
-        sizes = engine.count_tokens(story.sentences)
-        budget = min(settings.source_tokens, engine.window // 2)
-        chosen = select(story.sentences, scores, sizes, budget=budget)
-        text = " ".join(story.sentences[index] for index in chosen)
-        budget = int(settings.max_words * _TOKENS_PER_WORD)
-        prompts.append(Prompt(profile.prompts[settings.prompt], text, budget))
-    answers = engine.generate(prompts)
+    rankings = [rank_sentences(story.sentences, story.awkward) for story in stories]
+    articles = [story.sentences for story in stories]
+    written = write_sentences(articles, rankings, engine, profile)
+    drafts = [
+        _check(_Draft(story, ranking), many, profile)
+        for story, ranking, many in zip(stories, rankings, written, strict=True)
+    ]
+    _judge(drafts, engine, profile)
+    kept = [_assemble(draft, profile) for draft in drafts]
+    titles = write_titles(
+        [[item.sentence for item in items] for items in kept],
+        [story.headline for story in stories],
+        engine,
+        profile,
+    )
     return [
-        _assemble(story, scores, answer, profile)
-        for story, scores, answer in zip(stories, ranked, answers, strict=True)
+        Summary(
+            text=" ".join(item.sentence for item in items),
+            title=title,
+            method=_method(items, draft.story.sentences),
+            evidence=tuple(items),
+            refused=(*draft.refused, *title.refused),
+        )
+        for draft, items, title in zip(drafts, kept, titles, strict=True)
     ]
 
 
-def _assemble(
-    story: Story, scores: Sequence[float], answer: Generation, profile: Profile
-) -> Summary:
-    settings = profile.summary
-    sizes = [len(sentence.split()) for sentence in story.sentences]
-    written, refused = _checked(story, answer, profile)
-    kept: list[SummarySentence] = []
-    for item in written:
-        used = sum(len(one.sentence.split()) for one in kept)
-        if used + len(item.sentence.split()) <= settings.max_words:
-            kept.append(item)
+def _check(draft: _Draft, written: Sequence[Written], profile: Profile) -> _Draft:
+    """The written sentences that the rules let pass, in place; own ones for the others."""
+    sentences = draft.story.sentences
+    for text, finished in written:
+        if not finished:
+            draft.refused.append(_refusal(text, Reason.UNFINISHED))
+            continue
+        support = check_summary_sentence(text, sentences, profile.checks)
+        verdict = support.verdict
+        if verdict.accepted and support.evidence:
+            own = text in sentences
+            scores = dict(verdict.scores)
+            draft.candidates.append(_Candidate(text, support.evidence, scores, own))
+            continue
+        reason = verdict.reason or Reason.NOT_SUPPORTED
+        draft.refused.append(_refusal(text, reason, verdict.detail, dict(verdict.scores)))
+        draft.candidates += draft.stand_ins(support.evidence)
+    return draft
 
-    used = sum(len(item.sentence.split()) for item in kept)
-    own: list[int] = []
+
+def _judge(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:
+    """Take out, in place, what the model finds that its evidence does not say."""
+    asked = [
+        (draft, candidate)
+        for draft in drafts
+        for candidate in draft.candidates
+        if not candidate.own
+    ]
+    claims = [
+        ([draft.story.sentences[at] for at in sorted(one.evidence)], one.text)
+        for draft, one in asked
+    ]
+    found = support_probabilities(claims, engine, profile)
+    for (draft, candidate), probability in zip(asked, found, strict=True):
+        candidate.scores["probability"] = round(probability, 4)
+        if probability < profile.checks.min_support_probability:
+            at = draft.candidates.index(candidate)
+            draft.candidates[at : at + 1] = draft.stand_ins(candidate.evidence)
+            detail = f"probability {probability:.2f}"
+            draft.refused.append(
+                _refusal(candidate.text, Reason.NOT_SUPPORTED, detail, candidate.scores)
+            )
+
+
+def _assemble(draft: _Draft, profile: Profile) -> list[SummarySentence]:
+    """The sentences of the summary, in the order in which the article tells them."""
+    settings, sentences = profile.summary, draft.story.sentences
+    # Of shortened sentences there are more than a summary needs, the most important first.
+    enough = settings.min_words if settings.shorten_prompt else settings.max_words
+    kept: list[_Candidate] = []
+    used = 0
+    for candidate in draft.candidates:
+        size = len(candidate.text.split())
+        fresh = not any(overlaps(candidate.text, other.text) for other in kept)
+        if fresh and used < enough and used + size <= settings.max_words:
+            kept.append(candidate)
+            used += size
     if used < settings.min_words:
+        sizes = [len(sentence.split()) for sentence in sentences]
         own = select(
-            story.sentences,
-            scores,
+            sentences,
+            draft.ranking,
             sizes,
             budget=settings.max_words - used,
             enough=settings.min_words - used,
-            said={one.index for item in kept for one in item.sentences},
-        ) or _shortest(story.sentences, sizes, kept)
-    kept += [_own_sentence(story, index) for index in own]
-    # In the order in which the article tells it.
-    kept.sort(key=lambda item: item.sentences[0].index)
-    return Summary(
-        text=" ".join(item.sentence for item in kept),
-        method=_method(kept, story.sentences),
-        evidence=tuple(kept),
-        refused=tuple(refused),
-    )
+            said={at for candidate in kept for at in candidate.evidence},
+        ) or _shortest(sizes, kept)
+        kept += [_Candidate(sentences[index], (index,), {}, own=True) for index in own]
+    kept.sort(key=lambda candidate: candidate.evidence[0])
+    return [
+        SummarySentence(
+            sentence=one.text,
+            sentences=tuple(EvidenceSentence(index=at, text=sentences[at]) for at in one.evidence),
+            scores=one.scores,
+        )
+        for one in kept
+    ]
 
 
-def _checked(
-    story: Story, answer: Generation, profile: Profile
-) -> tuple[list[SummarySentence], list[Refusal]]:
-    """The model's sentences that stand up to the checks, and those that do not."""
-    kept: list[SummarySentence] = []
-    refused: list[Refusal] = []
-    sentences = split_sentences(" ".join(answer.text.split()))
-    for position, sentence in enumerate(sentences):
-        if position == len(sentences) - 1 and not answer.finished:
-            refused.append(_refusal(sentence, Reason.UNFINISHED))
-            continue
-        support = check_summary_sentence(sentence, story.sentences, profile.checks)
-        if not support.verdict.accepted or not support.evidence:
-            verdict = support.verdict
-            reason = verdict.reason or Reason.NOT_SUPPORTED
-            refused.append(_refusal(sentence, reason, verdict.detail, dict(verdict.scores)))
-        elif all(sentence != item.sentence for item in kept):
-            evidence = tuple(
-                EvidenceSentence(index=index, text=story.sentences[index])
-                for index in support.evidence
-            )
-            kept.append(SummarySentence(sentence=sentence, sentences=evidence))
-    return kept, refused
+def _shortest(sizes: Sequence[int], kept: Sequence[_Candidate]) -> list[int]:
+    """For an article with no sentence fit to choose: its shortest one, rather than nothing."""
+    if kept or not sizes:
+        return []
+    return [min(range(len(sizes)), key=lambda index: (sizes[index], index))]
 
 
 def _refusal(
@@ -139,20 +211,6 @@ def _refusal(
         detail=detail,
         scores=scores or {},
     )
-
-
-def _own_sentence(story: Story, index: int) -> SummarySentence:
-    text = story.sentences[index]
-    return SummarySentence(sentence=text, sentences=(EvidenceSentence(index=index, text=text),))
-
-
-def _shortest(
-    sentences: Sequence[str], sizes: Sequence[int], kept: Collection[SummarySentence]
-) -> list[int]:
-    """For an article with no sentence fit to choose: its shortest one, rather than nothing."""
-    if kept or not sentences:
-        return []
-    return [min(range(len(sentences)), key=lambda index: (sizes[index], index))]
 
 
 def _method(kept: Sequence[SummarySentence], sentences: Sequence[str]) -> Method:

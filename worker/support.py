@@ -36,7 +36,7 @@ from worker.quotation import is_balanced, quotations
 from worker.reading import Reading
 from worker.reason import Reason
 
-__all__ = ["SupportVerdict", "check_summary_sentence"]
+__all__ = ["SupportVerdict", "check_summary_sentence", "check_title"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,12 @@ def _unknown_negation(sentence: Reading, evidence: list[Reading]) -> str | None:
 
 def _unknown_modal(sentence: Reading, evidence: list[Reading]) -> str | None:
     return _unknown_governed(sentence, evidence, _shifted_modal)
+
+
+def _missing_negation(sentence: Reading, evidence: list[Reading]) -> str | None:
+    """A kind of negation that the evidence has nowhere."""
+    known = {key for reading in evidence for key, _ in reading.governed(negation_key)}
+    return next((key for key, _ in sentence.governed(negation_key) if key not in known), None)
 
 
 #: What is planned, likely or alleged is no fact yet.
@@ -355,3 +361,32 @@ def check_summary_sentence(
         refusal = Verdict(Reason.NOT_SUPPORTED, f"support {share:.2f}", scores)
         return SupportVerdict(refusal, chosen)
     return SupportVerdict(Verdict(None, "", scores), chosen)
+
+
+#: A title leaves out articles and auxiliaries and stands in the present, so that order, modality
+#: and length are not compared; what it names must be there.
+_TITLE_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | None]], ...] = (
+    (Reason.NUMBER_CHANGED, _unknown_number),
+    (Reason.QUOTE_CHANGED, _unknown_quote),
+    (Reason.NEGATION_CHANGED, _missing_negation),
+    (Reason.LOADED_WORD, _loaded),
+    (Reason.NOT_SUPPORTED, _unknown_content),
+)
+
+
+def check_title(title: str, sentences: Sequence[str]) -> Verdict:
+    """Whether a title has nothing that the sentences it was written from lack.
+
+    number_changed, quote_changed, negation_changed, loaded_word; not_supported: a content word, a
+    name among them, without a relative in the sentences. The first refusal counts.
+    """
+    reading = Reading(title)
+    whole = Reading(" ".join(sentences))
+    talk = chatter_in(whole, reading)
+    if talk is not None:
+        return Verdict(Reason.CHATTER, talk, {})
+    for reason, difference in _TITLE_STEPS:
+        detail = difference(reading, [whole])
+        if detail is not None:
+            return Verdict(reason, detail, {})
+    return Verdict(None, "", {})

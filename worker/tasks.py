@@ -22,7 +22,12 @@ from worker.jobs import JobStore
 from worker.lease import Lease, LeaseLostError
 from worker.log import bound, get_logger
 from worker.reconciler import STEP_SECONDS, reconcile
-from worker.records import Claim, Doorbell, JobId, WorkerPresence
+from worker.records import (
+    Claim,
+    Doorbell,
+    JobId,
+    WorkerPresence,
+)
 from worker.settings import load_profile, load_settings
 from worker.telemetry import chunk_span, start_tracing
 

@@ -44,7 +44,12 @@ from worker.connection import broker_url, connect
 from worker.dispatch import Intake, Order
 from worker.jobs import JobStore
 from worker.model import embedded_folder
-from worker.records import Article, Claim, JobId, Tally
+from worker.records import (
+    Article,
+    Claim,
+    JobId,
+    Tally,
+)
 from worker.settings import Settings, load_profile, load_settings
 
 __all__: list[str] = []

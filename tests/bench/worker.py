@@ -18,7 +18,13 @@ from typing import Any
 from tests.support.fake_engine import FakeEngine
 from worker.engine import Engine, Prompt, go_on
 from worker.profile import Profile
-from worker.records import Article, ArticleState, Method, Outcome, Processed, Result
+from worker.records import (
+    Article,
+    ArticleState,
+    Outcome,
+    Processed,
+)
+from worker.result import Method, Result
 
 __all__ = ["CHUNK_SECONDS", "done_result", "main"]
 

@@ -9,14 +9,16 @@ from worker.reason import Reason
 from worker.records import (
     Article,
     ArticleState,
-    EvidenceSentence,
     JobProgress,
-    Method,
     Outcome,
     Processed,
+    Tally,
+)
+from worker.result import (
+    EvidenceSentence,
+    Method,
     Result,
     SummarySentence,
-    Tally,
 )
 from worker.stored import cancelled_outcome
 

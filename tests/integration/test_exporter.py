@@ -30,7 +30,13 @@ from worker.gauge import DeskCollector
 from worker.jobs import JobStore, NewChunk
 from worker.key import Key
 from worker.reason import Reason
-from worker.records import Claim, JobId, Processed, Tally, WorkerPresence
+from worker.records import (
+    Claim,
+    JobId,
+    Processed,
+    Tally,
+    WorkerPresence,
+)
 from worker.settings import Settings, load_settings
 
 # It has no types: strict checking would refuse its calls.

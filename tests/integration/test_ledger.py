@@ -28,14 +28,13 @@ from worker.reason import Reason
 from worker.records import (
     Claim,
     DeadLetter,
-    Edit,
     JobId,
     Processed,
-    Removal,
     Tally,
     Trial,
     Verdict,
 )
+from worker.result import Edit, Removal
 from worker.script import run_script
 
 

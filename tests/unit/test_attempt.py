@@ -24,9 +24,9 @@ from worker.records import (
     JobId,
     Outcome,
     Processed,
-    Result,
     Trial,
 )
+from worker.result import Result
 
 _JOB = JobId("260101-0000-abcdef")
 

@@ -24,7 +24,8 @@ from worker.evaluation.rows import (
 )
 from worker.evaluation.summary import evaluate_summary
 from worker.reason import Reason
-from worker.records import Article, ArticleFormat, Method, Refusal, Result
+from worker.records import Article, ArticleFormat
+from worker.result import Method, Refusal, Result
 
 AWKWARD = "The ferry leave Bremen at two clock."
 FLUENT = "The ferry leaves Bremen at two o'clock."

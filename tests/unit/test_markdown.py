@@ -9,11 +9,13 @@ from worker.records import (
     Article,
     ArticleState,
     CollectedArticle,
+    Outcome,
+)
+from worker.result import (
     Edit,
     EvidenceSentence,
     Flag,
     Method,
-    Outcome,
     Refusal,
     Removal,
     Result,

@@ -18,11 +18,10 @@ from worker.records import (
     Article,
     ArticleFormat,
     ArticleState,
-    Method,
     Outcome,
     Processed,
-    Result,
 )
+from worker.result import Method, Result
 
 TITLE = "Harbour of Milltown to close for two weeks"
 FIRST = (

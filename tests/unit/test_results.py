@@ -18,12 +18,14 @@ from worker.records import (
     Article,
     ArticleState,
     CollectedArticle,
-    Edit,
-    Flag,
     InputRefusal,
     JobProgress,
-    Method,
     Outcome,
+)
+from worker.result import (
+    Edit,
+    Flag,
+    Method,
     Refusal,
     Removal,
     Result,

@@ -11,7 +11,7 @@ from worker.engine import Generation, Prompt, go_on
 from worker.errors import EngineError
 from worker.profile import Profile, SummarySettings
 from worker.reason import Reason
-from worker.records import Method
+from worker.result import Method
 from worker.summary import Story, Summary, summarise
 
 SENTENCES = (

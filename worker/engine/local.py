@@ -66,6 +66,7 @@ class LocalEngine:
             raise _load_error(model, str(error)) from error
         if not self._tokenizer.chat_template:
             raise _load_error(model, "it has no chat template: it is not tuned to instructions")
+        self._marks: list[str] = list(self._tokenizer.all_special_tokens)
         self._decoders: dict[str, Decoder] = {}
         self._prefixes: dict[tuple[str, tuple[int, ...]], KeyValues] = {}
         base = self._load()
@@ -113,9 +114,14 @@ class LocalEngine:
         return [self._answer(row) for row in rows]
 
     def _rows(self, prompts: Sequence[Prompt]) -> list[Row]:
-        asked = self._encode([self._chat(prompt.template, prompt.text) for prompt in prompts])
+        texts = [self._plain(prompt.text) for prompt in prompts]
+        asked = self._encode(
+            [self._chat(prompt.template, text) for prompt, text in zip(prompts, texts, strict=True)]
+        )
         # What an answer may copy: its draft, or else the text that it is about.
-        sources = self._encode([prompt.draft or prompt.text for prompt in prompts])
+        sources = self._encode(
+            [self._plain(prompt.draft) or text for prompt, text in zip(prompts, texts, strict=True)]
+        )
         rows = []
         for prompt, ids, source in zip(prompts, asked, sources, strict=True):
             draft = [*source, self._end] if prompt.draft else []
@@ -173,6 +179,17 @@ class LocalEngine:
                 template.messages(text), tokenize=False, add_generation_prompt=True
             )
         )
+
+    def _plain(self, text: str) -> str:
+        """The text without the marks that end a turn of the chat.
+
+        An article that has one would go on in the user's name, or in the model's own.
+        """
+        for mark in self._marks:
+            # Another mark may come about where one was taken out.
+            while mark in text:
+                text = text.replace(mark, "")
+        return text
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:

@@ -11,15 +11,22 @@ from worker.evaluation.damage import DamageReport, evaluate_damage
 from worker.evaluation.furniture import FurnitureReport, evaluate_furniture
 from worker.evaluation.repair import RepairReport, evaluate_repair
 from worker.evaluation.rows import (
+    SupportRow,
     read_page_rows,
     read_repair_rows,
     read_summary_rows,
+    read_support_rows,
     read_text_rows,
 )
 from worker.evaluation.summary import SummaryReport, evaluate_summary
+from worker.evaluation.support import Judged, SupportReport, evaluate_support
 from worker.furniture import strip_furniture
+from worker.judge import support_probabilities, support_score
 from worker.pipeline import mend_texts, process, settle_texts
-from worker.records import Article, Result
+from worker.records import Article
+from worker.result import Result
+from worker.sentences import split_sentences
+from worker.support import check_summary_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +46,7 @@ class Task(StrEnum):
     SUMMARY = "summary"
     FURNITURE = "furniture"
     DAMAGE = "damage"
+    SUPPORT = "support"
 
 
 def measure(
@@ -49,7 +57,7 @@ def measure(
     *,
     limit: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> RepairReport | SummaryReport | FurnitureReport | DamageReport:
+) -> RepairReport | SummaryReport | FurnitureReport | DamageReport | SupportReport:
     """The figures of ``profile`` on the rows of ``path``, the first ``limit`` of them.
 
     Raises:
@@ -69,6 +77,11 @@ def measure(
         engine = open_engine(profile.model, settings)
         settle = partial(settle_texts, engine=engine, profile=profile)
         return evaluate_damage(texts, settle, on_progress=on_progress)
+    if task is Task.SUPPORT:
+        claims = read_support_rows(path, limit)
+        engine = open_engine(profile.model, settings)
+        judge = partial(_judge, engine=engine, profile=profile)
+        return evaluate_support(claims, judge, on_progress=on_progress)
     stories = read_summary_rows(path, limit)
     engine = open_engine(profile.model, settings)
     summarise = partial(_summarise, engine=engine, profile=profile)
@@ -78,6 +91,40 @@ def measure(
 def _strip(article: Article) -> list[str]:
     stripped = strip_furniture(article)
     return [stripped.title, *stripped.paragraphs] if stripped.title else [*stripped.paragraphs]
+
+
+def _judge(rows: Sequence[SupportRow], engine: Engine, profile: Profile) -> list[Judged]:
+    """A row's claim is carried as far as its worst sentence is."""
+    claims = [
+        (at, sentence, article)
+        for at, row in enumerate(rows)
+        for article in [_sentences(row.article)]
+        for sentence in _sentences(" ".join(row.claim.split()))
+    ]
+    checked = [
+        check_summary_sentence(sentence, article, profile.checks) for _, sentence, article in claims
+    ]
+    asked = [
+        ([article[index] for index in sorted(support.evidence)], sentence)
+        for (_, sentence, article), support in zip(claims, checked, strict=True)
+    ]
+    probabilities = support_probabilities(asked, engine, profile)
+    worst: dict[int, Judged] = {}
+    for (at, _, _), support, probability in zip(claims, checked, probabilities, strict=True):
+        judged = Judged(
+            score=support_score(support, probability),
+            accepted=support.verdict.accepted
+            and bool(support.evidence)
+            and probability >= profile.checks.min_support_probability,
+        )
+        known = worst.get(at, judged)
+        worst[at] = Judged(min(known.score, judged.score), known.accepted and judged.accepted)
+    return [worst[at] for at in range(len(rows))]
+
+
+def _sentences(text: str) -> list[str]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return [sentence for line in lines for sentence in split_sentences(line)]
 
 
 def _summarise(

@@ -22,10 +22,12 @@ __all__ = [
     "PageRow",
     "RepairRow",
     "SummaryRow",
+    "SupportRow",
     "TextRow",
     "read_page_rows",
     "read_repair_rows",
     "read_summary_rows",
+    "read_support_rows",
     "read_text_rows",
 ]
 
@@ -46,6 +48,10 @@ _SUMMARY_HINT = (
 )
 _PAGE_HINT = 'a row is {"html": "…", "article": "…"} or {"text": "…", "article": "…"}'
 
+_SUPPORT_HINT = (
+    'a row is {"article": "…", "sentence": "…", "supported": true}; also "summary", with "errors", '
+    'which is "correct" or a list of faults'
+)
 _TEXT_HINT = 'a row is {"text": "headline, paragraphs, each on a line"}'
 
 
@@ -92,6 +98,15 @@ class TextRow(_Row):
     """The headline, then the paragraphs; none is blank."""
 
 
+class SupportRow(_Row):
+    """A claim about an article, and whether people found that the article says it."""
+
+    article: str
+    claim: str
+    """A sentence, or a summary of several."""
+    supported: bool
+
+
 _R = TypeVar("_R", bound=_Row)
 
 
@@ -128,6 +143,18 @@ def read_summary_rows(path: Path, limit: int | None = None) -> list[SummaryRow]:
         UsageError: as for ``read_repair_rows``.
     """
     return _read(path, limit, _summary_row, _SUMMARY_HINT)
+
+
+def read_support_rows(path: Path, limit: int | None = None) -> list[SupportRow]:
+    """The first ``limit`` rows (all by default) of a file with claims about articles.
+
+    ``article`` with ``sentence`` or ``summary``, and ``supported`` (true or false) or ``errors``
+    (an empty list or "correct" says that there are none).
+
+    Raises:
+        UsageError: as for ``read_repair_rows``.
+    """
+    return _read(path, limit, _support_row, _SUPPORT_HINT)
 
 
 def read_page_rows(path: Path, limit: int | None = None) -> list[PageRow]:
@@ -172,6 +199,18 @@ def _summary_row(row: Mapping[str, Any], number: int) -> SummaryRow:
         if body != "src" and isinstance(row.get("title"), str):
             title = row["title"]
     return SummaryRow(id=str(number), text=text, title=title, summary=_text(row, reference))
+
+
+def _support_row(row: Mapping[str, Any], number: int) -> SupportRow:
+    del number
+    supported = row.get("supported")
+    if "errors" in row and supported is None:
+        errors = row["errors"]
+        supported = not errors or errors == "correct"
+    if not isinstance(supported, bool):
+        raise _ShapeError('neither "supported", true or false, nor "errors"')
+    claim = _text(row, "sentence" if "sentence" in row else "summary")
+    return SupportRow(article=_text(row, "article"), claim=claim, supported=supported)
 
 
 def _text_row(row: Mapping[str, Any], number: int) -> TextRow:

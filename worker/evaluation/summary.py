@@ -9,9 +9,11 @@ from statistics import fmean
 from pydantic import BaseModel, ConfigDict
 from rouge_score.rouge_scorer import RougeScorer
 
+from worker.evaluation.metric import facts, lower_case_words, normalised_words
 from worker.evaluation.rows import SummaryRow
 from worker.evaluation.slicing import call_in_slices
-from worker.records import Article, Method, Result
+from worker.records import Article
+from worker.result import Method, Result, SummarySentence
 from worker.sentences import split_sentences
 
 __all__ = ["SummaryReport", "evaluate_summary"]
@@ -21,6 +23,12 @@ SLICE_ARTICLES = 32
 
 #: Sentences of the baseline that news summaries are measured against.
 LEAD_SENTENCES = 3
+
+#: Stages of a result's timings that come before its summary.
+_STAGES_BEFORE = ("strip_and_split", "repair")
+
+_NEGATIONS = frozenset({"not", "never", "no", "nor", "neither", "without", "cannot", "nobody"})
+_SHORT_WORD = 3
 
 _ROUGES = ("rouge1", "rouge2", "rougeL")
 
@@ -55,8 +63,20 @@ class SummaryReport(BaseModel):
     """Words of a summary, by white space."""
     extractive_share: float
     """Articles summarised by their own sentences only, 0-1."""
+    invented: int
+    """Articles whose summary or title has a number or name that their repaired text lacks; counted
+    by code that the checks do not share."""
+    flipped: int
+    """Summary sentences with a negation that their evidence lacks, or without one that it has at a
+    word of theirs; counted likewise."""
+    without_evidence: int
+    """Summary sentences that name no article sentence."""
+    titled_share: float
+    """Articles whose title is the model's, 0-1."""
     refused: dict[str, int]
-    """Summary sentences that a check refused, by reason."""
+    """Summary sentences and titles that a check refused, by reason."""
+    time_share: float
+    """Seconds of the summaries for each second of all that comes before them."""
     articles_per_s: float
     """Of the callable alone."""
 
@@ -94,8 +114,11 @@ def evaluate_summary(
         refusal.reason.value
         for result in made
         for refusal in result.refused
-        if refusal.stage == "summary"
+        if refusal.stage in {"summary", "title"}
     )
+    common = lower_case_words(result.repaired for result in made)
+    told = [sentence for result in made for sentence in result.evidence]
+    before = sum(result.timings.get(stage, 0.0) for result in made for stage in _STAGES_BEFORE)
     return SummaryReport(
         n=len(rows),
         failed=len(results) - len(made),
@@ -107,9 +130,41 @@ def evaluate_summary(
         lead3_rougeL=leads["rougeL"],
         words_mean=_mean([len(result.summary.split()) for result in made]),
         extractive_share=_mean([result.method is Method.EXTRACTIVE for result in made]),
+        invented=sum(_invents(result, common) for result in made),
+        flipped=sum(_is_flipped(sentence) for sentence in told),
+        without_evidence=sum(not sentence.sentences for sentence in told),
+        titled_share=_mean([_has_written_title(result) for result in made]),
         refused=dict(sorted(refused.items())),
+        time_share=sum(result.timings.get("summary", 0.0) for result in made) / (before or 1.0),
         articles_per_s=len(rows) / seconds,
     )
+
+
+def _invents(result: Result, common: frozenset[str]) -> bool:
+    said = facts(f"{result.summary}\n{result.summary_title}", common)
+    return bool(said.missing_in(facts(f"{result.repaired}\n{result.title}", common)))
+
+
+def _has_written_title(result: Result) -> bool:
+    refused = any(refusal.stage == "title" for refusal in result.refused)
+    return bool(result.summary_title) and not refused
+
+
+def _is_flipped(told: SummarySentence) -> bool:
+    evidence = " ".join(found.text for found in told.sentences)
+    said, known = _negated(told.sentence), _negated(evidence)
+    plain = set(normalised_words(told.sentence))
+    return bool(said) != bool(known) and bool(said - known or (known & plain and not said))
+
+
+def _negated(text: str) -> set[str]:
+    """The first longer word behind each negation."""
+    words = [word.lower() for word in normalised_words(text)]
+    return {
+        next((word for word in words[at + 1 :] if len(word) > _SHORT_WORD), "")
+        for at, word in enumerate(words)
+        if word in _NEGATIONS or word.endswith("n't")
+    }
 
 
 def _mean(values: Sequence[float]) -> float:

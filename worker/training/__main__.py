@@ -1,4 +1,4 @@
-"""``python -m worker.training``: make the repair adapter again, and its acceptor."""
+"""``python -m worker.training``: make the adapters again, and the acceptor."""
 
 from __future__ import annotations
 
@@ -14,20 +14,29 @@ def main() -> None:
     tasks = parser.add_subparsers(required=True, metavar="TASK", dest="task")
     repair = tasks.add_parser("repair", help="the adapter of the repair task")
     acceptor = tasks.add_parser("acceptor", help="what judges the proposals of a profile's adapter")
-    for task in (repair, acceptor):
-        task.add_argument("--data", type=Path, required=True, help="folder with repair/ and clean/")
+    summary = tasks.add_parser("summary", help="the adapter of the summary task")
+    for task in (repair, acceptor, summary):
+        task.add_argument("--data", type=Path, required=True, help="folder with the sets")
         task.add_argument("--work", type=Path, required=True, help="folder for what is underway")
-    repair.add_argument("--model", type=Path, required=True, help="folder of the base model")
+    for task in (repair, summary):
+        task.add_argument("--model", type=Path, required=True, help="folder of the base model")
+        task.add_argument("--out", type=Path, required=True, help="folder for the adapter")
+    summary.add_argument("--prompts", type=Path, required=True, help="folder of the prompts")
     repair.add_argument("--prompt", type=Path, required=True, help="the prompt it is trained with")
-    repair.add_argument("--out", type=Path, required=True, help="folder for the adapter")
     repair.add_argument("--pairs", type=int, default=8000, help="how many, about (default 8000)")
     repair.add_argument("--start", type=Path, help="adapter of the first training, for the second")
     acceptor.add_argument("--profile", default="embedded", help="whose adapter (default embedded)")
     said = vars(parser.parse_args())
-    if said.pop("task") == "repair":
+    task = said.pop("task")
+    if task == "repair":
         from worker.training.repair import make_adapter  # noqa: PLC0415 - peft, and slow
 
         make_adapter(**said)
+        return
+    if task == "summary":
+        from worker.training.summary import make_adapter as make_summary_adapter  # noqa: PLC0415
+
+        make_summary_adapter(**said)
         return
     from worker.training.acceptor import make_acceptor  # noqa: PLC0415 - scikit-learn
 

@@ -1,0 +1,66 @@
+"""Whether a text says what a claim says, by a model that was trained to tell.
+
+The rules of ``worker.support`` see words; this sees who did what, and a sentence that has lost its
+middle. The two are wrong about different claims, so that a claim needs both.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from worker.engine import Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.engine import Engine
+    from worker.profile import Profile
+    from worker.support import SupportVerdict
+
+__all__ = ["NO", "YES", "claim_text", "support_probabilities", "support_score"]
+
+YES, NO = "yes", "no"
+
+#: An answer of a server that gives no probabilities: it has said yes, or anything else.
+_ANSWER_TOKENS = 3
+
+
+def claim_text(evidence: Sequence[str], claim: str) -> str:
+    """What the model is asked about: the evidence in the article's order, then the claim."""
+    return f"{' '.join(evidence)}\nClaim: {claim}"
+
+
+def support_probabilities(
+    claims: Sequence[tuple[Sequence[str], str]], engine: Engine, profile: Profile
+) -> list[float]:
+    """How probable it is that each claim's evidence says it (0-1).
+
+    All 1 where the profile names no prompt for it: then the rules alone decide. An engine without
+    probabilities gives 1 for "yes" and 0 for anything else.
+
+    Raises:
+        EngineError: the engine failed on the batch.
+    """
+    name = profile.summary.support_prompt
+    if not name or not claims:
+        return [1.0] * len(claims)
+    template = profile.prompts[name]
+    answers = engine.generate(
+        [
+            Prompt(template, claim_text(evidence, claim), _ANSWER_TOKENS, draft=YES)
+            for evidence, claim in claims
+        ]
+    )
+    return [
+        math.exp(-answer.draft_nats[0])
+        if answer.draft_nats
+        else float(answer.text.strip().lower().startswith(YES))
+        for answer in answers
+    ]
+
+
+def support_score(support: SupportVerdict, probability: float) -> float:
+    """How well a claim is carried, by the rules' share and the model together (0-1)."""
+    share = support.verdict.scores.get("support", 0.0)
+    return (share + probability) / 2

@@ -1,0 +1,107 @@
+"""Stage 7, summarise: what the engine writes from the chosen sentences, unchecked.
+
+Two ways, by what the profile names. A small model is asked to shorten the chosen sentences one by
+one: each answer has its source, and most of it is a copy, which the engine verifies in one pass. A
+large one is asked for the summary as a whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from worker.choice import select
+from worker.engine import Prompt
+from worker.sentences import split_sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.engine import Engine, Generation
+    from worker.profile import Profile
+
+__all__ = ["Written", "write_sentences"]
+
+#: English news has 1.35 tokens a word under the usual vocabularies; with room for names.
+_TOKENS_PER_WORD = 1.6
+
+#: Words of the sentences that are shortened, as a multiple of the summary's most words: a third
+#: of the words goes at most, and some are refused.
+_SOURCE_WORDS = 1.5
+
+#: A shortened sentence has no more tokens than its source, but a capital may cost one.
+_SPARE_TOKENS = 4
+
+
+class Written(NamedTuple):
+    """A sentence by the engine."""
+
+    text: str
+    finished: bool
+    """Whether the engine ended it by itself."""
+
+
+def write_sentences(
+    articles: Sequence[Sequence[str]],
+    ranked: Sequence[Sequence[float]],
+    engine: Engine,
+    profile: Profile,
+) -> list[list[Written]]:
+    """Sentences for each article's summary, the most important first where they were shortened.
+
+    Raises:
+        EngineError: the engine failed on the batch.
+    """
+    ask = _shorten if profile.summary.shorten_prompt else _summarise
+    return ask(articles, ranked, engine, profile)
+
+
+def _shorten(
+    articles: Sequence[Sequence[str]],
+    ranked: Sequence[Sequence[float]],
+    engine: Engine,
+    profile: Profile,
+) -> list[list[Written]]:
+    template = profile.prompts[profile.summary.shorten_prompt]
+    budget = int(profile.summary.max_words * _SOURCE_WORDS)
+    chosen = []
+    for sentences, scores in zip(articles, ranked, strict=True):
+        sizes = [len(sentence.split()) for sentence in sentences]
+        indexes = select(sentences, scores, sizes, budget=budget)
+        indexes.sort(key=lambda index, scores=scores: (-scores[index], index))  # type: ignore[misc]
+        chosen.append([sentences[index] for index in indexes])
+    sources = [sentence for many in chosen for sentence in many]
+    room = engine.window // 2
+    prompts = [
+        Prompt(template, source, min(size, room) + _SPARE_TOKENS, draft=source)
+        for source, size in zip(sources, engine.count_tokens(sources), strict=True)
+    ]
+    answers = iter(engine.generate(prompts) if prompts else [])
+    return [[_written(next(answers)) for _ in many] for many in chosen]
+
+
+def _written(answer: Generation) -> Written:
+    return Written(" ".join(answer.text.split()), answer.finished)
+
+
+def _summarise(
+    articles: Sequence[Sequence[str]],
+    ranked: Sequence[Sequence[float]],
+    engine: Engine,
+    profile: Profile,
+) -> list[list[Written]]:
+    settings = profile.summary
+    room = min(settings.source_tokens, engine.window // 2)
+    prompts = []
+    for sentences, scores in zip(articles, ranked, strict=True):
+        chosen = select(sentences, scores, engine.count_tokens(sentences), budget=room)
+        text = " ".join(sentences[index] for index in chosen)
+        budget = int(settings.max_words * _TOKENS_PER_WORD)
+        prompts.append(Prompt(profile.prompts[settings.prompt], text, budget))
+    found = []
+    for answer in engine.generate(prompts):
+        sentences = split_sentences(" ".join(answer.text.split()))
+        last = len(sentences) - 1
+        found.append(
+            [Written(text, answer.finished or at < last) for at, text in enumerate(sentences)]
+        )
+    return found
