@@ -76,8 +76,10 @@ def write_titles(
 
 def _clean(answer: Generation) -> str:
     """The answer's text, without a full stop and quotation marks around it."""
-    text = " ".join(answer.text.split()).removesuffix(".")
-    return text[1:-1] if text[:1] == text[-1:] == '"' and text.count('"') == 2 else text  # noqa: PLR2004
+    text = " ".join(answer.text.split())
+    if text[:1] == text[-1:] == '"' and text.count('"') == 2:  # noqa: PLR2004 - a pair
+        text = text[1:-1]
+    return text.removesuffix(".")
 
 
 def _refuse(

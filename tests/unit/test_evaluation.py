@@ -18,14 +18,17 @@ from worker.evaluation.rows import (
     PageRow,
     RepairRow,
     SummaryRow,
+    SupportRow,
     read_page_rows,
     read_repair_rows,
     read_summary_rows,
+    read_support_rows,
 )
 from worker.evaluation.summary import evaluate_summary
+from worker.evaluation.support import Judged, evaluate_support
 from worker.reason import Reason
 from worker.records import Article, ArticleFormat
-from worker.result import Method, Refusal, Result
+from worker.result import EvidenceSentence, Method, Refusal, Result, SummarySentence
 
 AWKWARD = "The ferry leave Bremen at two clock."
 FLUENT = "The ferry leaves Bremen at two o'clock."
@@ -396,3 +399,76 @@ def test_a_missing_file_and_a_folder_are_usage_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as folder:
         read_repair_rows(tmp_path)
     assert folder.value.code == "file_unreadable"
+
+
+# Support ----------------------------------------------------------------------------------------
+
+
+def test_support_rows_of_both_shapes(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "rows.jsonl",
+        {"article": "A.", "sentence": "B.", "supported": True},
+        {"article": "A.", "summary": "B.", "errors": "correct"},
+        {"article": "A.", "summary": "B.", "errors": []},
+        {"article": "A.", "summary": "B.", "errors": ["extrinsic-NP"]},
+    )
+    rows = read_support_rows(path)
+    assert [row.supported for row in rows] == [True, True, True, False]
+    assert {(row.article, row.claim) for row in rows} == {("A.", "B.")}
+
+
+def test_a_support_row_without_a_verdict_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "rows.jsonl", {"article": "A.", "sentence": "B."})
+    with pytest.raises(UsageError, match=r'rows\.jsonl:1: neither "supported"'):
+        read_support_rows(path)
+
+
+def test_the_figures_of_a_check_of_support() -> None:
+    truth = [True, True, True, True, False, False]
+    scores = [0.9, 0.8, 0.4, 0.3, 0.4, 0.1]
+    rows = [SupportRow(article="A.", claim=str(at), supported=is_so) for at, is_so in
+            enumerate(truth)]  # fmt: skip
+
+    report = evaluate_support(
+        rows, lambda some: [Judged(scores[int(row.claim)], scores[int(row.claim)] >= 0.4)
+                            for row in some]
+    )  # fmt: skip
+
+    # Of 8 pairs one is a tie and one is the wrong way round.
+    assert report.auc == pytest.approx(6.5 / 8)
+    assert report.unsupported_passed == pytest.approx(0.5)
+    assert report.supported_refused == pytest.approx(0.25)
+    assert report.balanced_accuracy == pytest.approx(0.625)
+    assert (report.n, report.supported) == (6, 4)
+
+
+def test_rows_of_one_kind_cannot_be_told_apart() -> None:
+    rows = [SupportRow(article="A.", claim="B.", supported=True)]
+    with pytest.raises(ValueError, match="nothing to tell apart"):
+        evaluate_support(rows, lambda some: [Judged(1.0, True) for _ in some])
+
+
+# What a summary says beside its article --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "evidence", "invented", "flipped"),
+    [
+        ("The ferry sank in May.", "The ferry sank in May.", 0, 0),
+        ("The ferry sank in June.", "The ferry sank in May.", 1, 0),
+        ("All 12 were saved.", "All were saved.", 1, 0),
+        ("The ferry did not sink.", "The ferry did sink.", 0, 1),
+        ("The ferry was insured.", "The ferry was never insured.", 0, 1),
+        ("The ferry sank.", "The ferry, which was not insured, sank.", 0, 0),
+    ],
+)
+def test_what_a_summary_invents_is_counted(
+    said: str, evidence: str, invented: int, flipped: int
+) -> None:
+    told = SummarySentence(sentence=said, sentences=(EvidenceSentence(index=0, text=evidence),))
+    result = Result(
+        title="", repaired=evidence, summary=said, method=Method.WRITTEN, evidence=(told,)
+    )
+    row = SummaryRow(id="1", text=evidence, summary="x")
+    report = evaluate_summary([row], lambda _: [result])
+    assert (report.invented, report.flipped, report.without_evidence) == (invented, flipped, 0)

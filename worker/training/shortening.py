@@ -41,12 +41,14 @@ _SPANS = (
     re.compile(r" \([^()]{2,120}\)"),
     re.compile(r" [-\u2013\u2014] [^-\u2013\u2014;:]{4,120} [-\u2013\u2014](?= )"),
     re.compile(r", (?:which|who|whose|where|when)\b[^,;:\"]{8,140},(?= (?!and |or )[a-z])"),
-    re.compile(r", (?:which|who|whose|where|when)\b[^;:\"]{8,160}(?=\.$)"),
+    re.compile(r", (?:which|who|whose|where|when)\b[^,;:\"]{8,160}(?=\.$)"),
     re.compile(r"(?<=[a-z\"]), (?:an?|the|his|her|its|their|now|then|head|chief|director|leader"
                r"|president|chairman|\d\d)\b[^,;:\"]{0,70},(?= (?!and |or )[a-z])"),
     re.compile(r", (?:[a-z]+ing|while|as|although|though|despite|following|after|amid|with"
-               r"|along with|including|especially|particularly|mainly|partly|and|but)\b"
+               r"|along with|including|especially|particularly|mainly|partly)\b"
                r"[^;:\"]{8,160}(?=\.$)"),
+    # Behind another comma it ends a list.
+    re.compile(r"^[^,]*(, (?:and|but)\b[^,;:\"]{8,160})(?=\.$)"),
     re.compile(r"(?:, )?(?:however|meanwhile|moreover|of course|in addition),?(?= [a-z])"),
 )  # fmt: skip
 _LOADED = re.compile(
@@ -70,7 +72,9 @@ def find_cuts(sentence: str) -> list[Cut]:
     if opening:
         found.append(Cut(0, opening.end()))
     found += [
-        Cut(*place.span()) for span in (*_SPANS, _LOADED) for place in span.finditer(sentence)
+        Cut(*place.span(place.re.groups))
+        for span in (*_SPANS, _LOADED)
+        for place in span.finditer(sentence)
     ]
     chosen: list[Cut] = []
     for cut in sorted(found, key=lambda cut: (cut.start, -cut.end)):

@@ -1,0 +1,73 @@
+"""What the model makes of a claim beside its evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from tests.support.fake_engine import FakeEngine
+from worker.checks import Verdict
+from worker.engine import Generation, Prompt, go_on
+from worker.judge import claim_text, support_probabilities, support_score
+from worker.profile import Profile, PromptTemplate
+from worker.support import SupportVerdict
+
+CLAIMS = [(["The ferry was late.", "It rained."], "The ferry was late in the rain.")]
+
+
+@pytest.fixture
+def judged(profile: Profile) -> Profile:
+    summary = profile.summary.model_copy(update={"support_prompt": "support.v1.toml"})
+    prompts = {**profile.prompts, "support.v1.toml": PromptTemplate(instruction="Yes or no?")}
+    return profile.model_copy(update={"summary": summary, "prompts": prompts})
+
+
+class SayingEngine(FakeEngine):
+    """Answers every prompt alike."""
+
+    def __init__(self, said: Generation) -> None:
+        super().__init__()
+        self.said = said
+
+    def generate(
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+    ) -> list[Generation]:
+        checkpoint()
+        self.prompts += prompts
+        return [self.said for _ in prompts]
+
+
+YES = Generation("yes", True, draft_nats=(-math.log(0.75), 0.1))
+
+
+def test_the_probability_is_that_of_yes(judged: Profile) -> None:
+    engine = SayingEngine(YES)
+    assert support_probabilities(CLAIMS, engine, judged) == [pytest.approx(0.75)]
+    (prompt,) = engine.prompts
+    assert prompt.text == claim_text(*CLAIMS[0])
+    assert prompt.text == "The ferry was late. It rained.\nClaim: The ferry was late in the rain."
+    assert prompt.draft == "yes"
+
+
+@pytest.mark.parametrize(("said", "probability"), [("Yes.", 1.0), ("no", 0.0), ("Maybe", 0.0)])
+def test_without_probabilities_the_answer_counts(
+    said: str, probability: float, judged: Profile
+) -> None:
+    engine = SayingEngine(replace(YES, text=said, draft_nats=()))
+    assert support_probabilities(CLAIMS, engine, judged) == [probability]
+
+
+def test_without_a_prompt_nobody_is_asked(profile: Profile) -> None:
+    bare = profile.summary.model_copy(update={"support_prompt": ""})
+    engine = SayingEngine(YES)
+    unjudged = profile.model_copy(update={"summary": bare})
+    assert support_probabilities(CLAIMS, engine, unjudged) == [1.0]
+    assert engine.prompts == []
+
+
+def test_rules_and_model_count_alike_in_the_score() -> None:
+    support = SupportVerdict(Verdict(None, "", {"support": 0.5}), (0,))
+    assert support_score(support, 0.9) == pytest.approx(0.7)

@@ -1,0 +1,74 @@
+"""A title is the engine's where it stands up to the checks, else the article's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.test_judge import SayingEngine
+from worker.engine import Generation
+from worker.profile import Profile, PromptTemplate
+from worker.reason import Reason
+from worker.title import Title, write_titles
+
+SENTENCES = (
+    "The harbour of Milltown will close for two weeks in June, the council said on Monday.",
+    "Mayor Ada Lund said that the work will cost 14 million euros.",
+)
+
+
+@pytest.fixture
+def titled(profile: Profile) -> Profile:
+    summary = profile.summary.model_copy(update={"title_prompt": "title.v1.toml"})
+    prompts = {**profile.prompts, "title.v1.toml": PromptTemplate(instruction="A headline.")}
+    return profile.model_copy(update={"summary": summary, "prompts": prompts})
+
+
+def written(said: str, profile: Profile, *, finished: bool = True, headline: str = "Old") -> Title:
+    engine = SayingEngine(Generation(said, finished))
+    return write_titles([SENTENCES], [headline], engine, profile)[0]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Milltown harbour to close for two weeks", '"Milltown harbour to close for two weeks."'],
+)
+def test_a_title_that_stands_up_is_used(said: str, titled: Profile) -> None:
+    found = written(said, titled)
+    assert found == Title("Milltown harbour to close for two weeks")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "detail"),
+    [
+        ("Milltown harbour to close for three weeks", Reason.NUMBER_CHANGED, "3"),
+        ("Bremen harbour to close in June", Reason.NOT_SUPPORTED, "bremen"),
+        ("Milltown harbour will not close", Reason.NEGATION_CHANGED, "not"),
+        ("Outrageous closing of Milltown harbour", Reason.LOADED_WORD, "outrageous"),
+        ("Harbour", Reason.UNFINISHED, ""),
+        ("The harbour of Milltown will close for two weeks in June the council said on Monday",
+         Reason.LENGTH_CHANGED, "16 words"),
+        ("Here is a headline for the text", Reason.CHATTER, "Here is"),
+    ],
+)  # fmt: skip
+def test_a_title_that_does_not_is_refused_with_its_reason(
+    said: str, reason: Reason, detail: str, titled: Profile
+) -> None:
+    found = written(said, titled)
+    assert found.text == "Old"
+    (refusal,) = found.refused
+    assert (refusal.stage, refusal.proposal) == ("title", said)
+    assert (refusal.reason, refusal.detail) == (reason, detail)
+
+
+def test_an_unfinished_title_is_none(titled: Profile) -> None:
+    found = written("Milltown harbour to close for", titled, finished=False, headline="")
+    assert found.text == ""
+    assert [refusal.reason for refusal in found.refused] == [Reason.UNFINISHED]
+
+
+def test_without_a_prompt_the_headline_stands(profile: Profile) -> None:
+    engine = SayingEngine(Generation("x", True))
+    bare = profile.summary.model_copy(update={"title_prompt": ""})
+    untitled = profile.model_copy(update={"summary": bare})
+    assert write_titles([SENTENCES], ["Old"], engine, untitled) == [Title("Old")]
+    assert engine.prompts == []

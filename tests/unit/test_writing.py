@@ -1,0 +1,92 @@
+"""What the engine is asked to write from, the two ways."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.fake_engine import FakeEngine
+from worker.choice import rank_sentences
+from worker.engine import Prompt
+from worker.profile import Profile, PromptTemplate
+from worker.reason import Reason
+from worker.records import Article
+from worker.result import Method
+from worker.summary import Story, summarise
+from worker.writing import Written, write_sentences
+
+SENTENCES = (
+    "The harbour of Milltown, which is the largest in the north, will close in June.",
+    "Mayor Ada Lund, a former captain, said that the work will cost 14 million euros.",
+    "Ferries to Bremen will leave from the north bank until the quay is open again.",
+)
+SHORTER = {
+    SENTENCES[0]: "The harbour of Milltown will close in June.",
+    SENTENCES[1]: "Mayor Ada Lund said that the work will cost 15 million euros.",
+}
+
+
+@pytest.fixture
+def shortening(profile: Profile) -> Profile:
+    """A profile that shortens, and has a model for judge that always says yes."""
+    summary = profile.summary.model_copy(
+        update={
+            "shorten_prompt": "s.toml",
+            "support_prompt": "j.toml",
+            "min_words": 30,
+            "max_words": 60,
+        }
+    )
+    prompts = {
+        **profile.prompts,
+        "s.toml": PromptTemplate(instruction="Shorten."),
+        "j.toml": PromptTemplate(instruction="Carried?"),
+    }
+    return profile.model_copy(update={"summary": summary, "prompts": prompts})
+
+
+def asked(engine: FakeEngine, instruction: str) -> list[Prompt]:
+    return [prompt for prompt in engine.prompts if prompt.template.instruction == instruction]
+
+
+def test_each_chosen_sentence_is_shortened_with_itself_as_draft(shortening: Profile) -> None:
+    engine = FakeEngine(answers=SHORTER)
+    ranked = [rank_sentences(SENTENCES)]
+
+    (written,) = write_sentences([SENTENCES], ranked, engine, shortening)
+
+    order = sorted(range(3), key=lambda at: -ranked[0][at])
+    assert written == [Written(SHORTER.get(SENTENCES[at], SENTENCES[at]), True) for at in order]
+    assert all(prompt.draft == prompt.text for prompt in engine.prompts)
+
+
+def test_for_a_refused_one_its_own_sentence_stands_in(shortening: Profile) -> None:
+    engine = FakeEngine(answers=SHORTER)
+
+    (summary,) = summarise([Story(SENTENCES, frozenset())], engine, shortening)
+
+    assert summary.method is Method.MIXED
+    assert summary.text == " ".join([SHORTER[SENTENCES[0]], *SENTENCES[1:]])
+    assert [(one.reason, one.detail) for one in summary.refused] == [(Reason.NUMBER_CHANGED, "15")]
+    # Only what the model wrote is put to the judge: the article's own sentences carry themselves.
+    assert [prompt.text for prompt in asked(engine, "Carried?")] == [
+        f"{SENTENCES[0]}\nClaim: {SHORTER[SENTENCES[0]]}"
+    ]
+
+
+def test_what_the_judge_doubts_is_refused(shortening: Profile) -> None:
+    engine = FakeEngine(answers=SHORTER, surprisals={"yes": 1.5})
+
+    (summary,) = summarise([Story(SENTENCES, frozenset())], engine, shortening)
+
+    assert summary.method is Method.EXTRACTIVE
+    assert summary.text == " ".join(SENTENCES[:2])
+    details = {one.proposal: one.detail for one in summary.refused}
+    assert details[SHORTER[SENTENCES[0]]] == "probability 0.22"
+
+
+def test_an_article_without_a_sentence_to_choose_asks_nothing(shortening: Profile) -> None:
+    engine = FakeEngine()
+    article = Article(id="a", text="Fine weather")
+    (written,) = write_sentences([[article.text]], [[float("-inf")]], engine, shortening)
+    assert written == []
+    assert engine.prompts == []
