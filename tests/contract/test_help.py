@@ -30,6 +30,7 @@ KNOWN = {
     "exporter": {"--host", "--port", "--json"},
     "doctor": {"--json"},
     "evaluate": {"--limit", "--profile", "--json"},
+    "learn repair": {"--pairs", "--out", "--profile", "--json"},
     "model pull": {"--json"},
     "model path": {"--json"},
 }

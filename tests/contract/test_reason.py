@@ -32,7 +32,7 @@ PINNED = {
     # summary sentences
     *("not_supported", "loaded_word", "attribution_lost"),
     # flags
-    *("awkward", "loaded_language", "short_article"),
+    *("awkward", "loaded_language", "short_article", "contradiction", "order"),
 }
 
 

@@ -68,6 +68,6 @@ def test_without_a_prompt_nobody_is_asked(profile: Profile) -> None:
     assert engine.prompts == []
 
 
-def test_rules_and_model_count_alike_in_the_score() -> None:
+def test_the_rules_count_twice_in_the_score() -> None:
     support = SupportVerdict(Verdict(None, "", {"support": 0.5}), (0,))
-    assert support_score(support, 0.9) == pytest.approx(0.7)
+    assert support_score(support, 0.8) == pytest.approx(0.6)

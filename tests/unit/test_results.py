@@ -113,6 +113,7 @@ def test_all_files_of_a_job(tmp_path: Path) -> None:
         "file": "a.md",
         "title": "A title",
         "repaired": "Fine.",
+        "summary_title": "",
         "summary": "Fine.",
         "method": "extractive",
         "evidence": [],

@@ -137,8 +137,10 @@ def test_the_shipped_profile_has_its_prompts(settings: Settings) -> None:
     profile = load_profile(settings)
 
     assert profile.name == "embedded"
-    named = (profile.repair.prompt, profile.repair.fluency_prompt, profile.summary.prompt)
-    assert set(profile.prompts) == set(named)
+    repair, summary = profile.repair, profile.summary
+    named = {repair.prompt, repair.fluency_prompt, summary.prompt}
+    named |= {summary.shorten_prompt, summary.title_prompt, summary.support_prompt}
+    assert set(profile.prompts) == named
     assert all(template.instruction for template in profile.prompts.values())
 
 

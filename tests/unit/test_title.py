@@ -44,6 +44,7 @@ def test_a_title_that_stands_up_is_used(said: str, titled: Profile) -> None:
         ("Bremen harbour to close in June", Reason.NOT_SUPPORTED, "bremen"),
         ("Milltown harbour will not close", Reason.NEGATION_CHANGED, "not"),
         ("Outrageous closing of Milltown harbour", Reason.LOADED_WORD, "outrageous"),
+        ("My harbour will close in June", Reason.NOT_SUPPORTED, "first person"),
         ("Harbour", Reason.UNFINISHED, ""),
         ("The harbour of Milltown will close for two weeks in June the council said on Monday",
          Reason.LENGTH_CHANGED, "16 words"),

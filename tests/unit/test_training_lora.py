@@ -74,7 +74,8 @@ def test_the_tokens_that_differ_from_the_source_weigh_more(
     _, tokenizer = load_base(folder)
     pair = Pair("ba be bi", target, "damage")
 
-    assert encode(tokenizer, 2, "ta te", [pair])[0].edited == edited
+    (example,) = encode(tokenizer, 2, "ta te", [pair], edit_weight=4.0, weight=2.0)
+    assert example.weights == [8.0 if new else 2.0 for new in edited]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:peft")

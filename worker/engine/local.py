@@ -74,6 +74,7 @@ class LocalEngine:
         self._end = min(self._ends, default=0)
         self._window = int(base.config.max_position_embeddings)
         pack(base)
+        self._base = base
         self._decoders[""] = Decoder(base, self._ends, model.batch_tokens)
 
     @property
@@ -145,6 +146,9 @@ class LocalEngine:
         if adapter not in self._decoders:
             model = self._load()
             merge(model, adapter_folder(adapter))
+            # No adapter changes the vocabulary's matrices: 0.1 GB that need not be held twice.
+            model.set_input_embeddings(self._base.get_input_embeddings())
+            model.set_output_embeddings(self._base.get_output_embeddings())
             pack(model)
             self._decoders[adapter] = Decoder(model, self._ends, self._settings.batch_tokens)
         return self._decoders[adapter]

@@ -26,12 +26,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from worker.training.pair import Pair
 
-__all__ = ["Example", "Recipe", "Report", "encode", "load_base", "surprisals", "train"]
+__all__ = ["LOSSES", "Example", "Recipe", "Report", "encode", "load_base", "surprisals", "train"]
 
 #: Padded tokens of a batch that is only read.
 _READ_TOKENS = 1536
 
 _WEIGHTS = "adapter_model.safetensors"
+
+#: The log of a run: a JSON object for each step.
+LOSSES = "losses.jsonl"
 
 _PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -62,8 +65,8 @@ class Example(NamedTuple):
     ids: list[int]
     answer: int
     """Where the answer begins; the loss is on it and the end token alone."""
-    edited: list[bool]
-    """For each of those, whether it is where the answer differs from its source."""
+    weights: list[float]
+    """Of each of those in the loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,20 @@ def load_base(folder: Path) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def encode(tokenizer: Any, end: int, instruction: str, pairs: Sequence[Pair]) -> list[Example]:
-    """The pairs as the engine will meet them: chat prompt, answer by itself, end token."""
+def encode(
+    tokenizer: Any,
+    end: int,
+    instruction: str,
+    pairs: Sequence[Pair],
+    *,
+    edit_weight: float = 1.0,
+    weight: float = 1.0,
+) -> list[Example]:
+    """The pairs as the engine will meet them: chat prompt, answer by itself, end token.
+
+    Tokens that the source lacks, and those behind what it has lost, weigh ``edit_weight`` times the
+    others in the loss, and all of them ``weight``.
+    """
     examples: list[Example] = []
     for pair in pairs:
         messages = [
@@ -99,7 +114,8 @@ def encode(tokenizer: Any, end: int, instruction: str, pairs: Sequence[Pair]) ->
         answer = tokenizer(pair.target, add_special_tokens=False)["input_ids"]
         source = tokenizer(pair.source, add_special_tokens=False)["input_ids"]
         edited = _edited([*source, end], [*answer, end])
-        examples.append(Example([*asked, *answer, end], len(asked), edited))
+        weights = [weight * (edit_weight if new else 1.0) for new in edited]
+        examples.append(Example([*asked, *answer, end], len(asked), weights))
     return examples
 
 
@@ -193,6 +209,7 @@ class _Run:
             loss = self._advance([self.examples[at] for at in self.batches[self.step]])
             self.step += 1
             self.seconds = time.monotonic() - began
+            self._note(loss)
             if self.step % 10 == 0 or self.step == len(self.batches):
                 rate = self.tokens / self.seconds
                 left = self.seconds / self.step * (len(self.batches) - self.step) / 60
@@ -211,8 +228,7 @@ class _Run:
         # Else the adapter's matrices are multiplied in float32: half as long again.
         with torch.autocast("cpu", torch.bfloat16):
             nats, _ = _answer_nats(self.base, batch)
-        edited = torch.tensor([said for example in batch for said in example.edited])
-        weights = torch.where(edited, self.recipe.edit_weight, 1.0)
+        weights = torch.tensor([one for example in batch for one in example.weights])
         loss = (nats * weights).sum() / weights.sum()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.weights, self.recipe.clip)
@@ -220,6 +236,12 @@ class _Run:
         self.optimizer.zero_grad(set_to_none=True)
         self.tokens += sum(len(example.ids) for example in batch)
         return float(loss.detach())
+
+    def _note(self, loss: float) -> None:
+        """Put the loss of a step into the log; what a stopped run did again stands there twice."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        with (self.work / LOSSES).open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"step": self.step, "loss": round(loss, 5)}) + "\n")
 
     def _save(self, before: float) -> None:
         tensors: dict[str, torch.Tensor] = {}
@@ -235,7 +257,6 @@ class _Run:
             "seconds": str(self.seconds),
             "before": str(before),
         }
-        self.work.mkdir(parents=True, exist_ok=True)
         fresh = self.work / "checkpoint.new"
         save_file(tensors, fresh, told)
         fresh.replace(self._checkpoint)

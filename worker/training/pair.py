@@ -22,6 +22,7 @@ from worker.facts import fold, words
 from worker.profile import CheckSettings
 
 __all__ = [
+    "LEAST_VERSIONS",
     "Pair",
     "Row",
     "consensus_pairs",
@@ -43,7 +44,7 @@ _LEAST_WORDS, _MOST_WORDS = 5, 45
 #: 214 mends, of which 191 came nearer to the five nearest; with three of those five, 266 and 262.
 _NEAREST, _CONSENSUS = 5, 3
 #: With fewer versions, three of them is chance.
-_LEAST_VERSIONS = 4
+LEAST_VERSIONS = 4
 
 #: One document in so many is set aside from the model's pairs, for the acceptor to learn from: what
 #: the model proposes for a sentence that it was trained on says nothing about other sentences.
@@ -116,7 +117,7 @@ def consensus_pairs(rows: Iterable[Row]) -> Iterator[Pair]:
     for row in rows:
         source = row["source"].strip()
         versions = distinct_versions(row)
-        if not is_fit(source) or len(versions) < _LEAST_VERSIONS:
+        if not is_fit(source) or len(versions) < LEAST_VERSIONS:
             continue
         edits = _agreed(source, _nearest(source, versions), _CONSENSUS)
         target = apply_edits(source, edits)

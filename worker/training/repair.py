@@ -56,7 +56,7 @@ def make_adapter(
     counts = count_kinds(chosen[_HELD_OUT:])
     sys.stderr.write(f"pairs: {counts}\n")
     end = base.generation_config.eos_token_id
-    examples = encode(tokenizer, end, instruction, chosen)
+    examples = encode(tokenizer, end, instruction, chosen, edit_weight=recipe.edit_weight)
     report = train(
         base,
         examples[_HELD_OUT:],

@@ -1,0 +1,85 @@
+"""A newsroom's own adapter: from pairs in a file to weights with their card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.support.tiny_model import WORDS, build_tiny_model
+from worker.acceptor import load_acceptor
+from worker.errors import UsageError
+from worker.profile import ModelSettings, Profile
+from worker.settings import Settings
+from worker.training.card import draw_losses
+from worker.training.learn import LEAST_PAIRS, _mixed, learn_repair
+from worker.training.pair import Pair
+
+
+@pytest.fixture
+def small(profile: Profile, tmp_path: Path) -> Profile:
+    """The shipped profile over a tiny model."""
+    folder = build_tiny_model(tmp_path / "tiny")
+    return profile.model_copy(update={"model": ModelSettings(name=str(folder))})
+
+
+def pairs_file(path: Path, count: int) -> Path:
+    """Sentences of the tiny model's words; every other one lacks an article in its source."""
+    rng = Random(5)  # noqa: S311 - no secret
+    lines = []
+    for at in range(count):
+        words = rng.sample(WORDS, 6)
+        target = " ".join([*words[:3], "the", *words[3:]])
+        source = target.replace("the ", "") if at % 2 else target
+        lines.append(json.dumps({"source": source, "target": target}) + "\n")
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def test_too_few_pairs_are_refused(small: Profile, settings: Settings, tmp_path: Path) -> None:
+    few = pairs_file(tmp_path / "pairs.jsonl", 60)
+    with pytest.raises(UsageError, match=f"of 60 rows can be learned from; {LEAST_PAIRS}"):
+        learn_repair([few], out=tmp_path / "out", profile=small, settings=settings)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:peft")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_an_adapter_comes_with_acceptor_card_and_curve(
+    small: Profile, settings: Settings, tmp_path: Path
+) -> None:
+    pairs, out = pairs_file(tmp_path / "pairs.jsonl", 600), tmp_path / "mine"
+    name = small.repair.prompt
+    shipped = small.prompts[name].model_copy(update={"adapter": "repair.v2"})
+    profile = small.model_copy(update={"prompts": {**small.prompts, name: shipped}})
+
+    learned = learn_repair([pairs], out=out, profile=profile, settings=settings)
+
+    assert learned.report.loss_after < learned.report.loss_before
+    assert (out / "adapter_model.safetensors").stat().st_size > 0
+    assert load_acceptor(str(out)) == load_acceptor("repair.v2") or learned.acceptor == "fitted"
+    assert (learned.measured.invented, learned.measured.lost) == (0, 0)
+    card = (out / "model_card.md").read_text(encoding="utf-8")
+    assert card.startswith("# mine\n")
+    assert f"| `post_edit` | {learned.pairs['post_edit']} |" in card
+    assert (out / "loss.svg").read_text(encoding="utf-8").startswith("<?xml")
+    report = json.loads((out / "work" / "report.json").read_text(encoding="utf-8"))
+    assert report["pairs"] == learned.pairs
+
+
+def test_kept_sentences_are_as_many_as_in_the_shipped_mixture() -> None:
+    edited = [Pair(f"They has met {at}.", f"They have met {at}.", "post_edit") for at in range(400)]
+    kept = [Pair(f"They met {at} times.", f"They met {at} times.", "kept") for at in range(900)]
+    mixed = _mixed([*edited, *kept], Random(1))  # noqa: S311
+    assert sum(pair.kind == "post_edit" for pair in mixed) == 400
+    assert sum(pair.kind in {"kept", "damage"} for pair in mixed) == 360
+    assert any(pair.kind == "damage" for pair in mixed)
+
+
+def test_a_step_that_was_made_twice_is_one_point_of_the_curve(tmp_path: Path) -> None:
+    log = tmp_path / "losses.jsonl"
+    rows = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}, {"step": 2, "loss": 1.5}]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    draw_losses(log, tmp_path / "loss.svg")
+    assert "<svg" in (tmp_path / "loss.svg").read_text(encoding="utf-8")
