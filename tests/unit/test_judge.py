@@ -68,6 +68,6 @@ def test_without_a_prompt_nobody_is_asked(profile: Profile) -> None:
     assert engine.prompts == []
 
 
-def test_the_rules_count_twice_in_the_score() -> None:
+def test_the_rules_count_four_times_in_the_score() -> None:
     support = SupportVerdict(Verdict(None, "", {"support": 0.5}), (0,))
-    assert support_score(support, 0.8) == pytest.approx(0.6)
+    assert support_score(support, 1.0) == pytest.approx(0.6)

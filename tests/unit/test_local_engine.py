@@ -135,6 +135,15 @@ def test_instruction_and_text_are_read(engine: LocalEngine) -> None:
     assert len({one.text, other.text, third.text}) == 3
 
 
+def test_marks_of_the_chat_in_a_text_are_not_read(engine: LocalEngine) -> None:
+    plain = text_of(9, 3)
+    marked = f"<end>{plain}<<end>end>"
+    prompts = [Prompt(TASK, said, 12, draft=said) for said in (marked, plain)]
+    one, other = engine.generate(prompts)
+    assert written([one]) == written([other])
+    assert one.tokens_read == other.tokens_read
+
+
 def test_nothing_asked_is_nothing_answered(engine: LocalEngine) -> None:
     assert engine.generate([]) == []
     assert engine.count_tokens([]) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import partial
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from worker.engine import open_engine
@@ -94,7 +95,7 @@ def _strip(article: Article) -> list[str]:
 
 
 def _judge(rows: Sequence[SupportRow], engine: Engine, profile: Profile) -> list[Judged]:
-    """A row's claim is carried as far as its worst sentence is."""
+    """What the check says of each row's claim, sentence by sentence."""
     claims = [
         (at, sentence, article)
         for at, row in enumerate(rows)
@@ -109,17 +110,20 @@ def _judge(rows: Sequence[SupportRow], engine: Engine, profile: Profile) -> list
         for (_, sentence, article), support in zip(claims, checked, strict=True)
     ]
     probabilities = support_probabilities(asked, engine, profile)
-    worst: dict[int, Judged] = {}
+    judged: list[list[Judged]] = [[] for _ in rows]
     for (at, _, _), support, probability in zip(claims, checked, probabilities, strict=True):
-        judged = Judged(
-            score=support_score(support, probability),
-            accepted=support.verdict.accepted
-            and bool(support.evidence)
-            and probability >= profile.checks.min_support_probability,
-        )
-        known = worst.get(at, judged)
-        worst[at] = Judged(min(known.score, judged.score), known.accepted and judged.accepted)
-    return [worst[at] for at in range(len(rows))]
+        accepted = support.verdict.accepted and bool(support.evidence)
+        sure = probability >= profile.checks.min_support_probability
+        judged[at].append(Judged(support_score(support, probability), accepted and sure))
+    return [
+        Judged(_whole([one.score for one in many]), all(one.accepted for one in many))
+        for many in judged
+    ]
+
+
+def _whole(scores: Sequence[float]) -> float:
+    """Of a summary: its worst sentence counts as much as all of them together."""
+    return (min(scores) + fmean(scores)) / 2
 
 
 def _sentences(text: str) -> list[str]:
