@@ -40,7 +40,7 @@ _ORDER = re.compile(
     | \b(?:you\sare\snow|you\snow\sanswer|if\syou\sare\san?\s(?:ai|language|bot)
       |language\smodels?|new\stask|bots\smust|system\sprompt|summari[sz](?:er|ing)
       |sums?\sup\sthis|end\sof\sarticle|answer\s(?:yes|no|with)\b)
-    | <\||\[/?INST\]|<!--|^\#{2,}
+    | <\||\[/?INST\]|<!--
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -30,6 +30,7 @@ def test_an_order_is_found(text: str, found: str) -> None:
         "Ministers will answer questions on Friday.",
         "The headline figure is 3 percent.",
         "The text of the treaty runs to 40 pages.",
+        "## The opposition wants a referendum",
     ],
 )
 def test_news_is_none(text: str) -> None:
