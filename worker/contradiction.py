@@ -6,11 +6,10 @@ set the same event on different days, and neither may speak of another place, ti
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from worker.facts import number_list, tokens
+from worker.facts import number_list
 from worker.lexicon import MONTHS, WEEKDAYS, bases
 from worker.reading import Reading
 
@@ -38,15 +37,14 @@ class Contradiction(NamedTuple):
 
 def find_contradictions(sentences: Sequence[str]) -> list[Contradiction]:
     """The clashes of each thing's first mention with later ones, in the article's order."""
-    known: dict[tuple[str, ...], list[tuple[int, str]]] = defaultdict(list)
+    known: dict[tuple[str, ...], tuple[int, str]] = {}
     found: list[Contradiction] = []
     readings = list(map(Reading, sentences))
     for at, reading in enumerate(readings):
         for key, said in (*_counts(reading), *_days(reading)):
-            for other, before in known[key][:1]:
-                if said != before and _same_scene(readings[other], reading):
-                    found.append(Contradiction(other, at, (before, said)))
-            known[key].append((at, said))
+            other, before = known.setdefault(key, (at, said))
+            if said != before and _same_scene(readings[other], reading):
+                found.append(Contradiction(other, at, (before, said)))
     return found
 
 
@@ -55,7 +53,7 @@ def _counts(reading: Reading) -> Iterator[tuple[tuple[str, ...], str]]:
     if len(number_list(reading.text)) != 1 or not _RELATIVE.isdisjoint(reading.words):
         return
     for at, token in enumerate(reading.tokens):
-        (number, *_) = [*number_list(token.text), ""]
+        number = next(iter(number_list(token.text)), "")
         if not number or "%" in number:
             continue
         behind = [word for word, place in reading.content if at < place <= at + 2 * _REACH]
@@ -87,8 +85,11 @@ def _base(word: str) -> str:
 def _same_scene(one: Reading, other: Reading) -> bool:
     """Whether neither sentence names a place, a day or a person that the other does not share."""
     names, others = (
-        {token.text for token in tokens(reading.text) if token.capital and not token.initial}
-        - {token.text for token in tokens(reading.text) if _is_day(token.text)}
+        {
+            token.text
+            for token in reading.tokens
+            if token.capital and not token.initial and not _is_day(token.text)
+        }
         for reading in (one, other)
     )
     return not names or not others or bool(names & others)

@@ -10,7 +10,7 @@ from worker.engine import Generation, Prompt, go_on
 from worker.errors import EngineError
 from worker.profile import PromptTemplate
 
-__all__ = ["AWKWARD_WORDS", "BREAKS", "FAILS", "FakeEngine"]
+__all__ = ["AWKWARD_WORDS", "BREAKS", "FAILS", "FakeEngine", "SayingEngine"]
 
 #: A text with this word makes the engine raise ``EngineError``, as a model out of memory does.
 FAILS = "ENGINEFAILS"
@@ -93,6 +93,21 @@ class FakeEngine:
         awkward = sum(token.strip(".,") in AWKWARD_WORDS for token in tokens)
         share = _AWKWARD_NATS * awkward / len(tokens) if tokens else 0.0
         return (_PLAIN_NATS + share,) * len(tokens)
+
+
+class SayingEngine(FakeEngine):
+    """Answers every prompt alike."""
+
+    def __init__(self, said: Generation) -> None:
+        super().__init__()
+        self.said = said
+
+    def generate(
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+    ) -> list[Generation]:
+        checkpoint()
+        self.prompts += prompts
+        return [self.said for _ in prompts]
 
 
 def _fail_if_told(texts: Iterable[str]) -> None:

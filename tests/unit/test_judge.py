@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
-from tests.support.fake_engine import FakeEngine
+from tests.support.fake_engine import SayingEngine
 from worker.checks import Verdict
-from worker.engine import Generation, Prompt, go_on
+from worker.engine import Generation
 from worker.judge import claim_text, support_probabilities, support_score
 from worker.profile import Profile, PromptTemplate
 from worker.support import SupportVerdict
@@ -23,21 +22,6 @@ def judged(profile: Profile) -> Profile:
     summary = profile.summary.model_copy(update={"support_prompt": "support.v1.toml"})
     prompts = {**profile.prompts, "support.v1.toml": PromptTemplate(instruction="Yes or no?")}
     return profile.model_copy(update={"summary": summary, "prompts": prompts})
-
-
-class SayingEngine(FakeEngine):
-    """Answers every prompt alike."""
-
-    def __init__(self, said: Generation) -> None:
-        super().__init__()
-        self.said = said
-
-    def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
-    ) -> list[Generation]:
-        checkpoint()
-        self.prompts += prompts
-        return [self.said for _ in prompts]
 
 
 YES = Generation("yes", True, draft_nats=(-math.log(0.75), 0.1))

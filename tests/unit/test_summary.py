@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import pytest
 
-from tests.support.fake_engine import FAILS, FakeEngine
-from worker.engine import Generation, Prompt, go_on
+from tests.support.fake_engine import FAILS, FakeEngine, SayingEngine
+from worker.engine import Generation
 from worker.errors import EngineError
 from worker.profile import Profile, SummarySettings
 from worker.reason import Reason
@@ -30,23 +28,8 @@ COST = "Mayor Ada Lund said the work will cost 14 million euros."
 FERRIES = "Ferries to Bremen will leave from the north bank."
 
 
-class WordyEngine(FakeEngine):
-    """Says the same to every prompt, finished or not."""
-
-    def __init__(self, text: str, *, finished: bool = True) -> None:
-        super().__init__()
-        self.said = Generation(text, finished)
-
-    def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
-    ) -> list[Generation]:
-        checkpoint()
-        self.prompts += prompts
-        return [self.said for _ in prompts]
-
-
 def write(text: str, profile: Profile, *, finished: bool = True, story: Story = STORY) -> Summary:
-    return summarise([story], WordyEngine(text, finished=finished), profile)[0]
+    return summarise([story], SayingEngine(Generation(text, finished)), profile)[0]
 
 
 def limited(profile: Profile, least: int, most: int) -> Profile:

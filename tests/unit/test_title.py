@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.test_judge import SayingEngine
+from tests.support.fake_engine import SayingEngine
 from worker.engine import Generation
 from worker.profile import Profile, PromptTemplate
 from worker.reason import Reason

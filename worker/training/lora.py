@@ -26,12 +26,25 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from worker.training.pair import Pair
 
-__all__ = ["LOSSES", "Example", "Recipe", "Report", "encode", "load_base", "surprisals", "train"]
+__all__ = [
+    "BASE_NAME",
+    "LOSSES",
+    "Example",
+    "Recipe",
+    "Report",
+    "encode",
+    "load_base",
+    "surprisals",
+    "train",
+]
 
 #: Padded tokens of a batch that is only read.
 _READ_TOKENS = 1536
 
 _WEIGHTS = "adapter_model.safetensors"
+
+#: What the shipped adapters name as their base: the embedded model.
+BASE_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 #: The log of a run: a JSON object for each step.
 LOSSES = "losses.jsonl"

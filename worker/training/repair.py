@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from worker.training.lora import Recipe, encode, load_base, surprisals, train
+from worker.training.lora import BASE_NAME, Recipe, encode, load_base, surprisals, train
 from worker.training.mixture import FIRST, SECOND, candidates, count_kinds, mix
 from worker.training.pair import Pair
 
@@ -24,8 +24,6 @@ _HELD_OUT = 120
 #: mend. Made damage must show: an article lost where none is needed is no fault.
 _LEAST_GAIN = 0.0
 _LEAST_DAMAGE_GAIN = 2.0
-
-_BASE_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
 #: The second training goes on gently: it is to learn which edits are wanted, not the language.
@@ -64,7 +62,7 @@ def make_adapter(
         recipe,
         out=out,
         work=work,
-        base_name=_BASE_NAME,
+        base_name=BASE_NAME,
         start=start,
     )
     told = {"pairs": counts, "recipe": asdict(recipe), **asdict(report)}

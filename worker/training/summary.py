@@ -20,7 +20,7 @@ from worker.facts import words
 from worker.sentences import split_sentences
 from worker.support import check_title
 from worker.training.claim import Article, claim_pairs, reworded_claims
-from worker.training.lora import Recipe, encode, load_base, surprisals, train
+from worker.training.lora import BASE_NAME, Recipe, encode, load_base, surprisals, train
 from worker.training.pair import Pair, is_fit, read_rows
 from worker.training.shortening import shorten
 
@@ -55,8 +55,6 @@ _NO_NEWS = frozenset(
 _TALK = frozenset({"we", "our", "i", "my", "you", "your"})
 
 _HELD_OUT = 150
-
-_BASE_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 Task = tuple[str, Sequence[Pair]]
 """Name of a prompt file, and its pairs."""
@@ -96,7 +94,7 @@ def make_adapter(*, data: Path, model: Path, prompts: Path, out: Path, work: Pat
         recipe,
         out=out,
         work=work,
-        base_name=_BASE_NAME,
+        base_name=BASE_NAME,
     )
     counts = {name: dict(Counter(pair.kind for pair in pairs)) for name, pairs in tasks}
     told = {"pairs": counts, "recipe": asdict(recipe), **asdict(report)}
