@@ -23,8 +23,8 @@ __all__ = ["Cut", "find_cuts", "shorten"]
 #: A sentence of fewer words is short as it is; a shortened one keeps at least so many.
 _SHORT_WORDS, _LEAST_WORDS = 16, 9
 
-#: Nats by which the words behind a cut may be more of a surprise than they were. Read off 100 cuts:
-#: up to 2 nearly all read on, over 5 few do.
+#: Nats by which the words behind a cut may be more of a surprise than they were: set by judgement,
+#: e to the third is one in twenty. Not tuned.
 _MOST_JOLT_NATS = 3.0
 
 #: Without one of these a claim is another claim.
