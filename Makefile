@@ -66,6 +66,7 @@ train: $(BIN)/.ready ## Make the adapters and the acceptor again, from the sets 
 	$(TRAIN) $(REPAIR) --out $(WORK)/first/adapter --work $(WORK)/first
 	$(TRAIN) $(REPAIR) --start $(WORK)/first/adapter --pairs 4500 \
 		--out worker/weights/repair.v2 --work $(WORK)/second
+	$(TRAIN) estimator --data $(DATA) --work $(WORK)/estimator
 	$(TRAIN) acceptor --data $(DATA) --work $(WORK)/acceptor
 	$(TRAIN) summary $(TRAINED_ON) --prompts configs/prompts \
 		--out worker/weights/summary.v1 --work $(WORK)/summary

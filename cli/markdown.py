@@ -90,6 +90,7 @@ REASON_TEXT = {
     Reason.LOADED_WORD: "It has a word of judgement that its evidence does not have",
     Reason.ATTRIBUTION_LOST: "It says as a fact what the article lets somebody say",
     Reason.AWKWARD: "It reads badly and was left as it was",
+    Reason.NEEDS_SOURCE: "It cannot be mended without the source text",
     Reason.LOADED_LANGUAGE: "Words of judgement in the article's own voice",
     Reason.CONTRADICTION: "Different numbers or days for the same thing",
     Reason.ORDER: "It tells its reader what to write; not in the summary",

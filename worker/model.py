@@ -22,6 +22,7 @@ __all__ = [
     "acceptor_file",
     "adapter_folder",
     "embedded_folder",
+    "estimator_file",
     "fingerprint",
     "is_local",
     "locate",
@@ -60,6 +61,11 @@ def adapter_folder(name: str) -> Path:
 def acceptor_file(adapter: str) -> Path:
     """Where the acceptor is that was fitted on what the adapter proposes."""
     return adapter_folder(adapter) / "acceptor.json"
+
+
+def estimator_file(adapter: str) -> Path:
+    """Where the estimator is that was fitted on what the adapter makes of a sentence."""
+    return adapter_folder(adapter) / "estimator.json"
 
 
 def embedded_folder(home: Path) -> Path:
@@ -166,9 +172,8 @@ def _adapter_digest(name: str) -> str:
             f"there is no adapter {name} in {weights.parent.parent}",
             hint="a prompt's adapter names a folder there",
         )
-    acceptor = acceptor_file(name)
-    said = f"{name}:{sha256_of(weights)}"
-    return f"{said}:{sha256_of(acceptor)}" if acceptor.is_file() else said
+    files = (weights, acceptor_file(name), estimator_file(name))
+    return ":".join([name, *(sha256_of(file) for file in files if file.is_file())])
 
 
 def sha256_of(path: Path) -> str:

@@ -78,6 +78,7 @@ class _Draft:
     removed: tuple[Removal, ...]
     refused: list[Refusal] = field(default_factory=list)
     awkward: list[int] = field(default_factory=list)
+    needs_source: list[int] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -166,7 +167,13 @@ def _process_together(
         clock.lap("repair")
         on_stage("summarise")
         stories = [
-            Story(tuple(draft.sentences), frozenset(draft.awkward), draft.title) for draft in good
+            Story(
+                tuple(draft.sentences),
+                awkward=frozenset(draft.awkward),
+                needs_source=frozenset(draft.needs_source),
+                headline=draft.title,
+            )
+            for draft in good
         ]
         summaries = summarise(stories, engine(), profile)
         clock.lap("summary")
@@ -245,8 +252,10 @@ def _use(draft: _Draft, mended: Sequence[Mended]) -> None:
                         changes=tuple(_word_changes(item)),
                     )
                 )
-            elif item.spotted:
+            elif item.spotted and not item.needs_source:
                 draft.awkward.append(position)
+            if item.needs_source:
+                draft.needs_source.append(position)
             draft.refused.extend(_refusals(before, item))
             position += 1
 
@@ -304,6 +313,7 @@ def _result(draft: _Draft, summary: Summary, timings: dict[str, float], profile:
 def _flags(draft: _Draft, profile: Profile) -> list[Flag]:
     sentences = draft.sentences
     flags = [Flag(reason=Reason.AWKWARD, text=sentences[index]) for index in draft.awkward]
+    flags += [Flag(reason=Reason.NEEDS_SOURCE, text=sentences[at]) for at in draft.needs_source]
     for sentence in sentences:
         loaded = loaded_words(sentence)
         if loaded:

@@ -142,6 +142,8 @@ class Reason(StrEnum):
     # Flags --------------------------------------------------------------------------------
     AWKWARD = "awkward"
     """Read as awkward, and left as it was."""
+    NEEDS_SOURCE = "needs_source"
+    """Not to be mended without the source text; kept out of the summary."""
     LOADED_LANGUAGE = "loaded_language"
     """The article's own voice uses words of judgement."""
     SHORT_ARTICLE = "short_article"

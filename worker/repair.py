@@ -10,6 +10,7 @@ from worker.acceptor import Evidence, load_acceptor
 from worker.checks import check_proposal
 from worker.edit import apply_edits, edit_rate, find_changes
 from worker.engine import Prompt
+from worker.estimation import load_estimator, needs_source
 from worker.facts import words
 from worker.fluency import text_nats
 from worker.reason import Reason
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from worker.acceptor import Acceptor
     from worker.edit import Change, Edit
     from worker.engine import Engine, Generation
+    from worker.estimation import Estimator
     from worker.profile import Profile
 
 __all__ = ["Judged", "Mended", "mend_sentences", "propose"]
@@ -76,6 +78,8 @@ class Mended:
     """Why the proposal was refused as a whole, or none was asked for."""
     detail: str = ""
     changes: tuple[Judged, ...] = ()
+    needs_source: bool = False
+    """Whether only the source text could say what it means."""
 
     @property
     def accepted(self) -> bool:
@@ -113,10 +117,14 @@ def propose(sentences: Sequence[str], engine: Engine, profile: Profile) -> list[
         EngineError: the engine failed on the batch.
     """
     proposed = [Mended(sentence) for sentence in sentences]
-    prompts = _prompts(sentences, engine, profile, proposed)
+    estimator = load_estimator(profile.prompts[profile.repair.prompt].adapter)
+    prompts = _prompts(sentences, engine, profile, proposed, estimator)
     cases: list[_Case] = []
     for index, answer in zip(prompts, engine.generate(list(prompts.values())), strict=True):
-        proposed[index] = _proposed(sentences[index], answer, profile)
+        edit_rate = estimator.edit_rate(answer.draft_state) if estimator else None
+        beyond = needs_source(sentences[index], edit_rate, estimator)
+        made = _proposed(sentences[index], answer, profile)
+        proposed[index] = replace(made, needs_source=beyond)
         cases += [
             _Case(index, at, sentences[index], answer.draft_nats, judged)
             for at, judged in enumerate(proposed[index].changes)
@@ -143,7 +151,11 @@ class _Case:
 
 
 def _prompts(
-    sentences: Sequence[str], engine: Engine, profile: Profile, mended: list[Mended]
+    sentences: Sequence[str],
+    engine: Engine,
+    profile: Profile,
+    mended: list[Mended],
+    estimator: Estimator | None,
 ) -> dict[int, Prompt]:
     """The prompts of the sentences that are worth it; what does not fit is noted in ``mended``."""
     sizes = engine.count_tokens(sentences)
@@ -163,6 +175,7 @@ def _prompts(
             budget,
             draft=sentence,
             keep_bias_nats=profile.repair.keep_bias_nats,
+            state_layer=estimator.layer if estimator else None,
         )
     return prompts
 

@@ -37,6 +37,8 @@ class Story:
     sentences: tuple[str, ...]
     awkward: frozenset[int]
     """Indexes of sentences that read badly."""
+    needs_source: frozenset[int] = frozenset()
+    """Indexes of sentences of which nobody can say what they mean: no summary has them."""
     headline: str = ""
     """The article's own, empty where it has none."""
 
@@ -87,7 +89,9 @@ def summarise(stories: Sequence[Story], engine: Engine, profile: Profile) -> lis
     Raises:
         EngineError: the engine failed on the batch.
     """
-    rankings = [rank_sentences(story.sentences, story.awkward) for story in stories]
+    rankings = [
+        rank_sentences(story.sentences, story.awkward, story.needs_source) for story in stories
+    ]
     articles = [story.sentences for story in stories]
     written = write_sentences(articles, rankings, engine, profile)
     drafts = [

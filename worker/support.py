@@ -5,10 +5,8 @@ Pure functions of their text. Strict on purpose: the article's own sentence can 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from worker.chatter import chatter_in
 from worker.checks import Verdict
@@ -24,7 +22,6 @@ from worker.facts import (
 )
 from worker.lexicon import (
     ATTRIBUTION_VERBS,
-    BE_FORMS,
     FRONT_ADVERBS,
     FUNCTION_WORDS,
     bases,
@@ -35,6 +32,7 @@ from worker.profile import CheckSettings
 from worker.quotation import is_balanced, quotations
 from worker.reading import Reading
 from worker.reason import Reason
+from worker.role import SAYING, turned
 
 __all__ = ["SupportVerdict", "check_summary_sentence", "check_title"]
 
@@ -194,118 +192,13 @@ def _unattributed(sentence: Reading, evidence: list[Reading]) -> str | None:
 
 
 def _attribution(reading: Reading) -> str | None:
-    return next((word for word in reading.words if word in _SAYING or word == "according"), None)
+    return next((word for word in reading.words if word in SAYING or word == "according"), None)
 
 
 def _unknown_content(sentence: Reading, evidence: list[Reading]) -> str | None:
     """A word with no relative in the evidence: in a long sentence one hardly lowers the share."""
     known = set().union(*(bases(word) for reading in evidence for word, _ in reading.content))
     return next((word for word, _ in sentence.content if known.isdisjoint(bases(word))), None)
-
-
-#: Finite forms only: "report", "claim" and "call" are nouns as often.
-_SAYING = frozenset(word for word in ATTRIBUTION_VERBS if word.endswith("ed")) | {
-    "said",
-    "says",
-    "told",
-    "tells",
-    "wrote",
-    "thought",
-}
-_HAVE = frozenset({"have", "has", "had", "having", "'ve", "do", "does", "did", "to", "also"})
-
-
-class _Order:
-    """Where the words of an evidence sentence stand, by the words they belong to."""
-
-    def __init__(self, reading: Reading) -> None:
-        self.places: dict[str, list[int]] = {}
-        self.subjects: dict[str, set[str]] = {}
-        """Names right before a word."""
-        self.unled: set[str] = set()
-        """Words right behind a mark: '"...", says the minister'."""
-        self.owners: set[str] = set()
-        """Words with "of" behind them: "the president of Russia" is "Russia's president"."""
-        self.said: list[int] = [0]
-        """How many verbs of saying stand before each token."""
-        tokens_ = reading.tokens
-        for token in tokens_:
-            self.said.append(self.said[-1] + (token.text.lower() in _SAYING))
-        last: tuple[str, int] | None = None
-        for word, at in reading.content:
-            named = last is not None and tokens_[last[1]].capital and _adjoin(reading, last[1], at)
-            for base in bases(word):
-                self.places.setdefault(base, []).append(at)
-                if last is not None and named:
-                    self.subjects.setdefault(base, set()).add(last[0])
-                if at and not tokens_[at - 1].text[-1].isalnum():
-                    self.unled.add(base)
-                if any(token.text.lower() == "of" for token in tokens_[at + 1 : at + 3]):
-                    self.owners.add(base)
-            last = (word, at)
-
-    def find(self, word: str) -> list[int]:
-        """The places of a word's relatives, in order."""
-        return sorted({at for base in bases(word) for at in self.places.get(base, ())})
-
-
-def _turned(sentence: Reading, evidence: list[Reading]) -> str | None:
-    """Who did what, for each two content words in a row, as the order of words tells it.
-
-    Refused: words side by side that the evidence has only the other way round; words that the
-    evidence has only with a verb of saying between them ("the council said homes lost power");
-    a name before a verb that in the evidence another name stands before.
-    """
-    orders = list(map(_Order, evidence))
-    checked: set[tuple[str, str]] = set()
-    for (one, at), (other, place) in pairwise(sentence.content):
-        if (one, other) in checked:
-            continue
-        checked.add((one, other))
-        adjoin = _adjoin(sentence, at, place)
-        quiet = not any(token.text.lower() in _SAYING for token in sentence.tokens[at : place + 1])
-        verdicts = [_in_order(order, one, other, adjoin, quiet) for order in orders]
-        seen = [verdict for verdict in verdicts if verdict is not None]
-        named = sentence.tokens[at].capital and not sentence.tokens[place].capital
-        if (seen and not any(seen)) or (
-            not seen and adjoin and named and any(_led(order, one, other) for order in orders)
-        ):
-            return f"{one} {other}"
-    return None
-
-
-def _adjoin(reading: Reading, at: int, place: int) -> bool:
-    """Whether only auxiliaries, modals and negations stand between two tokens."""
-    between = reading.tokens[at + 1 : place]
-    return at < place and all(
-        negation_key(token) or modal_key(token) or token.text.lower() in BE_FORMS | _HAVE
-        for token in between
-    )
-
-
-def _in_order(order: _Order, one: str, other: str, adjoin: bool, quiet: bool) -> bool | None:
-    """Whether ``one`` may lead to ``other``; ``None`` where they are not together."""
-    first, last = order.find(one), order.find(other)
-    if not first or not last:
-        return None
-    if not quiet or one == other:
-        return not adjoin or first[0] < last[-1] or _inverted(order, one, other)
-    ahead = [(first[bisect_left(first, at) - 1], at) for at in last if first[0] < at]
-    if any(order.said[at + 1] == order.said[start] for start, at in ahead):
-        return True
-    return not ahead and (not adjoin or _inverted(order, one, other))
-
-
-def _inverted(order: _Order, one: str, other: str) -> bool:
-    """Whether turning the two round is mere grammar: "says Lund", "the mayor of Porto"."""
-    unled = other in ATTRIBUTION_VERBS and not order.unled.isdisjoint(bases(other))
-    return one in ATTRIBUTION_VERBS or unled or not order.owners.isdisjoint(bases(other))
-
-
-def _led(order: _Order, subject: str, verb: str) -> bool:
-    """Whether ``verb`` stands right behind another name than ``subject``."""
-    found = set().union(*(order.subjects.get(base, set()) for base in bases(verb)))
-    return any(not related(name, subject) for name in found)
 
 
 _SUPPORT_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | None]], ...] = (
@@ -317,7 +210,7 @@ _SUPPORT_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | Non
     (Reason.MODALITY_CHANGED, _unknown_plan),
     (Reason.LOADED_WORD, _loaded),
     (Reason.NOT_SUPPORTED, _unknown_content),
-    (Reason.NOT_SUPPORTED, _turned),
+    (Reason.NOT_SUPPORTED, turned),
     (Reason.NOT_SUPPORTED, _cut_off),
     (Reason.ATTRIBUTION_LOST, _unattributed),
 )
@@ -378,7 +271,9 @@ def check_title(title: str, sentences: Sequence[str]) -> Verdict:
     """Whether a title has nothing that the sentences it was written from lack.
 
     number_changed, quote_changed, negation_changed, loaded_word; not_supported: a content word, a
-    name among them, without a relative in the sentences. The first refusal counts.
+    name among them, without a relative in the sentences; attribution_lost: the sentence that
+    carries it best lets somebody say it, the title names no saying at all. The first refusal
+    counts.
     """
     reading = Reading(title)
     whole = Reading(" ".join(sentences))
@@ -389,4 +284,9 @@ def check_title(title: str, sentences: Sequence[str]) -> Verdict:
         detail = difference(reading, [whole])
         if detail is not None:
             return Verdict(reason, detail, {})
+    chosen, _ = find_evidence(reading, sentences, most=1)
+    said = _unattributed(reading, [Reading(sentences[at]) for at in chosen])
+    # "Mayor warns of floods", "Bridge unsafe: report".
+    if said is not None and ATTRIBUTION_VERBS.isdisjoint(reading.words):
+        return Verdict(Reason.ATTRIBUTION_LOST, said, {})
     return Verdict(None, "", {})

@@ -58,23 +58,28 @@ def write_titles(
     prompts = [Prompt(template, " ".join(summaries[at]), _MAX_TOKENS) for at in asked]
     answers = dict(zip(asked, engine.generate(prompts), strict=True)) if prompts else {}
     written = {at: _clean(answer) for at, answer in answers.items()}
-    probabilities = dict(
-        zip(
-            asked,
-            support_probabilities([(summaries[at], written[at]) for at in asked], engine, profile),
-            strict=True,
-        )
-    )
-    titles = []
-    for at, headline in enumerate(headlines):
-        refusal = None
-        if at in written:
-            refusal = _refuse(written[at], answers[at], summaries[at], probabilities[at], profile)
-        usable = at in written and refusal is None
-        titles.append(
-            Title(written[at] if usable else headline, (refusal,) if refusal is not None else ())
-        )
-    return titles
+    refused = {
+        at: refusal
+        for at, title in written.items()
+        if (refusal := _refuse(title, answers[at], summaries[at])) is not None
+    }
+    judged = [at for at in written if at not in refused]
+    claims = [(summaries[at], written[at]) for at in judged]
+    found = support_probabilities(claims, engine, profile)
+    for at, probability in zip(judged, found, strict=True):
+        if probability < profile.checks.min_support_probability:
+            refused[at] = _refusal(
+                written[at],
+                Reason.NOT_SUPPORTED,
+                f"probability {probability:.2f}",
+                {"probability": round(probability, 4)},
+            )
+    return [
+        Title(written[at])
+        if at in written and at not in refused
+        else Title(headline, (refused[at],) if at in refused else ())
+        for at, headline in enumerate(headlines)
+    ]
 
 
 def _clean(answer: Generation) -> str:
@@ -85,27 +90,24 @@ def _clean(answer: Generation) -> str:
     return text.removesuffix(".")
 
 
-def _refuse(
-    title: str, answer: Generation, sentences: Sequence[str], probability: float, profile: Profile
-) -> Refusal | None:
+def _refuse(title: str, answer: Generation, sentences: Sequence[str]) -> Refusal | None:
+    """What the rules have against it."""
+    words = title.split()
+    if not answer.finished or len(words) < _MIN_TITLE_WORDS:
+        return _refusal(title, Reason.UNFINISHED)
+    if len(words) > MAX_TITLE_WORDS:
+        return _refusal(title, Reason.LENGTH_CHANGED, f"{len(words)} words")
     verdict = check_title(title, sentences)
-    words = len(title.split())
-    reason, detail = verdict.reason, verdict.detail
-    if not answer.finished or words < _MIN_TITLE_WORDS:
-        reason, detail = Reason.UNFINISHED, ""
-    elif words > MAX_TITLE_WORDS:
-        reason, detail = Reason.LENGTH_CHANGED, f"{words} words"
-    elif reason is None and not _FIRST_PERSON.isdisjoint(title.split()):
-        reason, detail = Reason.NOT_SUPPORTED, "first person"
-    elif reason is None and probability < profile.checks.min_support_probability:
-        reason, detail = Reason.NOT_SUPPORTED, f"probability {probability:.2f}"
-    if reason is None:
-        return None
+    if verdict.reason is not None:
+        return _refusal(title, verdict.reason, verdict.detail)
+    if not _FIRST_PERSON.isdisjoint(words):
+        return _refusal(title, Reason.NOT_SUPPORTED, "first person")
+    return None
+
+
+def _refusal(
+    title: str, reason: Reason, detail: str = "", scores: dict[str, float] | None = None
+) -> Refusal:
     return Refusal(
-        stage="title",
-        before="",
-        proposal=title,
-        reason=reason,
-        detail=detail,
-        scores={"probability": round(probability, 4)},
+        stage="title", before="", proposal=title, reason=reason, detail=detail, scores=scores or {}
     )

@@ -67,7 +67,6 @@ def _shorten(
     for sentences, scores in zip(articles, ranked, strict=True):
         sizes = [len(sentence.split()) for sentence in sentences]
         indexes = select(sentences, scores, sizes, budget=budget)
-        indexes.sort(key=lambda index, scores=scores: (-scores[index], index))  # type: ignore[misc]
         chosen.append([sentences[index] for index in indexes])
     sources = [sentence for many in chosen for sentence in many]
     room = engine.window // 2
@@ -94,7 +93,7 @@ def _summarise(
     prompts = []
     for sentences, scores in zip(articles, ranked, strict=True):
         chosen = select(sentences, scores, engine.count_tokens(sentences), budget=room)
-        text = " ".join(sentences[index] for index in chosen)
+        text = " ".join(sentences[index] for index in sorted(chosen))
         budget = int(settings.max_words * _TOKENS_PER_WORD)
         prompts.append(Prompt(profile.prompts[settings.prompt], text, budget))
     found = []

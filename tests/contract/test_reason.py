@@ -32,7 +32,7 @@ PINNED = {
     # summary sentences
     *("not_supported", "loaded_word", "attribution_lost"),
     # flags
-    *("awkward", "loaded_language", "short_article", "contradiction", "order"),
+    *("awkward", "needs_source", "loaded_language", "short_article", "contradiction", "order"),
 }
 
 

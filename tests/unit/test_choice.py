@@ -119,10 +119,19 @@ def test_a_long_article_is_ranked_and_chosen_from_as_a_whole() -> None:
 # Selection -----------------------------------------------------------------------------------
 
 
-def test_the_chosen_stand_in_the_articles_order() -> None:
-    scores = [0.1, 0.2, 0.9, 0.5]
+def test_the_best_are_chosen_the_best_first() -> None:
+    scores = [0.1, 0.3, 0.9, 0.6]
 
-    assert select(STORY, scores, [10] * 4, budget=30) == [1, 2, 3]
+    assert select(STORY, scores, [10] * 4, budget=30) == [2, 3, 1]
+
+
+def test_what_is_not_told_yet_counts_beside_the_score() -> None:
+    much_told = "The harbour of Milltown will close when ferries, fishermen and sailors agree."
+    new = "Mayor Ada Lund opposed the plan of her own council in spring."
+    sentences = (LEAD, much_told, new)
+
+    assert select(sentences, [0.9, 0.50, 0.45], [10] * 3, budget=20) == [0, 2]
+    assert select(sentences, [0.9, 0.70, 0.45], [10] * 3, budget=20) == [0, 1]
 
 
 def test_nothing_over_the_budget_and_what_fits_behind_it() -> None:
@@ -153,7 +162,7 @@ def test_what_should_not_be_chosen_is_not() -> None:
 
 
 def test_ties_go_to_the_first() -> None:
-    assert select(STORY, [0.5] * 4, [10] * 4, budget=20) == [0, 1]
+    assert select(STORY, [0.5] * 4, [10] * 4, budget=10) == [0]
 
 
 # What speaks to the reader -------------------------------------------------------------------

@@ -11,7 +11,7 @@ from worker.reason import Reason
 from worker.title import Title, write_titles
 
 SENTENCES = (
-    "The harbour of Milltown will close for two weeks in June, the council said on Monday.",
+    "The harbour of Milltown will close for two weeks in June, while the quay is mended.",
     "Mayor Ada Lund said that the work will cost 14 million euros.",
 )
 
@@ -46,7 +46,8 @@ def test_a_title_that_stands_up_is_used(said: str, titled: Profile) -> None:
         ("Outrageous closing of Milltown harbour", Reason.LOADED_WORD, "outrageous"),
         ("My harbour will close in June", Reason.NOT_SUPPORTED, "first person"),
         ("Harbour", Reason.UNFINISHED, ""),
-        ("The harbour of Milltown will close for two weeks in June the council said on Monday",
+        ("Work will cost 14 million euros", Reason.ATTRIBUTION_LOST, "said"),
+        ("The harbour of Milltown will close for two weeks in June while the quay is mended",
          Reason.LENGTH_CHANGED, "16 words"),
         ("Here is a headline for the text", Reason.CHATTER, "Here is"),
     ],

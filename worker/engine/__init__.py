@@ -32,6 +32,8 @@ class Prompt:
     keep_bias_nats: float = 0.0
     """The answer leaves the draft only where that is so much more likely than to go on with it
     (tau; log P(best) - log P(draft), per token). At 0 it is the plain greedy answer."""
+    state_layer: int | None = None
+    """Number of the layer behind which the draft's mean hidden state is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ class Generation:
     draft_nats: tuple[float, ...] = ()
     """The same of the draft, had it been the answer; empty without a draft, or where the engine
     cannot say."""
+    draft_state: tuple[float, ...] = ()
+    """The mean hidden state of the draft's tokens behind the layer that was asked for, as wide as
+    the model; empty where none was, or the engine has none."""
 
     @property
     def gain_nats(self) -> float | None:

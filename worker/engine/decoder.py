@@ -14,6 +14,7 @@ between two tokens can fall either way.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
@@ -59,12 +60,15 @@ class Row:
     """Says what is likely to come next."""
     budget: int
     keep_bias_nats: float = 0.0
+    state_layer: int | None = None
     written: list[int] = field(default_factory=list)
     """The answer, with the token that ends it."""
     nats: list[float] = field(default_factory=list)
     """Of each token written."""
     draft_nats: list[float] = field(default_factory=list)
     """Of each token of the draft."""
+    draft_state: list[float] = field(default_factory=list)
+    """Mean hidden state of the draft behind ``state_layer``."""
     finished: bool = False
     """Whether the answer has ended by itself."""
 
@@ -132,9 +136,13 @@ class Decoder:
         # The last token of a prompt foretells the first of its answer.
         unjudged = [len(row.prompt) - begin - 1 for row in rows]
         drafts = [row.draft for row in rows]
-        verdicts = self._judge(cache, [begin] * len(rows), tokens, drafts, unjudged)
+        # All rows of a call have the same prompt, so they ask for the same.
+        layer = rows[0].state_layer
+        verdicts = self._judge(
+            cache, [begin] * len(rows), tokens, drafts, unjudged, state_layer=layer
+        )
         for row, verdict in zip(rows, verdicts, strict=True):
-            row.draft_nats = verdict.drafted_nats
+            row.draft_nats, row.draft_state = verdict.drafted_nats, verdict.state
             self._write(row, verdict)
         going_on = [at for at, row in enumerate(rows) if not row.over]
         return [rows[at] for at in going_on], cache.select(going_on)
@@ -196,9 +204,12 @@ class Decoder:
         tokens: Sequence[Sequence[int]],
         drafts: Sequence[Sequence[int]],
         unjudged: Sequence[int],
+        *,
+        state_layer: int | None = None,
     ) -> list[_Verdict]:
         """What the model would have written behind each row's tokens but the ``unjudged`` first."""
-        hidden, offsets = self._run(cache, starts, tokens)
+        with self._noted(state_layer) as states:
+            hidden, offsets = self._run(cache, starts, tokens)
         places: list[int] = []
         wanted: list[int] = []
         bounds = [0]
@@ -209,9 +220,30 @@ class Decoder:
             bounds.append(len(places))
         best, best_nats, drafted_nats = self._look_up(hidden[torch.tensor(places)], wanted)
         return [
-            _Verdict(draft, best[a:b], best_nats[a:b], drafted_nats[a : min(b, a + len(draft))])
+            _Verdict(
+                draft,
+                best[a:b],
+                best_nats[a:b],
+                drafted_nats[a : min(b, a + len(draft))],
+                [mean for state in states for mean in state[places[a:b]].float().mean(0).tolist()],
+            )
             for draft, (a, b) in zip(drafts, pairwise(bounds), strict=True)
         ]
+
+    @contextmanager
+    def _noted(self, layer: int | None) -> Iterator[list[torch.Tensor]]:
+        """The hidden states behind a layer in the pass that is made meanwhile, packed; or none."""
+        states: list[torch.Tensor] = []
+        if layer is None:
+            yield states
+            return
+        hook = self._body.layers[layer].register_forward_hook(
+            lambda _module, _given, found: states.append(found[0])
+        )
+        try:
+            yield states
+        finally:
+            hook.remove()
 
     def _look_up(
         self, hidden: torch.Tensor, wanted: list[int]
@@ -255,6 +287,8 @@ class _Verdict:
     best_nats: list[float]
     drafted_nats: list[float]
     """Of the draft's tokens, as far as there are any."""
+    state: list[float]
+    """Mean hidden state of the tokens that were judged; empty where none was asked for."""
 
 
 class _Waiting:

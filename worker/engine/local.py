@@ -127,7 +127,8 @@ class LocalEngine:
         for prompt, ids, source in zip(prompts, asked, sources, strict=True):
             draft = [*source, self._end] if prompt.draft else []
             guide = Draft(draft or source, copying=bool(draft))
-            rows.append(Row(ids, draft, guide, prompt.max_tokens, prompt.keep_bias_nats))
+            budget, bias = prompt.max_tokens, prompt.keep_bias_nats
+            rows.append(Row(ids, draft, guide, budget, bias, prompt.state_layer))
         return rows
 
     def _prefix(self, template: PromptTemplate, rows: Sequence[Row], decoder: Decoder) -> KeyValues:
@@ -213,6 +214,7 @@ class LocalEngine:
             tokens_read=len(row.prompt) + len(row.draft),
             nats=tuple(row.nats),
             draft_nats=tuple(row.draft_nats),
+            draft_state=tuple(row.draft_state),
         )
 
 

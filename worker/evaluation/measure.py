@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from worker.engine import open_engine
+from worker.estimation import estimate_edit_rates
 from worker.evaluation.damage import DamageReport, evaluate_damage
 from worker.evaluation.furniture import FurnitureReport, evaluate_furniture
 from worker.evaluation.repair import RepairReport, evaluate_repair
@@ -72,7 +73,8 @@ def measure(
         pairs = read_repair_rows(path, limit)
         engine = open_engine(profile.model, settings)
         mend = partial(mend_texts, engine=engine, profile=profile)
-        return evaluate_repair(pairs, mend, on_progress=on_progress)
+        estimate = partial(estimate_edit_rates, engine=engine, profile=profile)
+        return evaluate_repair(pairs, mend, estimate=estimate, on_progress=on_progress)
     if task is Task.DAMAGE:
         texts = read_text_rows(path, limit)
         engine = open_engine(profile.model, settings)

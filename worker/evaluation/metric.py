@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import fmean
@@ -21,6 +22,7 @@ __all__ = [
     "GleuScorer",
     "Nearness",
     "ShingleOverlap",
+    "area_under_curve",
     "count_covered",
     "facts",
     "line_words",
@@ -381,3 +383,13 @@ def _contained(words: tuple[str, ...], others: Sequence[str]) -> bool:
         return True
     inside = sum(other.count(" ") - 1 for other in set(others) if other in line)
     return inside >= MIN_COVER * len(words)
+
+
+def area_under_curve(good: Sequence[float], bad: Sequence[float]) -> float:
+    """Probability that one of the good has a higher score than one of the bad (0-1).
+
+    Mann and Whitney's U as a share of all pairs; a tie counts one half.
+    """
+    lower = sorted(bad)
+    won = sum(bisect_left(lower, score) + bisect_right(lower, score) for score in good)
+    return won / (2 * len(good) * len(bad))

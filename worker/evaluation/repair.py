@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from worker.evaluation.metric import (
     GleuScorer,
     Nearness,
+    area_under_curve,
     facts,
     lower_case_words,
     nearness,
@@ -22,6 +23,10 @@ __all__ = ["RepairReport", "evaluate_repair"]
 #: Sentences handed over at a time: enough for an engine to sort by length and fill its batches,
 #: few enough that progress moves.
 SLICE_SENTENCES = 1024
+
+
+#: Edit rate from which on a sentence is held to be beyond mending without its source.
+BEYOND_REPAIR = 0.6
 
 
 class RepairReport(BaseModel):
@@ -58,6 +63,10 @@ class RepairReport(BaseModel):
     """Outputs with a number or a capitalised name that the source lacks."""
     lost: int
     """Outputs that lack a number or a capitalised name of the source."""
+    needs_source_auc: float | None
+    """Does the estimate tell the sentences of which people with the source changed
+    ``BEYOND_REPAIR`` of the words or more? Area under the curve; ``None`` where the rows have no
+    ``hter`` on both sides of it, or nothing estimates."""
     sentences_per_s: float
     """Of the callable alone."""
 
@@ -66,12 +75,14 @@ def evaluate_repair(
     rows: Sequence[RepairRow],
     mend: Callable[[Sequence[str]], Sequence[str]],
     *,
+    estimate: Callable[[Sequence[str]], Sequence[float] | None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> RepairReport:
     """Figures of ``mend`` on ``rows``.
 
     ``mend`` is called with up to ``SLICE_SENTENCES`` sources at a time and gives as many outputs,
-    in order; what it raises goes through. ``on_progress`` gets the sentences done and their
+    in order; what it raises goes through. ``estimate`` gives the sources' estimated edit rates, and
+    is asked only for rows that have a person's. ``on_progress`` gets the sentences done and their
     total. Of versions that are equal after normalisation one counts.
 
     Raises:
@@ -109,6 +120,7 @@ def evaluate_repair(
         gleu_after=gleu_after,
         invented=invented,
         lost=lost,
+        needs_source_auc=_needs_source_auc(rows, estimate) if estimate else None,
         sentences_per_s=len(rows) / seconds,
     )
 
@@ -156,6 +168,21 @@ def _gleu(
         return None, None
     before, after = scorer.scores()
     return before, after
+
+
+def _needs_source_auc(
+    rows: Sequence[RepairRow], estimate: Callable[[Sequence[str]], Sequence[float] | None]
+) -> float | None:
+    known = [(row.source, row.edit_rate) for row in rows if row.edit_rate is not None]
+    if len({rate >= BEYOND_REPAIR for _, rate in known}) < 2:  # noqa: PLR2004 - both sides
+        return None
+    estimates = estimate([source for source, _ in known])
+    if estimates is None:
+        return None
+    beyond: dict[bool, list[float]] = {True: [], False: []}
+    for (_, rate), estimated in zip(known, estimates, strict=True):
+        beyond[rate >= BEYOND_REPAIR].append(estimated)
+    return area_under_curve(beyond[True], beyond[False])
 
 
 def _fact_faults(rows: Sequence[RepairRow], outputs: Sequence[str]) -> tuple[int, int]:

@@ -67,6 +67,8 @@ class RepairRow(_Row):
     """The version that chrF and TER compare with: ``target``, else the first of ``targets``."""
     versions: tuple[str, ...]
     """All versions: ``targets``, with ``target`` in front where it is not among them."""
+    edit_rate: float | None = None
+    """``hter``: the share of words that a person changed who had the source text."""
 
 
 class SummaryRow(_Row):
@@ -183,7 +185,13 @@ def _repair_row(row: Mapping[str, Any], number: int) -> RepairRow:
         target = versions[0]
     else:
         raise _ShapeError('neither "target" nor "targets"')
-    return RepairRow(source=source, target=target, versions=tuple(versions))
+    rate = row.get("hter")
+    return RepairRow(
+        source=source,
+        target=target,
+        versions=tuple(versions),
+        edit_rate=float(rate) if isinstance(rate, int | float) else None,
+    )
 
 
 def _summary_row(row: Mapping[str, Any], number: int) -> SummaryRow:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from worker.evaluation.metric import area_under_curve
 from worker.evaluation.rows import SupportRow
 from worker.evaluation.slicing import call_in_slices
 
@@ -72,7 +72,7 @@ def evaluate_support(
     return SupportReport(
         n=len(rows),
         supported=len(good),
-        auc=_auc(
+        auc=area_under_curve(
             [one.score for one, supported in zip(judged, truth, strict=True) if supported],
             [one.score for one, supported in zip(judged, truth, strict=True) if not supported],
         ),
@@ -81,10 +81,3 @@ def evaluate_support(
         supported_refused=refused,
         rows_per_s=len(rows) / seconds,
     )
-
-
-def _auc(good: Sequence[float], bad: Sequence[float]) -> float:
-    """Mann and Whitney's U as a share of all pairs; a tie counts one half."""
-    lower = sorted(bad)
-    won = sum(bisect_left(lower, score) + bisect_right(lower, score) for score in good)
-    return won / (2 * len(good) * len(bad))

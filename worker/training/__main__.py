@@ -14,8 +14,9 @@ def main() -> None:
     tasks = parser.add_subparsers(required=True, metavar="TASK", dest="task")
     repair = tasks.add_parser("repair", help="the adapter of the repair task")
     acceptor = tasks.add_parser("acceptor", help="what judges the proposals of a profile's adapter")
+    estimator = tasks.add_parser("estimator", help="what says which sentences need their source")
     summary = tasks.add_parser("summary", help="the adapter of the summary task")
-    for task in (repair, acceptor, summary):
+    for task in (repair, acceptor, estimator, summary):
         task.add_argument("--data", type=Path, required=True, help="folder with the sets")
         task.add_argument("--work", type=Path, required=True, help="folder for what is underway")
     for task in (repair, summary):
@@ -25,7 +26,8 @@ def main() -> None:
     repair.add_argument("--prompt", type=Path, required=True, help="the prompt it is trained with")
     repair.add_argument("--pairs", type=int, default=8000, help="how many, about (default 8000)")
     repair.add_argument("--start", type=Path, help="adapter of the first training, for the second")
-    acceptor.add_argument("--profile", default="embedded", help="whose adapter (default embedded)")
+    for task in (acceptor, estimator):
+        task.add_argument("--profile", default="embedded", help="whose adapter (default embedded)")
     said = vars(parser.parse_args())
     task = said.pop("task")
     if task == "repair":
@@ -39,9 +41,11 @@ def main() -> None:
         make_summary_adapter(**said)
         return
     from worker.training.acceptor import make_acceptor  # noqa: PLC0415 - scikit-learn
+    from worker.training.estimator import make_estimator  # noqa: PLC0415
 
     settings = load_settings(profile=said.pop("profile"))
-    make_acceptor(profile=load_profile(settings), settings=settings, **said)
+    make = make_acceptor if task == "acceptor" else make_estimator
+    make(profile=load_profile(settings), settings=settings, **said)
 
 
 if __name__ == "__main__":
