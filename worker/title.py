@@ -67,7 +67,7 @@ def write_titles(
     claims = [(summaries[at], written[at]) for at in judged]
     found = support_probabilities(claims, engine, profile)
     for at, probability in zip(judged, found, strict=True):
-        if probability < profile.checks.min_support_probability:
+        if probability < profile.checks.min_title_probability:
             refused[at] = _refusal(
                 written[at],
                 Reason.NOT_SUPPORTED,

@@ -46,6 +46,28 @@ def written(path: Path, *rows: object) -> Path:
 # Repair ------------------------------------------------------------------------------------
 
 
+def test_the_estimate_is_held_against_peoples_edit_rates() -> None:
+    rows = [
+        repair_row(text, FLUENT).model_copy(update={"edit_rate": rate})
+        for text, rate in (("One.", 0.1), ("Two.", 0.6), ("Three.", 0.9), ("Four.", 0.59))
+    ]
+    estimates = {"One.": 0.1, "Two.": 0.3, "Three.": 0.5, "Four.": 0.4}
+
+    def measured(rows: Sequence[RepairRow]) -> float | None:
+        report = evaluate_repair(
+            rows, lambda sources: sources, estimate=lambda texts: [estimates[one] for one in texts]
+        )
+        return report.needs_source_auc
+
+    # Of the four pairs of a sentence beyond repair and one that is not, three are in order.
+    assert measured(rows) == 0.75
+    assert measured(rows[1:3]) is None
+    assert measured([repair_row("One.", FLUENT)]) is None
+    assert evaluate_repair(rows, lambda sources: sources).needs_source_auc is None
+    unknown = evaluate_repair(rows, lambda sources: sources, estimate=lambda _: None)
+    assert unknown.needs_source_auc is None
+
+
 def test_doing_nothing_changes_no_figure() -> None:
     rows = [repair_row(AWKWARD, FLUENT, "At two o'clock the ferry leaves Bremen.")]
     report = evaluate_repair(rows, lambda sources: sources)

@@ -6,9 +6,11 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.support.tiny_model import END_WORDS, WINDOW, WORDS, build_tiny_model
 from worker.engine import Generation, Prompt, open_engine
@@ -66,6 +68,25 @@ def test_each_prompt_gets_the_answer_it_gets_alone(engine: LocalEngine) -> None:
     assert len({answer.text for answer in alone}) > len(PROMPTS) / 2
     assert written(engine.generate(PROMPTS)) == written(alone)
     assert written(engine.generate(PROMPTS[::-1])) == written(alone[::-1])
+
+
+def test_a_drafts_mean_hidden_state_is_the_models_own(engine: LocalEngine, folder: Path) -> None:
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    # Given drafts of several lengths in one batch
+    texts = TEXTS[:5]
+    prompts = [Prompt(TASK, text, 1, draft=text, state_layer=0) for text in texts]
+    for text, answer in zip(texts, engine.generate(prompts), strict=True):
+        asked = tokenizer.apply_chat_template(
+            TASK.messages(text), add_generation_prompt=True, return_tensors="pt"
+        )["input_ids"]
+        draft = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            read = model(torch.cat([asked, draft], 1), output_hidden_states=True)
+        # Behind the first layer, from where the draft's first token is foretold.
+        expected = read.hidden_states[1][0, asked.shape[1] - 1 :].mean(0)
+        assert answer.draft_state == pytest.approx(expected.tolist(), abs=1e-4)
+    assert engine.generate([Prompt(TASK, texts[0], 1, draft=texts[0])])[0].draft_state == ()
 
 
 def test_the_size_of_the_batches_changes_no_answer(engine: LocalEngine, folder: Path) -> None:

@@ -402,6 +402,18 @@ def test_a_chunk_goes_through_the_engine_together(profile: Profile, engine: Fake
     assert engine.calls["generate"] == 2  # repair and summary
 
 
+def test_what_needs_its_source_is_flagged_and_stays_out_of_the_summary(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    run_in = "Mayor Ada Lund According to a letter, the work will cost 14 million euros."
+    result = result_of(TEXT.replace(LAST, run_in), engine, profile)
+
+    flagged = [flag.text for flag in result.flags if flag.reason is Reason.NEEDS_SOURCE]
+    assert flagged == [run_in]
+    assert run_in in result.repaired
+    assert run_in not in result.summary
+
+
 # Bare texts ----------------------------------------------------------------------------------
 
 

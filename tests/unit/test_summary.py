@@ -241,3 +241,12 @@ def test_a_failure_of_the_engine_is_the_callers(profile: Profile, engine: FakeEn
 
     with pytest.raises(EngineError, match="told to fail"):
         summarise([STORY, story], engine, profile)
+
+
+def test_what_needs_its_source_is_in_no_summary(profile: Profile) -> None:
+    # Given that the sentence with the cost, and all but one other, cannot be understood
+    story = Story(SENTENCES, frozenset(), needs_source=frozenset({0, 1, 2, 4, 5}))
+    summary = write("This is about nothing.", profile, story=story)
+
+    assert summary.text == SENTENCES[3]
+    assert summary.method is Method.EXTRACTIVE
