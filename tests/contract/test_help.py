@@ -31,6 +31,7 @@ KNOWN = {
     "doctor": {"--json"},
     "evaluate": {"--limit", "--profile", "--json"},
     "learn repair": {"--pairs", "--out", "--profile", "--json"},
+    "learn summary": {"--pairs", "--out", "--profile", "--json"},
     "model pull": {"--json"},
     "model path": {"--json"},
 }

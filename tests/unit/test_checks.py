@@ -10,7 +10,7 @@ from worker.reason import Reason
 from worker.support import check_summary_sentence
 
 #: The limits the figures in the module were measured at.
-LIMITS = CheckSettings()
+LIMITS = CheckSettings(min_support=0.8)
 
 ARTICLE = (
     "Mayor Ada Lund has vowed not to sell the harbour while Piet Brandt is in office.",

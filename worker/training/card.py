@@ -5,25 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from worker.training.lora import LOSSES
 
-__all__ = ["draw_losses", "write_card"]
+__all__ = ["REPAIR_CARD", "SUMMARY_CARD", "CardText", "draw_losses", "write_card"]
 
 #: Steps whose mean is one point of the curve: a batch's own loss jumps.
 _SMOOTHED = 10
 
 _CARD = """# {name}
 
-A LoRA adapter that mends one sentence of news, trained by `copydesk learn repair`. It goes with the
-prompt and the base model that it was trained with.
+{purpose} It goes with the prompts and the base model that it was trained with.
 
 ## Data
 
 {files}
 
-Fill in: whose post-edits these are, and under which licence they may be used.
+Fill in: whose texts these are, and under which licence they may be used.
 
 ## Pairs
 
@@ -33,41 +32,67 @@ Fill in: whose post-edits these are, and under which licence they may be used.
 
 ## Run
 
-{steps} steps, {tokens} tokens, {minutes:.0f} minutes; loss on held-out pairs {before:.3f} before,
-{after:.3f} after, in nats per answer token. ![loss](loss.svg)
+{steps} steps, {tokens} tokens, {minutes:.0f} minutes; loss on held-out pairs {loss_before:.3f}
+before, {loss_after:.3f} after, in nats per answer token. ![loss](loss.svg)
 
 ## On rows set aside
 
-{n} sentences: {changed:.1%} changed, {closer} closer, {farther} farther, {invented} with something
-invented, {lost} with something lost. The acceptor is {acceptor}.
+{outcome}
 
 ## Known harm
 
-An article, a tense or a preposition may be changed wrongly and pass the checks. Look at
-`work/report.json`, and at the changes in the results of a job, before it is used on everything.
+{harm}
 """
 
 
-def write_card(folder: Path, files: Sequence[Path], told: Mapping[str, Any]) -> None:
-    """Write ``model_card.md`` and ``loss.svg`` into ``folder``."""
+class CardText(NamedTuple):
+    """What the card of a task says."""
+
+    purpose: str
+    outcome: str
+    """With the names of the figures in braces."""
+    harm: str
+
+
+REPAIR_CARD = CardText(
+    "A LoRA adapter that mends one sentence of news, trained by `copydesk learn repair`.",
+    """{n} sentences: {changed_share:.1%} changed, {closer} closer, {farther} farther, {invented}
+with something invented, {lost} with something lost. The acceptor is {acceptor}.""",
+    """An article, a tense or a preposition may be changed wrongly and pass the checks. Look at
+`work/report.json`, and at the changes in the results of a job, before it is used on everything.""",
+)
+SUMMARY_CARD = CardText(
+    "A LoRA adapter that shortens sentences of news and writes titles, trained by `copydesk learn "
+    "summary`.",
+    """{n} articles: ROUGE-1 {rouge1:.1f} (the first three sentences: {lead3_rouge1:.1f}),
+{words_mean:.0f} words, {extractive_share:.0%} wholly the article's own sentences,
+{titled_share:.0%} with a title by the model, {invented} with a number or name that the article
+lacks, {flipped} turned negations.""",
+    """A clause may be left out that others need. Look at `work/report.json`, and at summaries of a
+job beside their evidence, before it is used on everything.""",
+)
+
+
+def write_card(
+    folder: Path, files: Sequence[Path], told: Mapping[str, Any], card: CardText
+) -> None:
+    """Write ``model_card.md`` and ``loss.svg`` into ``folder``.
+
+    Args:
+        folder: of the adapter, with its ``work`` in it.
+        files: what it was trained on.
+        told: the run's report, with ``pairs``, ``run`` and ``measured``.
+        card: the text of the task.
+    """
     draw_losses(folder / "work" / LOSSES, folder / "loss.svg")
-    run, measured = told["run"], told["measured"]
     text = _CARD.format(
         name=folder.name,
+        purpose=card.purpose,
         files="\n".join(f"- `{file.name}`" for file in files),
         pairs="\n".join(f"| `{kind}` | {count} |" for kind, count in sorted(told["pairs"].items())),
-        steps=run["steps"],
-        tokens=run["tokens"],
-        minutes=run["minutes"],
-        before=run["loss_before"],
-        after=run["loss_after"],
-        n=measured["n"],
-        changed=measured["changed_share"],
-        closer=measured["closer"],
-        farther=measured["farther"],
-        invented=measured["invented"],
-        lost=measured["lost"],
-        acceptor=told["acceptor"],
+        outcome=card.outcome.format(**{**told, **told["measured"]}),
+        harm=card.harm,
+        **told["run"],
     )
     (folder / "model_card.md").write_text(text, encoding="utf-8")
 

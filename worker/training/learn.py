@@ -23,7 +23,7 @@ from worker.evaluation.repair import RepairReport, evaluate_repair
 from worker.evaluation.rows import RepairRow, read_repair_rows
 from worker.model import acceptor_file, locate
 from worker.training.acceptor import fit, label
-from worker.training.card import write_card
+from worker.training.card import REPAIR_CARD, write_card
 from worker.training.lora import Recipe, Report, encode, load_base, train
 from worker.training.pair import (
     LEAST_VERSIONS,
@@ -121,7 +121,7 @@ def learn_repair(
     told: dict[str, Any] = {"pairs": counts, "recipe": asdict(recipe), "run": asdict(report)}
     told |= {"acceptor": acceptor, "measured": measured.model_dump()}
     (work / "report.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    write_card(out, files, told)
+    write_card(out, files, told, REPAIR_CARD)
     return learned
 
 
