@@ -40,13 +40,23 @@ def support_probabilities(
 ) -> list[float]:
     """How probable it is that each claim's evidence says it (0-1).
 
-    All 1 where the profile names no prompt for it: then the rules alone decide. An engine without
-    probabilities gives 1 for "yes" and 0 for anything else.
+    Asked is the profile's model of entailment, else the engine by the profile's prompt. All 1 where
+    it names neither: then the rules alone decide. An engine without probabilities gives 1 for "yes"
+    and 0 for anything else.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
-    name = profile.summary.support_prompt
+    name, checks = profile.summary.support_prompt, profile.checks
+    if claims and checks.entailment_model:
+        # Imported here: torch takes seconds, and only a worker's child or an evaluation needs it.
+        from worker.engine.entailment import entailment_probabilities  # noqa: PLC0415
+
+        return entailment_probabilities(
+            [(" ".join(evidence), claim) for evidence, claim in claims],
+            name=checks.entailment_model,
+            revision=checks.entailment_revision,
+        )
     if not name or not claims:
         return [1.0] * len(claims)
     template = profile.prompts[name]

@@ -136,9 +136,23 @@ class CheckSettings(_Section):
     """How probable the model has to find it that its evidence carries a summary sentence (0-1).
     The same at a ``min_support`` of .9: 15 % and 39 % at .3, 11 % and 43 % at .35, 9 % and 52 % at
     .4. The probabilities are read off logits in bfloat16: .33 to .37 are one step."""
+    entailment_model: str = ""
+    """Hub id or folder of a model trained on natural language inference, which then judges in the
+    place of ``support_prompt``; .5 is usual for ``min_support_probability`` with one."""
+    entailment_revision: str = ""
+    """Its commit or tag, or your name for the folder's version: results are found again by it."""
     min_title_probability: float = 0.3
     """The same of a title. At .35 a quarter of the titles of 40 news articles stands, most of those
     refused were right."""
+
+    @model_validator(mode="after")
+    def _is_pinned(self) -> Self:
+        if self.entailment_model and not self.entailment_revision:
+            raise _wrong(
+                f"the model {self.entailment_model} needs a revision",
+                "set entailment_revision: results are found again by it",
+            )
+        return self
 
 
 class SummarySettings(_Section):

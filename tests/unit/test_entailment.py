@@ -1,0 +1,110 @@
+"""A model of natural language inference as judge: a real one, tiny, with random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers.processors import TemplateProcessing
+from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+from tests.support.fake_engine import FakeEngine
+from worker.engine.entailment import entailment_probabilities
+from worker.errors import EngineError
+from worker.judge import support_probabilities
+from worker.profile import CheckSettings, Profile
+
+WORDS = ("<unk>", "<pad>", "<sep>", "harbour", "closes", "opens", "in", "June", "May", "the")
+LABELS = {0: "CONTRADICTION", 1: "NEUTRAL", 2: "ENTAILMENT"}
+PAIRS = [
+    ("the harbour closes in June", "the harbour closes"),
+    ("the harbour closes in June " * 30, "the harbour opens"),
+    ("May", "June"),
+]
+
+
+def build(folder: Path, labels: dict[int, str]) -> str:
+    words = Tokenizer(WordLevel({word: at for at, word in enumerate(WORDS)}, unk_token="<unk>"))  # noqa: S106
+    words.pre_tokenizer = WhitespaceSplit()
+    words.post_processor = TemplateProcessing(
+        single="$A <sep>", pair="$A <sep> $B:1 <sep>:1", special_tokens=[("<sep>", 2)]
+    )
+    tokenizer: Any = PreTrainedTokenizerFast(
+        tokenizer_object=words,
+        unk_token="<unk>",  # noqa: S106 - no password
+        pad_token="<pad>",  # noqa: S106
+        model_max_length=64,
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(3)
+    config = BertConfig(
+        vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=64, id2label=labels,
+        label2id={text: at for at, text in labels.items()},
+    )  # fmt: skip
+    BertForSequenceClassification(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    return build(tmp_path / "nli", LABELS)
+
+
+def test_each_pair_gets_what_it_gets_alone(model: str) -> None:
+    together = entailment_probabilities(PAIRS, name=model, revision="1")
+    alone = [entailment_probabilities([pair], name=model, revision="1")[0] for pair in PAIRS]
+
+    assert together == pytest.approx(alone, abs=1e-5)
+    assert together[0] != together[2]
+    assert all(0 < one < 1 for one in together)
+    assert entailment_probabilities([], name=model, revision="1") == []
+
+
+def test_it_is_the_label_for_entailment_that_counts(tmp_path: Path) -> None:
+    named = [
+        entailment_probabilities(PAIRS[:1], name=build(tmp_path / str(at), labels), revision="1")
+        for at, labels in enumerate(
+            ({**LABELS, 0: "ENTAILMENT", 2: "NEUTRAL", 1: "x"}, {**LABELS, 1: "x"})
+        )
+    ]
+    # The same weights: the first and the last label's shares.
+    assert named[0] != named[1]
+    assert named[0][0] + named[1][0] < 1
+
+
+def test_a_model_that_tells_something_else_is_refused(tmp_path: Path) -> None:
+    moods = build(tmp_path / "moods", {0: "sad", 1: "glad"})
+    with pytest.raises(EngineError, match="tells sad, glad, and not entailment"):
+        entailment_probabilities(PAIRS, name=moods, revision="1")
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="cannot be loaded") as refused:
+        entailment_probabilities(PAIRS, name=str(tmp_path), revision="1")
+    assert refused.value.code == "model_load_failed"
+
+
+def test_a_profile_that_names_one_asks_it_instead_of_the_engine(
+    model: str, profile: Profile
+) -> None:
+    checks = CheckSettings(entailment_model=model, entailment_revision="1")
+    judging = profile.model_copy(update={"checks": checks})
+    engine = FakeEngine()
+    evidence = ["the harbour closes", "in June"]
+
+    found = support_probabilities([(evidence, "the harbour closes")], engine, judging)
+
+    assert found == pytest.approx(entailment_probabilities(PAIRS[:1], name=model, revision="1"))
+    assert engine.prompts == []
+    assert support_probabilities([], engine, judging) == []
+
+
+def test_it_needs_a_revision() -> None:
+    with pytest.raises(ValueError, match="needs a revision"):
+        CheckSettings(entailment_model="some/nli")
