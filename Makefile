@@ -54,6 +54,8 @@ quality: $(BIN)/.ready ## What the default profile and bold reach on the develop
 		$(BIN)/copydesk evaluate repair $(DATA)/repair/dev_$$set.jsonl.gz --json || exit; done
 	$(BIN)/copydesk evaluate repair $(DATA)/repair/dev_jfleg.jsonl.gz --profile bold --json
 	$(BIN)/copydesk evaluate repair $(DATA)/repair/dev_wmt22_news.jsonl.gz --profile bold --json
+	$(BIN)/python -m pip install --quiet harper-py==0.2.0
+	$(BIN)/python -m tests.quality.rivals $(DATA)/repair/dev_wmt22_news.jsonl.gz --limit 1000
 	$(BIN)/copydesk evaluate furniture $(DATA)/furniture/pages.jsonl.gz --json
 	$(BIN)/copydesk evaluate damage $(DATA)/clean/bbc.jsonl.gz --limit 300 --json
 	for set in writers summeval realsumm neus; do \

@@ -13,7 +13,7 @@ from worker.acceptor import load_acceptor
 from worker.errors import UsageError
 from worker.profile import ModelSettings, Profile
 from worker.settings import Settings
-from worker.training.card import draw_losses
+from worker.training.card import draw_curve, draw_losses
 from worker.training.learn import LEAST_PAIRS, _mixed, learn_repair
 from worker.training.pair import Pair
 
@@ -83,3 +83,21 @@ def test_a_step_that_was_made_twice_is_one_point_of_the_curve(tmp_path: Path) ->
     log.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     draw_losses(log, tmp_path / "loss.svg")
     assert "<svg" in (tmp_path / "loss.svg").read_text(encoding="utf-8")
+
+
+def test_the_curve_of_an_acceptor_names_its_restraints(tmp_path: Path) -> None:
+    points = [(0.3, 80, 90), (0.4, 60, 40), (0.6, 20, 5), (0.8, 0, 0)]
+    curve = [
+        {"probability": probability, "closer": closer, "farther": farther}
+        for probability, closer, farther in points
+    ]
+    report = {
+        "closer": 100,
+        "curve": curve,
+        "least_probability": {"careful": 0.6, "bold": 0.4, "reckless": 0.1},
+    }
+    draw_curve(report, tmp_path / "curve.svg")
+    drawn = (tmp_path / "curve.svg").read_text(encoding="utf-8")
+    assert "<!-- careful, 0.60 -->" in drawn
+    assert "<!-- bold, 0.40 -->" in drawn
+    assert "reckless" not in drawn

@@ -26,6 +26,7 @@ from worker.model import acceptor_file
 from worker.profile import Profile
 from worker.repair import propose
 from worker.settings import Settings
+from worker.training.card import draw_curve
 from worker.training.pair import Row, distinct_versions, is_fit, is_set_aside, read_rows
 
 __all__ = ["Labelled", "fit", "label", "make_acceptor"]
@@ -76,6 +77,7 @@ def make_acceptor(*, data: Path, profile: Profile, settings: Settings, work: Pat
     labelled = [Labelled(**json.loads(line)) for line in stored.read_text("utf-8").splitlines()]
     acceptor, report = fit(labelled)
     acceptor_file(adapter).write_text(acceptor.model_dump_json(indent=2) + "\n", "utf-8")
+    draw_curve(report, acceptor_file(adapter).with_name("curve.svg"))
     (work / "acceptor.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     sys.stderr.write(json.dumps(report) + "\n")
 

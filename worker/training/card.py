@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from worker.training.lora import LOSSES
 
-__all__ = ["REPAIR_CARD", "SUMMARY_CARD", "CardText", "draw_losses", "write_card"]
+__all__ = ["REPAIR_CARD", "SUMMARY_CARD", "CardText", "draw_curve", "draw_losses", "write_card"]
 
 #: Steps whose mean is one point of the curve: a batch's own loss jumps.
 _SMOOTHED = 10
@@ -95,6 +95,33 @@ def write_card(
         **told["run"],
     )
     (folder / "model_card.md").write_text(text, encoding="utf-8")
+
+
+def draw_curve(report: Mapping[str, Any], picture: Path) -> None:
+    """Draw what an acceptor finds against how often it is right, each restraint marked.
+
+    ``report`` is that of ``worker.training.acceptor``.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 - as above
+
+    points = {
+        point["probability"]: (
+            point["closer"] / report["closer"],
+            point["closer"] / (point["closer"] + point["farther"]),
+        )
+        for point in report["curve"]
+        if point["closer"] + point["farther"]
+    }
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(*zip(*points.values(), strict=True))
+    for restraint, probability in report["least_probability"].items():
+        if probability in points:
+            axes.plot(*points[probability], "o")
+            axes.annotate(f"{restraint}, {probability:.2f}", points[probability])
+    axes.set(xlabel="of the changes that help, made", ylabel="of the changes made, those that help")
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    figure.savefig(picture, metadata={"Date": None})
 
 
 def draw_losses(log: Path, picture: Path) -> None:
