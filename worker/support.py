@@ -195,6 +195,42 @@ def _attribution(reading: Reading) -> str | None:
     return next((word for word in reading.words if word in SAYING or word == "according"), None)
 
 
+def _untold(title: Reading, evidence: list[Reading]) -> str | None:
+    """A saying of the evidence, where the title has none, as "Bridge unsafe: report" has."""
+    return None if set(title.words) & ATTRIBUTION_VERBS else _unattributed(title, evidence)
+
+
+def _other_subject(title: Reading, evidence: list[Reading]) -> str | None:
+    """How a title begins that has not what its sentence begins with among its first two words.
+
+    What the sentence begins with is its first content word, and all of the name that this is part
+    of; behind the first comma once more, for a sentence may open with time and place.
+    """
+    begun: set[str] = set()
+    for reading in evidence:
+        comma = next((at for at, token in enumerate(reading.tokens) if token.text == ","), -1)
+        for start in {0, comma + 1}:
+            begun |= {base for word in _opening(reading, start) for base in bases(word)}
+    first = [word for word, _ in title.content[:2]]
+    if any(not begun.isdisjoint(bases(word)) for word in first):
+        return None
+    return " ".join(first) or title.text
+
+
+def _opening(reading: Reading, start: int) -> list[str]:
+    """The first content word from a token on, with the capitalised words right behind it."""
+    opened: list[str] = []
+    last = -1
+    for word, at in reading.content:
+        if at < start:
+            continue
+        if opened and not all(token.capital for token in reading.tokens[last + 1 : at + 1]):
+            break
+        opened.append(word)
+        last = at
+    return opened
+
+
 def _unknown_content(sentence: Reading, evidence: list[Reading]) -> str | None:
     """A word with no relative in the evidence: in a long sentence one hardly lowers the share."""
     known = set().union(*(bases(word) for reading in evidence for word, _ in reading.content))
@@ -256,37 +292,36 @@ def check_summary_sentence(
     return SupportVerdict(Verdict(None, "", scores), chosen)
 
 
-#: A title leaves out articles and auxiliaries and stands in the present, so that order, modality
-#: and length are not compared; what it names must be there.
+#: A title leaves out articles and auxiliaries and stands in the present, so that modality and
+#: length are not compared; what it names must be there, and do what it does there.
 _TITLE_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | None]], ...] = (
     (Reason.NUMBER_CHANGED, _unknown_number),
     (Reason.QUOTE_CHANGED, _unknown_quote),
     (Reason.NEGATION_CHANGED, _missing_negation),
     (Reason.LOADED_WORD, _loaded),
     (Reason.NOT_SUPPORTED, _unknown_content),
+    (Reason.ATTRIBUTION_LOST, _untold),
+    (Reason.NOT_SUPPORTED, turned),
+    (Reason.NOT_SUPPORTED, _other_subject),
 )
 
 
 def check_title(title: str, sentences: Sequence[str]) -> Verdict:
-    """Whether a title has nothing that the sentences it was written from lack.
+    """Whether one of the sentences it was written from says what a title says.
 
     number_changed, quote_changed, negation_changed, loaded_word; not_supported: a content word, a
-    name among them, without a relative in the sentences; attribution_lost: the sentence that
-    carries it best lets somebody say it, the title names no saying at all. The first refusal
-    counts.
+    name among them, without a relative in the sentence; attribution_lost: the sentence lets
+    somebody say it, the title names no saying at all; not_supported: who did what is turned round,
+    or the title has another subject. The first refusal counts.
     """
     reading = Reading(title)
-    whole = Reading(" ".join(sentences))
-    talk = chatter_in(whole, reading)
+    talk = chatter_in(Reading(" ".join(sentences)), reading)
     if talk is not None:
         return Verdict(Reason.CHATTER, talk, {})
+    chosen, _ = find_evidence(reading, sentences, most=1)
+    evidence = [Reading(sentences[at]) for at in chosen]
     for reason, difference in _TITLE_STEPS:
-        detail = difference(reading, [whole])
+        detail = difference(reading, evidence)
         if detail is not None:
             return Verdict(reason, detail, {})
-    chosen, _ = find_evidence(reading, sentences, most=1)
-    said = _unattributed(reading, [Reading(sentences[at]) for at in chosen])
-    # "Mayor warns of floods", "Bridge unsafe: report".
-    if said is not None and ATTRIBUTION_VERBS.isdisjoint(reading.words):
-        return Verdict(Reason.ATTRIBUTION_LOST, said, {})
     return Verdict(None, "", {})

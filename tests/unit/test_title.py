@@ -8,6 +8,7 @@ from tests.support.fake_engine import SayingEngine
 from worker.engine import Generation
 from worker.profile import Profile, PromptTemplate
 from worker.reason import Reason
+from worker.support import check_title
 from worker.title import Title, write_titles
 
 SENTENCES = (
@@ -74,3 +75,35 @@ def test_without_a_prompt_the_headline_stands(profile: Profile) -> None:
     untitled = profile.model_copy(update={"summary": bare})
     assert write_titles([SENTENCES], ["Old"], engine, untitled) == [Title("Old")]
     assert engine.prompts == []
+
+
+@pytest.mark.parametrize(
+    ("title", "sentence"),
+    [
+        ("Milltown harbour to close", "The harbour of Milltown will close in June."),
+        ("12 more sailors leave ships in Bremen", "In Bremen, 12 more sailors have left their ships."),
+        ("Ada Lund to open bridge", "Deputy Mayor Ada Lund will open the bridge on Monday."),
+        ("Milltown beats Bremen 2-1", "Milltown has beaten Bremen 2-1 in the final of the cup."),
+    ],
+)
+def test_a_title_may_leave_out_and_move(title: str, sentence: str) -> None:
+    verdict = check_title(title, ["Ferries are late.", sentence])
+    assert verdict.accepted, (verdict.reason, verdict.detail)
+
+
+@pytest.mark.parametrize(
+    ("title", "sentence"),
+    [
+        # the loser wins
+        ("Milltown defeats Bremen in final", "Bremen Rovers defeated Milltown 1-0 in the final."),
+        # the town moves, not its captain
+        (
+            "Milltown prepares to move to Bremen",
+            "The captain of Lorne Milltown is preparing to move to Bremen.",
+        ),
+        # two sentences in one
+        ("Ferries to close in June", "The harbour of Milltown will close in June."),
+    ],
+)
+def test_a_title_with_another_subject_is_refused(title: str, sentence: str) -> None:
+    assert check_title(title, ["Ferries are late.", sentence]).reason is Reason.NOT_SUPPORTED
