@@ -81,7 +81,7 @@ def test_without_a_prompt_the_headline_stands(profile: Profile) -> None:
     ("title", "sentence"),
     [
         ("Milltown harbour to close", "The harbour of Milltown will close in June."),
-        ("12 more sailors leave ships in Bremen", "In Bremen, 12 more sailors have left their ships."),
+        ("12 sailors leave ships in Bremen", "In Bremen, 12 sailors have left their ships."),
         ("Ada Lund to open bridge", "Deputy Mayor Ada Lund will open the bridge on Monday."),
         ("Milltown beats Bremen 2-1", "Milltown has beaten Bremen 2-1 in the final of the cup."),
     ],
