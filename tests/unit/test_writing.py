@@ -15,13 +15,13 @@ from worker.summary import Story, summarise
 from worker.writing import Written, write_sentences
 
 SENTENCES = (
-    "The harbour of Milltown, which is the largest in the north, will close in June.",
-    "Mayor Ada Lund, a former captain, said that the work will cost 14 million euros.",
+    "The harbour of Milltown, which is the largest in the north, will close again in June.",
+    "Mayor Ada Lund, a former captain, said that the work will cost about 14 million euros.",
     "Ferries to Bremen will leave from the north bank until the quay is open again.",
 )
 SHORTER = {
-    SENTENCES[0]: "The harbour of Milltown will close in June.",
-    SENTENCES[1]: "Mayor Ada Lund said that the work will cost 15 million euros.",
+    SENTENCES[0]: "The harbour of Milltown will close again in June.",
+    SENTENCES[1]: "Mayor Ada Lund said that the work will cost about 15 million euros.",
 }
 
 
@@ -57,6 +57,8 @@ def test_each_chosen_sentence_is_shortened_with_itself_as_draft(shortening: Prof
     order = sorted(range(3), key=lambda at: -ranked[0][at])
     assert written == [Written(SHORTER.get(SENTENCES[at], SENTENCES[at]), True) for at in order]
     assert all(prompt.draft == prompt.text for prompt in engine.prompts)
+    # A sentence of fewer than 16 words is short as it is.
+    assert {prompt.text for prompt in engine.prompts} == {SENTENCES[0], SENTENCES[1]}
 
 
 def test_for_a_refused_one_its_own_sentence_stands_in(shortening: Profile) -> None:

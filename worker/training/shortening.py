@@ -17,11 +17,12 @@ from worker.profile import CheckSettings
 from worker.quotation import is_balanced
 from worker.support import check_summary_sentence
 from worker.training.pair import Pair
+from worker.writing import SHORT_WORDS
 
 __all__ = ["Cut", "find_cuts", "shorten"]
 
-#: A sentence of fewer words is short as it is; a shortened one keeps at least so many.
-_SHORT_WORDS, _LEAST_WORDS = 16, 9
+#: Words that a shortened sentence keeps at least.
+_LEAST_WORDS = 9
 
 #: Nats by which the words behind a cut may be more of a surprise than they were: set by judgement,
 #: e to the third is one in twenty. Not tuned.
@@ -112,7 +113,7 @@ def shorten(
     asked = [
         (sentence, cut)
         for sentence in sentences
-        if len(sentence.split()) >= _SHORT_WORDS
+        if len(sentence.split()) >= SHORT_WORDS
         for cut in find_cuts(sentence)
     ]
     texts = [text for sentence, cut in asked for text in _jolt_texts(sentence, cut)]
@@ -124,7 +125,7 @@ def shorten(
         if rest - (whole - (through - ahead)) <= _MOST_JOLT_NATS:
             smooth.setdefault(sentence, []).append(cut)
     for sentence in sentences:
-        if len(sentence.split()) < _SHORT_WORDS:
+        if len(sentence.split()) < SHORT_WORDS:
             yield Pair(sentence, sentence, "short")
         elif sentence in smooth:
             target = _shortened(sentence, smooth[sentence])
