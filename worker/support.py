@@ -300,6 +300,7 @@ _TITLE_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | None]
     (Reason.NEGATION_CHANGED, _missing_negation),
     (Reason.LOADED_WORD, _loaded),
     (Reason.NOT_SUPPORTED, _unknown_content),
+    (Reason.NAME_CHANGED, _unknown_name),
     (Reason.ATTRIBUTION_LOST, _untold),
     (Reason.NOT_SUPPORTED, turned),
     (Reason.NOT_SUPPORTED, _other_subject),
@@ -309,10 +310,10 @@ _TITLE_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | None]
 def check_title(title: str, sentences: Sequence[str]) -> Verdict:
     """Whether one of the sentences it was written from says what a title says.
 
-    number_changed, quote_changed, negation_changed, loaded_word; not_supported: a content word, a
-    name among them, without a relative in the sentence; attribution_lost: the sentence lets
-    somebody say it, the title names no saying at all; not_supported: who did what is turned round,
-    or the title has another subject. The first refusal counts.
+    number_changed, quote_changed, negation_changed, loaded_word; not_supported: a content word
+    without a relative in the sentence; name_changed: a name in another form; attribution_lost: the
+    sentence lets somebody say it, the title names no saying at all; not_supported: who did what is
+    turned round, or the title has another subject. The first refusal counts.
     """
     reading = Reading(title)
     talk = chatter_in(Reading(" ".join(sentences)), reading)

@@ -107,3 +107,8 @@ def test_a_title_may_leave_out_and_move(title: str, sentence: str) -> None:
 )
 def test_a_title_with_another_subject_is_refused(title: str, sentence: str) -> None:
     assert check_title(title, ["Ferries are late.", sentence]).reason is Reason.NOT_SUPPORTED
+
+
+def test_a_name_has_the_form_that_the_sentence_has() -> None:
+    verdict = check_title("Lund beats Miltonians", ["Lund beat the Miltonian councillors."])
+    assert (verdict.reason, verdict.detail) == (Reason.NAME_CHANGED, "Miltonians")
