@@ -175,8 +175,8 @@ def _says_again(bag: frozenset[str], bags: Sequence[frozenset[str]], others: Ite
 
 def overlaps(one: str, other: str) -> bool:
     """Whether two sentences share so many of their content words that one says the other again."""
-    bags = [frozenset(content_words(text)) for text in (one, other)]
-    return _says_again(bags[0], bags, (1,))
+    shared = _overlap(frozenset(content_words(one)), frozenset(content_words(other)))
+    return shared > _MOST_OVERLAP
 
 
 def _overlap(one: frozenset[str], other: frozenset[str]) -> float:

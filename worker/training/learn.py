@@ -24,7 +24,7 @@ from worker.evaluation.rows import RepairRow, read_repair_rows
 from worker.model import acceptor_file, locate
 from worker.training.acceptor import fit, label
 from worker.training.card import REPAIR_CARD, write_card
-from worker.training.lora import Recipe, Report, encode, load_base, train
+from worker.training.lora import Recipe, Report, encode, hold_out, load_base, train
 from worker.training.pair import (
     LEAST_VERSIONS,
     Pair,
@@ -43,9 +43,6 @@ __all__ = ["Learned", "learn_repair"]
 
 #: With fewer pairs an adapter learns the words of its sentences and not what an edit is.
 LEAST_PAIRS = 200
-
-#: Pairs that are measured before and after and not trained on, as a share of all, and at most.
-_HELD_OUT_SHARE, _MOST_HELD_OUT = 0.05, 120
 
 #: Share of the kept sentences that are damaged, for the language; and how many sentences are kept
 #: for each that is edited: the shipped mixture.
@@ -103,11 +100,11 @@ def learn_repair(
         pairs,
         edit_weight=recipe.edit_weight,
     )
-    held_out = min(_MOST_HELD_OUT, round(_HELD_OUT_SHARE * len(examples)))
+    taught, held_out = hold_out(examples)
     report = train(
         base,
-        examples[held_out:],
-        examples[:held_out],
+        taught,
+        held_out,
         recipe,
         out=out,
         work=work,

@@ -24,7 +24,7 @@ from worker.model import locate
 from worker.sentences import split_sentences
 from worker.support import check_summary_sentence, check_title
 from worker.training.card import SUMMARY_CARD, write_card
-from worker.training.lora import Recipe, Report, encode, load_base, train
+from worker.training.lora import Recipe, Report, encode, hold_out, load_base, train
 from worker.training.pair import Pair, is_fit, is_set_aside
 
 if TYPE_CHECKING:
@@ -41,9 +41,6 @@ _SHORT_SHARE = 0.35
 
 #: Weight of a title's tokens in the loss, as in the shipped adapter.
 _TITLE_WEIGHT = 2.0
-
-#: Pairs that are measured before and after and not trained on, as a share of all, and at most.
-_HELD_OUT_SHARE, _MOST_HELD_OUT = 0.05, 120
 
 #: Articles of those set aside that the outcome is measured on: four seconds each.
 _MEASURED = 100
@@ -153,11 +150,11 @@ def _train(
             weight=1.0 if shortens else _TITLE_WEIGHT,
         )
     Random(recipe.seed).shuffle(examples)  # noqa: S311
-    held_out = min(_MOST_HELD_OUT, round(_HELD_OUT_SHARE * len(examples)))
+    taught, held_out = hold_out(examples)
     return train(
         base,
-        examples[held_out:],
-        examples[:held_out],
+        taught,
+        held_out,
         recipe,
         out=out,
         work=out / "work",

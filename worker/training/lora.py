@@ -33,6 +33,7 @@ __all__ = [
     "Recipe",
     "Report",
     "encode",
+    "hold_out",
     "load_base",
     "surprisals",
     "train",
@@ -42,6 +43,9 @@ __all__ = [
 _READ_TOKENS = 1536
 
 _WEIGHTS = "adapter_model.safetensors"
+
+#: Examples that are measured before and after and not trained on, as a share of all, and at most.
+_HELD_OUT_SHARE, _MOST_HELD_OUT = 0.05, 120
 
 #: What the shipped adapters name as their base: the embedded model.
 BASE_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -157,6 +161,12 @@ def surprisals(model: Any, tokenizer: Any, texts: Sequence[str]) -> list[float]:
             for at, part in zip(batch, nats.split(counts), strict=True):
                 found[at] = float(part.sum())
     return found
+
+
+def hold_out(examples: Sequence[Example]) -> tuple[Sequence[Example], Sequence[Example]]:
+    """The examples to train on, and the first few, which are held out."""
+    count = min(_MOST_HELD_OUT, round(_HELD_OUT_SHARE * len(examples)))
+    return examples[count:], examples[:count]
 
 
 def train(
