@@ -20,6 +20,7 @@ from worker.result import (
     SummarySentence,
 )
 from worker.support import check_summary_sentence
+from worker.theme import lost_theme, themes
 from worker.title import Title, write_titles
 from worker.writing import Written, write_sentences
 
@@ -121,9 +122,14 @@ def summarise(stories: Sequence[Story], engine: Engine, profile: Profile) -> lis
 def _check(draft: _Draft, written: Sequence[Written], profile: Profile) -> _Draft:
     """The written sentences that the rules let pass, in place; own ones for the others."""
     sentences = draft.story.sentences
-    for text, finished in written:
+    known = themes(sentences)
+    for text, finished, source in written:
         if not finished:
             draft.refused.append(_refusal(text, Reason.UNFINISHED))
+            continue
+        if lost := lost_theme(source, text, known):
+            draft.refused.append(_refusal(text, Reason.CONTENT_LOST, lost))
+            draft.candidates += draft.stand_ins([sentences.index(source)])
             continue
         support = check_summary_sentence(text, sentences, profile.checks)
         verdict = support.verdict

@@ -1,4 +1,4 @@
-"""A neutral title for the summary, written by the engine; or the article's own headline."""
+"""A neutral title: the headline where it is one, else the engine's where that stands up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from worker.engine import Prompt
 from worker.judge import support_probabilities
+from worker.neutrality import loaded_words
 from worker.reason import Reason
 from worker.result import Refusal
 from worker.support import check_title
@@ -45,7 +46,11 @@ def write_titles(
     engine: Engine,
     profile: Profile,
 ) -> list[Title]:
-    """A title for each summary, given as its sentences; what is refused, the headline replaces.
+    """A title for each summary, given as its sentences.
+
+    A headline that is short and neutral is the title: good text is left alone, and a small model
+    errs in titles more than anywhere. For any other the engine writes one; what is refused of
+    those, the headline replaces.
 
     Raises:
         EngineError: the engine failed on the batch.
@@ -54,7 +59,9 @@ def write_titles(
     if not name:
         return [Title(headline) for headline in headlines]
     template = profile.prompts[name]
-    asked = [at for at, sentences in enumerate(summaries) if sentences]
+    asked = [
+        at for at, sentences in enumerate(summaries) if sentences and not _is_title(headlines[at])
+    ]
     prompts = [Prompt(template, " ".join(summaries[at]), _MAX_TOKENS) for at in asked]
     answers = dict(zip(asked, engine.generate(prompts), strict=True)) if prompts else {}
     written = {at: _clean(answer) for at, answer in answers.items()}
@@ -80,6 +87,12 @@ def write_titles(
         else Title(headline, (refused[at],) if at in refused else ())
         for at, headline in enumerate(headlines)
     ]
+
+
+def _is_title(headline: str) -> bool:
+    """Whether the article's headline can stand over its summary as it is."""
+    is_short = _MIN_TITLE_WORDS <= len(headline.split()) <= MAX_TITLE_WORDS
+    return is_short and not loaded_words(headline)
 
 
 def _clean(answer: Generation) -> str:

@@ -192,7 +192,7 @@ def test_summaries_are_measured_beside_the_lead() -> None:
         SummaryRow(
             id="1", text=STORY, summary="The ferry sank. Nobody was hurt. Divers look for it."
         ),
-        SummaryRow(id="2", text=STORY, summary="An old ship."),
+        SummaryRow(id="2", text=STORY, title="Another", summary="An old ship."),
     ]
     results = [
         result("Goats.", Method.EXTRACTIVE, refusal(Reason.NOT_SUPPORTED)),
@@ -215,7 +215,7 @@ def test_summaries_are_measured_beside_the_lead() -> None:
 
 
 def test_a_failed_article_scores_nothing_and_is_counted_apart() -> None:
-    rows = [SummaryRow(id=str(i), text=STORY, summary="alpha beta") for i in range(2)]
+    rows = [SummaryRow(id=str(i), text=STORY, title=str(i), summary="alpha beta") for i in range(2)]
     report = evaluate_summary(rows, lambda _: [result("alpha beta", Method.WRITTEN), None])
     assert (report.n, report.failed) == (2, 1)
     assert report.rouge1 == pytest.approx(50)
@@ -224,7 +224,7 @@ def test_a_failed_article_scores_nothing_and_is_counted_apart() -> None:
 
 def test_articles_are_handed_over_whole_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary_evaluation, "SLICE_ARTICLES", 2)
-    rows = [SummaryRow(id=str(i), text=STORY, title="Ferry", summary="x") for i in range(3)]
+    rows = [SummaryRow(id=str(i), text=STORY, title=f"Ferry {i}", summary="x") for i in range(3)]
     given: list[list[Article]] = []
     seen: list[tuple[int, int]] = []
 
@@ -234,8 +234,15 @@ def test_articles_are_handed_over_whole_in_slices(monkeypatch: pytest.MonkeyPatc
 
     evaluate_summary(rows, summarise, on_progress=lambda *counts: seen.append(counts))
     assert [[article.id for article in slice_] for slice_ in given] == [["0", "1"], ["2"]]
-    assert given[0][0] == Article(id="0", title="Ferry", text=STORY)
+    assert given[0][0] == Article(id="0", title="Ferry 0", text=STORY)
     assert seen == [(2, 3), (3, 3)]
+
+
+def test_an_article_with_several_references_is_summed_up_once() -> None:
+    rows = [SummaryRow(id=str(i), text=STORY, summary=f"alpha {i}") for i in range(3)]
+    report = evaluate_summary(rows, lambda given: [result("alpha 0", Method.MIXED) for _ in given])
+    assert report.n == 3
+    assert report.rouge1 == pytest.approx((100 + 50 + 50) / 3)
 
 
 def test_a_result_too_few_or_no_articles_is_an_error() -> None:

@@ -1,4 +1,4 @@
-"""A title is the engine's where it stands up to the checks, else the article's own."""
+"""A title is a headline that is neutral and short, else the engine's where that stands up."""
 
 from __future__ import annotations
 
@@ -61,6 +61,33 @@ def test_a_title_that_does_not_is_refused_with_its_reason(
     (refusal,) = found.refused
     assert (refusal.stage, refusal.proposal) == ("title", said)
     assert (refusal.reason, refusal.detail) == (reason, detail)
+
+
+@pytest.mark.parametrize(
+    "headline",
+    [
+        "Milltown closes its harbour",
+        "Council: 'Outrageous' delay at the quay",  # said by somebody else
+    ],
+)
+def test_a_headline_that_is_a_title_is_kept(headline: str, titled: Profile) -> None:
+    engine = SayingEngine(Generation("Milltown harbour to close", True))
+    assert write_titles([SENTENCES], [headline], engine, titled) == [Title(headline)]
+    assert engine.prompts == []
+
+
+@pytest.mark.parametrize(
+    "headline",
+    [
+        "",
+        "Harbour news",  # two words say nothing
+        "Outrageous delay at the quay",
+        "The harbour of Milltown closes for all of two weeks, and what that means for ferries",
+    ],
+)
+def test_another_headline_gives_way_to_a_title(headline: str, titled: Profile) -> None:
+    found = written("Milltown harbour to close for two weeks", titled, headline=headline)
+    assert found == Title("Milltown harbour to close for two weeks")
 
 
 def test_an_unfinished_title_is_none(titled: Profile) -> None:

@@ -55,10 +55,38 @@ def test_each_chosen_sentence_is_shortened_with_itself_as_draft(shortening: Prof
     (written,) = write_sentences([SENTENCES], ranked, engine, shortening)
 
     order = sorted(range(3), key=lambda at: -ranked[0][at])
-    assert written == [Written(SHORTER.get(SENTENCES[at], SENTENCES[at]), True) for at in order]
+    assert written == [
+        Written(SHORTER.get(SENTENCES[at], SENTENCES[at]), True, SENTENCES[at]) for at in order
+    ]
     assert all(prompt.draft == prompt.text for prompt in engine.prompts)
     # A sentence of fewer than 16 words is short as it is.
     assert {prompt.text for prompt in engine.prompts} == {SENTENCES[0], SENTENCES[1]}
+
+
+def test_what_lies_beyond_a_summary_is_not_shortened(shortening: Profile) -> None:
+    summary = shortening.summary.model_copy(update={"max_words": 40})
+    short = shortening.model_copy(update={"summary": summary})
+    engine = FakeEngine(answers=SHORTER)
+
+    (written,) = write_sentences([SENTENCES], [[3.0, 2.0, 1.0]], engine, short)
+
+    # The first two have 32 words, all three 47: the third is chosen, and left as it is.
+    assert [one.source for one in written] == list(SENTENCES)
+    assert {prompt.text for prompt in engine.prompts} == {SENTENCES[0], SENTENCES[1]}
+
+    engine = FakeEngine(answers=SHORTER)
+    write_sentences([SENTENCES], [[1.0, 2.0, 3.0]], engine, short)
+    assert {prompt.text for prompt in engine.prompts} == {SENTENCES[1]}
+
+
+def test_a_cut_that_takes_out_what_the_article_is_about_is_refused(shortening: Profile) -> None:
+    more = tuple(f"A {name} of the north saw the harbour." for name in ("pilot", "diver", "cook"))
+    engine = FakeEngine(answers=SHORTER)
+
+    (summary,) = summarise([Story((*SENTENCES, *more), frozenset())], engine, shortening)
+
+    assert (Reason.CONTENT_LOST, "north") in [(one.reason, one.detail) for one in summary.refused]
+    assert SENTENCES[0] in summary.text
 
 
 def test_for_a_refused_one_its_own_sentence_stands_in(shortening: Profile) -> None:

@@ -91,20 +91,28 @@ def evaluate_summary(
 
     ``summarise`` is called with up to ``SLICE_ARTICLES`` articles at a time and gives as many
     results, in order, ``None`` for an article that failed; what it raises goes through.
-    ``on_progress`` gets the articles done and their total.
+    ``on_progress`` gets the articles done and their total. Rows may share an article: it is handed
+    over once, and counts for each of them.
 
     Raises:
         ValueError: no rows, or ``summarise`` gave another number of results than it got articles.
     """
     if not rows:
         raise ValueError("there is nothing to measure")
-    results, seconds = call_in_slices(
-        [Article(id=row.id, title=row.title, text=row.text) for row in rows],
+    # An article with several references is summed up once.
+    articles: dict[tuple[str, str], Article] = {}
+    for row in rows:
+        article = Article(id=row.id, title=row.title, text=row.text)
+        articles.setdefault((row.title, row.text), article)
+    found, seconds = call_in_slices(
+        list(articles.values()),
         summarise,
         size=SLICE_ARTICLES,
         noun="articles",
         on_progress=on_progress,
     )
+    by_article = dict(zip(articles, found, strict=True))
+    results = [by_article[row.title, row.text] for row in rows]
     references = [row.summary for row in rows]
     summaries = [result.summary if result else "" for result in results]
     made = [result for result in results if result]
@@ -136,7 +144,7 @@ def evaluate_summary(
         titled_share=_mean([_has_written_title(result) for result in made]),
         refused=dict(sorted(refused.items())),
         time_share=sum(result.timings.get("summary", 0.0) for result in made) / (before or 1.0),
-        articles_per_s=len(rows) / seconds,
+        articles_per_s=len(articles) / seconds,
     )
 
 
@@ -146,8 +154,7 @@ def _invents(result: Result, common: frozenset[str]) -> bool:
 
 
 def _has_written_title(result: Result) -> bool:
-    refused = any(refusal.stage == "title" for refusal in result.refused)
-    return bool(result.summary_title) and not refused
+    return result.summary_title not in {"", result.title}
 
 
 def _is_flipped(told: SummarySentence) -> bool:

@@ -1,0 +1,33 @@
+"""A cut may take out what is said in passing, not what the article keeps talking about."""
+
+from __future__ import annotations
+
+from worker.theme import lost_theme, themes
+
+SENTENCES = (
+    "The ferry to Bremen sank on Monday.",
+    "The ferry was built in 1980.",
+    "Divers looked for the ferry.",
+    "Its owner bought the old ferry in May.",
+    "Divers found a bell.",
+)
+
+
+def test_what_more_than_three_sentences_say_is_a_theme() -> None:
+    assert themes(SENTENCES) == {"ferry"}
+    assert themes(SENTENCES[:3]) == frozenset()
+
+
+def test_in_a_long_article_more_sentences_have_to_say_it() -> None:
+    others = tuple(f"Street{at} was swept." for at in range(36))
+    assert "ferry" not in themes((*SENTENCES, *others))
+    assert "ferry" in themes((*SENTENCES, *others[:34]))
+
+
+def test_a_lost_theme_is_named() -> None:
+    known = frozenset({"ferry", "bell"})
+    source = "The old ferry, which had a bell, sank off Bremen."
+    assert lost_theme(source, "The ferry, which had a bell, sank.", known) == ""
+    assert lost_theme(source, "It sank off Bremen.", known) == "bell ferry"
+    # Written from several sentences, it has no source to be measured by.
+    assert lost_theme("", "It sank.", known) == ""
