@@ -56,6 +56,7 @@ REASON_TEXT = {
     Reason.DEADLINE: "Its job's deadline was over before it was worked on",
     Reason.REPEATED_TITLE: "The headline once more",
     Reason.REPEATED_LINE: "A line that stands in the article more than once",
+    Reason.SHARED_LINE: "A line that many articles of the job have",
     Reason.OUTLET_SUFFIX: "The outlet's name behind the headline",
     Reason.PROMO_LINE: "A pointer to another story",
     Reason.GLUED_PROMO: "A pointer to another story, glued to a sentence",

@@ -15,6 +15,7 @@ from worker.errors import BrokerUnavailableError, ExitCode, JobStateError, NoInp
 from worker.jobs import NewChunk
 from worker.priority import Priority
 from worker.records import Article, InputRefusal, JobId
+from worker.template import with_shared_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Intake", "NothingAcceptedError", "Order", "Submission", "send"]
 
-#: Articles that are sorted by length together. Large enough that a chunk's articles are of
-#: like length, small enough that the client's memory stays flat (4 MB of news).
+#: Articles that are sorted by length, and searched for shared lines, together. Large enough that a
+#: chunk's articles are of like length, small enough that the client's memory stays flat (4 MB of
+#: news).
 _WINDOW_ARTICLES = 2048
 
 #: Submit waits while so much of the broker's memory is used, or will be by the results of what the
@@ -203,9 +205,9 @@ class Intake:
             else:
                 refusals.append(document)
             if len(articles) == _WINDOW_ARTICLES or len(refusals) == _WINDOW_REFUSALS:
-                yield articles, refusals
+                yield with_shared_lines(articles), refusals
                 articles, refusals = [], []
-        yield articles, refusals
+        yield with_shared_lines(articles), refusals
 
     def _take(
         self,

@@ -124,15 +124,17 @@ def strip_furniture(article: Article) -> Stripped:
     """Headline and paragraphs of ``article``, and what was taken out of it.
 
     Steps: cut a page to its story, with its markup or without · join hard-wrapped lines · drop
-    lines whose wording is furniture · find the headline, without label and outlet · drop it where
-    it is said again · drop pointers to other stories, tag lines and repeated lines · cut promos
-    glued to a sentence.
+    lines that many articles share and lines whose wording is furniture · find the headline,
+    without label and outlet · drop it where it is said again · drop pointers to other stories, tag
+    lines and repeated lines · cut promos glued to a sentence.
 
     Of a repeated line the first occurrence always stays, so nothing is lost by that rule.
     """
     title, lines, removals = _read(article)
     if article.format is not ArticleFormat.HTML:
         title, lines = _without_page(title, lines, removals)
+    shared = [Reason.SHARED_LINE if line.text in article.shared_lines else None for line in lines]
+    lines = _drop(lines, shared, removals)
     lines = _drop(lines, [furniture_reason(line.text) for line in lines], removals)
     if not title.text and lines and _is_headline(lines):
         title, lines = lines[0], lines[1:]

@@ -66,6 +66,8 @@ class Reason(StrEnum):
     """The headline once more."""
     REPEATED_LINE = "repeated_line"
     """A line that stands more than once in the article."""
+    SHARED_LINE = "shared_line"
+    """A line that many articles have which came in together."""
     OUTLET_SUFFIX = "outlet_suffix"
     """The outlet's name behind the headline."""
     PROMO_LINE = "promo_line"

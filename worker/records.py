@@ -83,11 +83,13 @@ class Article(Record):
     format: ArticleFormat = ArticleFormat.TEXT
     source: str = ""
     """Where it came from, for people: ``file`` or ``file:line``."""
+    shared_lines: tuple[str, ...] = ()
+    """Those of its lines that many articles have that came in with it, see ``worker.template``."""
 
     @property
     def content_digest(self) -> str:
-        """SHA-256 over all that can change the result: title, format and text."""
-        parts = (self.format.value, self.title, self.text)
+        """SHA-256 over all that can change the result: title, format, text and shared lines."""
+        parts = (self.format.value, self.title, self.text, *self.shared_lines)
         return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
     @property

@@ -20,7 +20,14 @@ PINNED = {
     # articles cancelled
     *("cancelled", "deadline"),
     # furniture removed
-    *("repeated_title", "repeated_line", "outlet_suffix", "promo_line", "glued_promo"),
+    *(
+        "repeated_title",
+        "repeated_line",
+        "shared_line",
+        "outlet_suffix",
+        "promo_line",
+        "glued_promo",
+    ),
     *("tag_line", "comment_form", "share_bar", "subscription", "legal_line", "navigation"),
     *("credit_line", "html_boilerplate", "outside_story"),
     # sentences mended

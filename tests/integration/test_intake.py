@@ -276,3 +276,29 @@ def test_what_was_refused_is_read_again(store: JobStore, settings: Settings) -> 
     assert _ids(store, job) == [*(f"b{number}" for number in range(6)), "mended"]
     assert [one.source for one in store.collection.refusals(job)] == ["a:2"]
     assert store.progress(job).refused == 1
+
+
+# Lines that articles share -------------------------------------------------------------------
+
+
+def test_lines_that_a_windows_articles_share_are_in_the_store_with_each(
+    store: JobStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "_WINDOW_ARTICLES", 5)
+    footer = "Follow the Norvale Paper everywhere"
+    stories = ("Herring were plentiful.", "Budget talks failed.", "Valves cracked again.")
+    more = ("Orchestras rehearse symphonies.", "Drivers blocked trams.", "Snow came late.")
+    articles = [
+        Article(id=str(at), text=f"{story}\n\n{footer}")
+        for at, story in enumerate((*stories, *more))
+    ]
+
+    submission = _intake(store, settings).submit(articles, Order(PROFILE))
+
+    found = {one.article.id: one.article for one in store.collection.articles(submission.job)}
+    # The sixth is alone in its window.
+    assert {id_: one.shared_lines for id_, one in found.items()} == {
+        **{str(at): (footer,) for at in range(5)},
+        "5": (),
+    }
+    assert found["0"].content_digest != articles[0].content_digest

@@ -85,7 +85,12 @@ def test_an_id_is_neither_empty_nor_endless(bad: str) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"text": "Other text."}, {"title": "Title"}, {"format": ArticleFormat.HTML}],
+    [
+        {"text": "Other text."},
+        {"title": "Title"},
+        {"format": ArticleFormat.HTML},
+        {"shared_lines": ("Some",)},
+    ],
     ids=str,
 )
 def test_the_content_digest_changes_with_what_can_change_the_result(
