@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.output import JsonFlag, Report
 from cli.submit import ProfileOption
 from worker.errors import UsageError
+
+if TYPE_CHECKING:
+    from worker.training.learn import Learned
+    from worker.training.learn_summary import LearnedSummary
 
 __all__ = ["app"]
 
@@ -44,20 +48,12 @@ def repair(
     settings = load_settings(profile=profile)
     learned = learn_repair(pairs, out=out, profile=load_profile(settings), settings=settings)
     measured = learned.measured
-    data = {
-        "folder": str(learned.folder),
-        "pairs": learned.pairs,
-        "loss_before": learned.report.loss_before,
-        "loss_after": learned.report.loss_after,
-        "minutes": learned.report.minutes,
-        "acceptor": learned.acceptor,
-        "measured": measured.model_dump(mode="json"),
-    }
     text = (
-        f"{learned.folder}: {measured.changed_share:.1%} of {measured.n} sentences changed, "
-        f"{measured.closer} closer, {measured.farther} farther; see its model_card.md"
+        f"{measured.changed_share:.1%} of {measured.n} sentences changed, "
+        f"{measured.closer} closer, {measured.farther} farther"
     )
-    return Report("learn repair", data, text, as_json=as_json)
+    data = {**_data(learned), "acceptor": learned.acceptor}
+    return _report("repair", learned.folder, data, text, as_json=as_json)
 
 
 @app.command("summary")
@@ -84,19 +80,29 @@ def summary(
     settings = load_settings(profile=profile)
     learned = learn_summary(pairs, out=out, profile=load_profile(settings), settings=settings)
     measured = learned.measured
-    data = {
+    text = (
+        f"ROUGE-1 {measured.rouge1:.1f} on {measured.n} articles, {measured.extractive_share:.0%} "
+        "wholly extractive"
+    )
+    return _report("summary", learned.folder, _data(learned), text, as_json=as_json)
+
+
+def _data(learned: Learned | LearnedSummary) -> dict[str, object]:
+    return {
         "folder": str(learned.folder),
         "pairs": learned.pairs,
         "loss_before": learned.report.loss_before,
         "loss_after": learned.report.loss_after,
         "minutes": learned.report.minutes,
-        "measured": measured.model_dump(mode="json"),
+        "measured": learned.measured.model_dump(mode="json"),
     }
-    text = (
-        f"{learned.folder}: ROUGE-1 {measured.rouge1:.1f} on {measured.n} articles, "
-        f"{measured.extractive_share:.0%} wholly extractive; see its model_card.md"
-    )
-    return Report("learn summary", data, text, as_json=as_json)
+
+
+def _report(
+    task: str, folder: Path, data: dict[str, object], outcome: str, *, as_json: bool
+) -> Report:
+    text = f"{folder}: {outcome}; see its model_card.md"
+    return Report(f"learn {task}", data, text, as_json=as_json)
 
 
 def _need_extra() -> None:

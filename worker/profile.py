@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 #: How sure the acceptor of an adapter has to be that a change helps.
 Restraint = Literal["careful", "bold"]
@@ -212,6 +213,19 @@ class Profile(_Section):
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("digest", None)
         return copied
+
+    def with_adapter(self, folder: Path, names: Iterable[str]) -> Self:
+        """The profile with the adapter in ``folder`` for those of its prompts that are named.
+
+        Names that are empty or of no prompt are passed over.
+        """
+        said = {"adapter": str(folder.resolve())}
+        changed = {
+            name: self.prompts[name].model_copy(update=said)
+            for name in names
+            if name in self.prompts
+        }
+        return self.model_copy(update={"prompts": {**self.prompts, **changed}})
 
     @cached_property
     def digest(self) -> str:

@@ -188,3 +188,27 @@ def test_what_speaks_to_the_reader_ranks_lower_but_a_quotation_may() -> None:
     scores = [rank_sentences([ONE, sentence])[1] for sentence in (plain, spoken, quoted)]
     assert scores[1] < scores[0] - 0.2
     assert scores[2] > scores[1] + 0.2
+
+
+def test_who_has_been_heard_is_no_further_source() -> None:
+    sentences = (
+        "Mayor Lund said that the bridge over the Lorne will be closed in June.",
+        "Later Lund said that all works above water would cost nine millions.",
+        "Later engineers said that all works above water would cost nine millions.",
+    )
+
+    found = select(sentences, [1.0, 0.55, 0.45], [14, 12, 12], budget=26)
+
+    assert found == [0, 2]
+
+
+def test_a_name_that_has_not_been_told_counts() -> None:
+    sentences = (
+        "The council of Milltown will close the bridge over the river in June.",
+        "The fishermen there will spend some nine millions on other work.",
+        "The Bremeners there will spend some nine millions on other work.",
+    )
+
+    found = select(sentences, [1.0, 0.5, 0.45], [13, 11, 11], budget=24)
+
+    assert found == [0, 2]

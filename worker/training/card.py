@@ -76,7 +76,7 @@ job beside their evidence, before it is used on everything.""",
 def write_card(
     folder: Path, files: Sequence[Path], told: Mapping[str, Any], card: CardText
 ) -> None:
-    """Write ``model_card.md`` and ``loss.svg`` into ``folder``.
+    """Write ``model_card.md``, ``loss.svg`` and ``work/report.json`` into ``folder``.
 
     Args:
         folder: of the adapter, with its ``work`` in it.
@@ -84,6 +84,8 @@ def write_card(
         told: the run's report, with ``pairs``, ``run`` and ``measured``.
         card: the text of the task.
     """
+    report = json.dumps(told, indent=2) + "\n"
+    (folder / "work" / "report.json").write_text(report, encoding="utf-8")
     draw_losses(folder / "work" / LOSSES, folder / "loss.svg")
     text = _CARD.format(
         name=folder.name,

@@ -7,7 +7,6 @@ kept for the acceptor and for measuring.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ from worker.evaluation.rows import RepairRow, read_repair_rows
 from worker.model import acceptor_file, locate
 from worker.training.acceptor import fit, label
 from worker.training.card import REPAIR_CARD, write_card
-from worker.training.lora import Recipe, Report, encode, hold_out, load_base, train
+from worker.training.lora import Recipe, Report, encode, end_token, hold_out, load_base, train
 from worker.training.pair import (
     LEAST_VERSIONS,
     Pair,
@@ -89,13 +88,11 @@ def learn_repair(
             code="too_few_pairs",
             hint="a pair is one sentence and its mend, with the same names, numbers and content",
         )
-    work = out / "work"
     template = profile.prompts[profile.repair.prompt]
     base, tokenizer = load_base(Path(locate(profile.model, settings.home)))
-    ends = base.generation_config.eos_token_id
     examples = encode(
         tokenizer,
-        ends if isinstance(ends, int) else ends[0],
+        end_token(base),
         template.instruction,
         pairs,
         edit_weight=recipe.edit_weight,
@@ -107,17 +104,16 @@ def learn_repair(
         held_out,
         recipe,
         out=out,
-        work=work,
+        work=out / "work",
         base_name=profile.model.name,
     )
-    own = _with_adapter(profile, out)
+    own = profile.with_adapter(out, [profile.repair.prompt])
     acceptor = _fit_acceptor(aside, own, settings, shipped=template.adapter)
     measured = _measure(aside[:_MEASURED], own, settings)
     counts = dict(Counter(pair.kind for pair in pairs))
     learned = Learned(out, counts, report, acceptor, measured)
     told: dict[str, Any] = {"pairs": counts, "recipe": asdict(recipe), "run": asdict(report)}
     told |= {"acceptor": acceptor, "measured": measured.model_dump()}
-    (work / "report.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     write_card(out, files, told, REPAIR_CARD)
     return learned
 
@@ -153,13 +149,6 @@ def _mixed(pairs: Sequence[Pair], rng: Random) -> list[Pair]:
             chosen.append(pair)
     rng.shuffle(chosen)
     return chosen
-
-
-def _with_adapter(profile: Profile, folder: Path) -> Profile:
-    """The profile with the adapter in ``folder`` in the place of its own."""
-    name = profile.repair.prompt
-    template = profile.prompts[name].model_copy(update={"adapter": str(folder.resolve())})
-    return profile.model_copy(update={"prompts": {**profile.prompts, name: template}})
 
 
 def _fit_acceptor(

@@ -7,7 +7,6 @@ nothing beyond its summary. The judge of the summaries stays the shipped one.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ from worker.model import locate
 from worker.sentences import split_sentences
 from worker.support import check_summary_sentence, check_title
 from worker.training.card import SUMMARY_CARD, write_card
-from worker.training.lora import Recipe, Report, encode, hold_out, load_base, train
+from worker.training.lora import Recipe, Report, encode, end_token, hold_out, load_base, train
 from worker.training.pair import Pair, is_fit, is_set_aside
 
 if TYPE_CHECKING:
@@ -88,11 +87,11 @@ def learn_summary(
             hint="a summary sentence is learned when it shortens one sentence of its article",
         )
     report = _train(tasks, out, profile, settings, recipe)
-    measured = _measure(aside[:_MEASURED], _with_adapter(profile, out), settings)
+    own = profile.with_adapter(out, [profile.summary.shorten_prompt, profile.summary.title_prompt])
+    measured = _measure(aside[:_MEASURED], own, settings)
     counts = dict(Counter(pair.kind for pairs in tasks.values() for pair in pairs))
     told: dict[str, Any] = {"pairs": counts, "recipe": asdict(recipe), "run": asdict(report)}
     told["measured"] = measured.model_dump()
-    (out / "work" / "report.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     write_card(out, files, told, SUMMARY_CARD)
     return LearnedSummary(out, counts, report, measured)
 
@@ -137,13 +136,12 @@ def _train(
     tasks: dict[str, list[Pair]], out: Path, profile: Profile, settings: Settings, recipe: Recipe
 ) -> Report:
     base, tokenizer = load_base(Path(locate(profile.model, settings.home)))
-    ends = base.generation_config.eos_token_id
     examples = []
     for name, pairs in tasks.items():
         shortens = name == profile.summary.shorten_prompt
         examples += encode(
             tokenizer,
-            ends if isinstance(ends, int) else ends[0],
+            end_token(base),
             profile.prompts[name].instruction,
             pairs,
             edit_weight=recipe.edit_weight if shortens else 1.0,
@@ -160,14 +158,6 @@ def _train(
         work=out / "work",
         base_name=profile.model.name,
     )
-
-
-def _with_adapter(profile: Profile, folder: Path) -> Profile:
-    """The profile whose sentences and titles are written with the adapter in ``folder``."""
-    prompts = dict(profile.prompts)
-    for name in filter(None, (profile.summary.shorten_prompt, profile.summary.title_prompt)):
-        prompts[name] = prompts[name].model_copy(update={"adapter": str(folder.resolve())})
-    return profile.model_copy(update={"prompts": prompts})
 
 
 def _measure(rows: Sequence[SummaryRow], profile: Profile, settings: Settings) -> SummaryReport:

@@ -33,6 +33,7 @@ __all__ = [
     "Recipe",
     "Report",
     "encode",
+    "end_token",
     "hold_out",
     "load_base",
     "surprisals",
@@ -104,6 +105,12 @@ def load_base(folder: Path) -> tuple[Any, Any]:
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, **options)
     return model, tokenizer
+
+
+def end_token(model: Any) -> int:
+    """The token that ends an answer: of several the first."""
+    ends = model.generation_config.eos_token_id
+    return int(ends if isinstance(ends, int) else ends[0])
 
 
 def encode(

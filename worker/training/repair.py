@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from worker.training.lora import BASE_NAME, Recipe, encode, load_base, surprisals, train
+from worker.training.lora import BASE_NAME, Recipe, encode, end_token, load_base, surprisals, train
 from worker.training.mixture import FIRST, SECOND, candidates, count_kinds, mix
 from worker.training.pair import Pair
 
@@ -53,8 +53,9 @@ def make_adapter(
         _store(work / "pairs.jsonl", chosen)
     counts = count_kinds(chosen[_HELD_OUT:])
     sys.stderr.write(f"pairs: {counts}\n")
-    end = base.generation_config.eos_token_id
-    examples = encode(tokenizer, end, instruction, chosen, edit_weight=recipe.edit_weight)
+    examples = encode(
+        tokenizer, end_token(base), instruction, chosen, edit_weight=recipe.edit_weight
+    )
     report = train(
         base,
         examples[_HELD_OUT:],

@@ -20,7 +20,7 @@ from worker.facts import words
 from worker.sentences import split_sentences
 from worker.support import check_title
 from worker.training.claim import Article, claim_pairs, reworded_claims
-from worker.training.lora import BASE_NAME, Recipe, encode, load_base, surprisals, train
+from worker.training.lora import BASE_NAME, Recipe, encode, end_token, load_base, surprisals, train
 from worker.training.pair import Pair, is_fit, read_rows
 from worker.training.shortening import shorten
 
@@ -73,7 +73,7 @@ def make_adapter(*, data: Path, model: Path, prompts: Path, out: Path, work: Pat
     if not tasks:
         tasks = _draw(data, partial(surprisals, base, tokenizer), rng)
         _store(work / "pairs.json", tasks)
-    end = base.generation_config.eos_token_id
+    end = end_token(base)
     examples = []
     for name, pairs in tasks:
         sys.stderr.write(f"{name}: {dict(Counter(pair.kind for pair in pairs))}\n")
