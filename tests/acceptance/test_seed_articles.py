@@ -194,6 +194,9 @@ def test_the_summary_is_short_attributed_and_carried(talks: dict[str, Any]) -> N
 
     assert 30 <= len(summary.split()) <= 80
     assert _SOURCES.search(summary)
+    # Each side: the report, its sources, and the one who was not asked.
+    assert all(who in summary for who in ("the report", "former senior Russian officials"))
+    assert "Zelensky has vowed not to negotiate with Russia" in summary
     assert [one["sentence"] for one in talks["evidence"]]
     assert " ".join(one["sentence"] for one in talks["evidence"]) == summary
     for one in talks["evidence"]:
