@@ -37,15 +37,21 @@ _AWKWARD_PENALTY = 0.15
 _LEANING_PENALTY = 0.1
 _LOADED_PENALTY = 0.3
 
-#: News does not speak to its reader: promos, advice and orders to a model do.
+#: News does not speak to its reader, or of itself: promos, advice, orders to a model and pieces of
+#: speech do. "US" is not "us", and "World War I" is nobody.
 _ADDRESS_PENALTY = 0.3
-_ADDRESS = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"\b(?:[Yy](?:ou|our|ours|ourself)|[Mm][ey]|[Ww]e|[Oo]ur|us)\b"
+    r"|(?:^(?:\w+ )?|[^\w\s]\s?|\b[a-z]\w*\s)I\b"
+)
 
 #: Shorter pieces are headings and exclamations; they carry no story of their own.
 _LEAST_WORDS = 7
 
 #: What a sentence of the story ends with; headings, bylines and time stamps do not.
-_SENTENCE_ENDS = (".", "!", '."', ".\u201d", ".'", ".\u2019", ".)", "\u2026")
+_SENTENCE_ENDS = (".", "!", '."', ".\u201d", ".'", ".\u2019", ".)")
+#: A teaser breaks off.
+_BROKEN_OFF = ".."
 
 #: A sentence that shares more of its content words with one already chosen says it again.
 _MOST_OVERLAP = 0.6
@@ -104,7 +110,8 @@ def rank_sentences(
 
 def _may_stand_alone(sentence: str) -> bool:
     long_enough = len(sentence.split()) >= _LEAST_WORDS
-    whole = sentence.endswith(_SENTENCE_ENDS) and is_balanced(sentence)
+    ends = sentence.endswith(_SENTENCE_ENDS) and not sentence.endswith(_BROKEN_OFF)
+    whole = ends and is_balanced(sentence)
     return long_enough and whole
 
 
@@ -114,12 +121,12 @@ def _character(sentence: str) -> float:
     return (
         _ATTRIBUTION_BONUS * attributed
         - _LEANING_PENALTY * (found[0] in _LEANING)
-        - _ADDRESS_PENALTY * _speaks_to_reader(sentence)
+        - _ADDRESS_PENALTY * _speaks_in_person(sentence)
         - _LOADED_PENALTY * bool(loaded_words(sentence))
     )
 
 
-def _speaks_to_reader(sentence: str) -> bool:
+def _speaks_in_person(sentence: str) -> bool:
     folded = fold(sentence)
     spans = quotation_spans(sentence)
     return any(

@@ -5,8 +5,11 @@ Pure functions of their text. Strict on purpose: the article's own sentence can 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from rapidfuzz.distance import LCSseq
 
 from worker.chatter import chatter_in
 from worker.checks import Verdict
@@ -176,6 +179,37 @@ def _cut_off(sentence: Reading, evidence: list[Reading]) -> str | None:
     return None
 
 
+#: An end within a sentence: ``."`` where the article has ``,"``.
+_INNER_END = re.compile(r"[.!?][\"')\]]*\s+[a-z]")
+
+
+def _broken(sentence: Reading, evidence: list[Reading]) -> str | None:
+    known = sum(len(_INNER_END.findall(reading.folded)) for reading in evidence)
+    found = _INNER_END.findall(sentence.folded)
+    return found[0] if len(found) > known else None
+
+
+_ALSO = frozenset({"and", "or", "nor"})
+
+
+def _half_named(sentence: Reading, evidence: list[Reading]) -> str | None:
+    """A cut that leaves one of two out: "Lund opened it" from "Lund and his wife opened it".
+
+    What is cut out of the middle may not begin with such a word, brackets aside, unless it ends at
+    a mark.
+    """
+    before = [token.text.lower() for token in (evidence[0].tokens if evidence else ())]
+    after = [token.text.lower() for token in sentence.tokens]
+    for step in LCSseq.opcodes(before, after):
+        goes_on = step.dest_end < len(after) and after[step.dest_end][0].isalnum()
+        if step.tag != "delete" or not goes_on:
+            continue
+        gone = re.sub(r"\( [^()]* \)", " ", " ".join(before[step.src_start : step.src_end])).split()
+        if gone and gone[0] in _ALSO and gone[-1][-1].isalnum():
+            return " ".join(gone)
+    return None
+
+
 def _goes_on(token: Token) -> bool:
     return bool(token_content(token)) or token.text.lower() == "'s"
 
@@ -248,6 +282,8 @@ _SUPPORT_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | Non
     (Reason.NOT_SUPPORTED, _unknown_content),
     (Reason.NOT_SUPPORTED, turned),
     (Reason.NOT_SUPPORTED, _cut_off),
+    (Reason.CONTENT_LOST, _half_named),
+    (Reason.LAYOUT_CHANGED, _broken),
     (Reason.ATTRIBUTION_LOST, _unattributed),
 )
 
@@ -265,7 +301,8 @@ def check_summary_sentence(
     8. loaded_word: a word of judgement that the evidence has not
     9. not_supported: a content word without a relative in the evidence; who did what is turned
        round; the end cut off in the middle of a phrase; support under ``min_support``
-    10. attribution_lost: the best evidence lets somebody say it, the sentence does not
+    10. content_lost: one of two who do it is cut out; layout_changed: an end within the sentence
+    11. attribution_lost: the best evidence lets somebody say it, the sentence does not
 
     Support is the mean of two shares: of the sentence's content words, word pairs and content
     pairs, how many the best article sentence holds, and how many the best two hold together.

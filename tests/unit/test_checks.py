@@ -199,6 +199,48 @@ def test_what_somebody_says_is_not_said_as_a_fact() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "shortened", "reason", "detail"),
+    [
+        (
+            "Ada Lund (39) and her sister Ida (38) opened the restaurant last year, a small place.",
+            "Ada Lund opened the restaurant last year, a small place.",
+            Reason.CONTENT_LOST,
+            "and her sister ida",
+        ),
+        (
+            '"Nobody had meant to offend anyone," said Ada Lund on Monday, after the show.',
+            '"Nobody had meant to offend anyone." said Ada Lund on Monday.',
+            Reason.LAYOUT_CHANGED,
+            '." s',
+        ),
+    ],
+)
+def test_a_cut_through_two_who_did_it_or_an_end_inside_is_refused(
+    source: str, shortened: str, reason: Reason, detail: str
+) -> None:
+    support = check_summary_sentence(shortened, [source], CheckSettings())
+    assert (support.verdict.reason, support.verdict.detail) == (reason, detail)
+
+
+@pytest.mark.parametrize(
+    ("source", "shortened"),
+    [
+        (
+            "Ada Lund, who was born in Milltown and lived there, opened the restaurant last year.",
+            "Ada Lund opened the restaurant last year.",
+        ),
+        (
+            "Ada Lund opened the restaurant last year and has run it with her sister since then.",
+            "Ada Lund opened the restaurant last year.",
+        ),
+    ],
+)
+def test_a_clause_of_its_own_may_be_cut(source: str, shortened: str) -> None:
+    limits = CheckSettings(min_support=0.5)
+    assert check_summary_sentence(shortened, [source], limits).verdict.accepted
+
+
+@pytest.mark.parametrize(
     ("source", "proposal"),
     [
         ("- the facades are protected;", "The facades are protected."),

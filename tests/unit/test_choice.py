@@ -190,6 +190,27 @@ def test_what_speaks_to_the_reader_ranks_lower_but_a_quotation_may() -> None:
     assert scores[2] > scores[1] + 0.2
 
 
+@pytest.mark.parametrize(
+    ("sentence", "in_person"),
+    [
+        ("Later I saw farmers plant some trees along the road.", True),
+        ("I saw farmers plant some trees along the road today.", True),
+        ("Later we saw farmers plant some trees along the road.", True),
+        ("After World War I farmers planted trees along the road.", False),
+        ("For the US farmers planted some trees along the road.", False),
+    ],
+)
+def test_what_speaks_of_itself_ranks_lower(sentence: str, in_person: bool) -> None:
+    # In nobody's person such a sentence has .7.
+    score = rank_sentences([ONE, sentence])[1]
+    assert (score < 0.5) is in_person
+
+
+def test_what_breaks_off_is_not_chosen() -> None:
+    teaser = "Farmers planted tall trees along a quiet road near town..."
+    assert rank_sentences([ONE, teaser])[1] == -math.inf
+
+
 def test_who_has_been_heard_is_no_further_source() -> None:
     sentences = (
         "Mayor Lund said that the bridge over the Lorne will be closed in June.",
