@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from worker.chatter import order_in
 from worker.engine import Prompt
 from worker.judge import support_probabilities
 from worker.neutrality import loaded_words
@@ -50,11 +51,13 @@ def write_titles(
 
     A headline that is short and neutral is the title: good text is left alone, and a small model
     errs in titles more than anywhere. For any other the engine writes one; what is refused of
-    those, the headline replaces.
+    those, the headline replaces, unless it gives orders to a model.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
+    # A headline that tells its reader what to write is none.
+    headlines = [one if order_in(one) is None else "" for one in headlines]
     name = profile.summary.title_prompt
     if not name:
         return [Title(headline) for headline in headlines]
