@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Container, Sequence
 from itertools import islice
 
+from worker.facts import number_list
 from worker.records import Article, ArticleFormat
 
 __all__ = ["with_shared_lines"]
@@ -20,9 +21,8 @@ __all__ = ["with_shared_lines"]
 #: together: fewer may have a heading, or a short sentence, in common by chance.
 _LEAST_ARTICLES, _LEAST_SHARE = 5, 0.1
 
-#: A line that ends as a sentence and has so many words is story for `worker.furniture`, too: the
-#: background of a running story stands word for word in many of its articles.
-_STORY_WORDS = 12
+#: Most of an article's words that its shared lines may hold: more are the article.
+_MOST_SHARE = 1 / 3
 
 #: Longer lines are paragraphs.
 _MOST_CHARS = 200
@@ -48,8 +48,9 @@ def with_shared_lines(articles: Sequence[Article]) -> list[Article]:
     """The articles, each with those of its lines that are of a page's template.
 
     A line is when a tenth of ``articles``, and five that tell different stories, have it word for
-    word. What may be a fact stays: lines with a number, lines that end in a colon, those of one or
-    two words, and whole sentences of twelve.
+    word. What may be a fact stays: whole sentences, lines with a number, in digits or in words,
+    lines that end in a colon, those of one or two words, and all where they are more than a third
+    of the article.
     """
     holders: dict[str, list[int]] = defaultdict(list)
     for place, article in enumerate(articles):
@@ -69,17 +70,21 @@ def with_shared_lines(articles: Sequence[Article]) -> list[Article]:
                 found[place].append(line)
     return [
         article.model_copy(update={"shared_lines": tuple(sorted(found[place]))})
-        if place in found
+        if place in found and _is_a_part(found[place], article.text)
         else article
         for place, article in enumerate(articles)
     ]
 
 
+def _is_a_part(lines: Sequence[str], text: str) -> bool:
+    """Whether the lines are so little of the text that they can be no story."""
+    return sum(len(line.split()) for line in lines) <= _MOST_SHARE * len(text.split())
+
+
 def _may_be_template(line: str) -> bool:
-    words = len(line.split())
-    is_story = words >= _STORY_WORDS and _SENTENCE_END.search(line)
-    is_short = words >= _LEAST_WORDS and len(line) <= _MOST_CHARS
-    return is_short and not is_story and not line.endswith(":") and not _DIGIT.search(line)
+    is_short = len(line.split()) >= _LEAST_WORDS and len(line) <= _MOST_CHARS
+    may_tell = line.endswith(":") or _SENTENCE_END.search(line) or number_list(line)
+    return is_short and not may_tell and not _DIGIT.search(line)
 
 
 def _tell_different_stories(articles: Sequence[Article], common: Container[str]) -> bool:
@@ -91,7 +96,8 @@ def _tell_different_stories(articles: Sequence[Article], common: Container[str])
     told: list[frozenset[str]] = []
     for article in islice(articles, 0, None, step):
         words = _story_words(article.text, common)
-        if all(_shared(words, others) <= _SAME_STORY for others in told):
+        # What has nothing of its own is no story; it may be a copy of another.
+        if words and all(_shared(words, others) <= _SAME_STORY for others in told):
             told.append(words)
         if len(told) == _LEAST_ARTICLES:
             return True

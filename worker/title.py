@@ -9,6 +9,7 @@ from worker.chatter import order_in
 from worker.engine import Prompt
 from worker.judge import support_probabilities
 from worker.neutrality import loaded_words
+from worker.quotation import is_balanced
 from worker.reason import Reason
 from worker.result import Refusal
 from worker.support import check_title
@@ -94,8 +95,10 @@ def write_titles(
 
 def _is_title(headline: str) -> bool:
     """Whether the article's headline can stand over its summary as it is."""
-    is_short = _MIN_TITLE_WORDS <= len(headline.split()) <= MAX_TITLE_WORDS
-    return is_short and not loaded_words(headline)
+    words = headline.split()
+    is_short = _MIN_TITLE_WORDS <= len(words) <= MAX_TITLE_WORDS
+    is_whole = is_balanced(headline) and _FIRST_PERSON.isdisjoint(words)
+    return is_short and is_whole and not loaded_words(headline)
 
 
 def _clean(answer: Generation) -> str:

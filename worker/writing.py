@@ -70,18 +70,19 @@ def _shorten(
 ) -> list[list[Written]]:
     template = profile.prompts[profile.summary.shorten_prompt]
     most = profile.summary.max_words
-    chosen: list[list[str]] = []
-    sources: list[str] = []
+    # Whether a sentence is shortened hangs on its own article alone, whoever else has it.
+    chosen: list[list[tuple[str, bool]]] = []
     for sentences, scores in zip(articles, ranked, strict=True):
         sizes = [len(sentence.split()) for sentence in sentences]
         indexes = select(sentences, scores, sizes, budget=int(most * _CANDIDATE_WORDS))
-        chosen.append([sentences[index] for index in indexes])
         ends = accumulate(sizes[index] for index in indexes)
-        sources += [
-            sentences[index]
-            for index, end in zip(indexes, ends, strict=True)
-            if end <= most and sizes[index] >= SHORT_WORDS
-        ]
+        chosen.append(
+            [
+                (sentences[index], end <= most and sizes[index] >= SHORT_WORDS)
+                for index, end in zip(indexes, ends, strict=True)
+            ]
+        )
+    sources = [one for many in chosen for one, is_asked in many if is_asked]
     room = engine.window // 2
     prompts = [
         Prompt(template, source, min(size, room) + _SPARE_TOKENS, draft=source)
@@ -89,7 +90,10 @@ def _shorten(
     ]
     answers = engine.generate(prompts) if prompts else []
     written = dict(zip(sources, map(_written, answers, sources), strict=True))
-    return [[written.get(one, Written(one, True, one)) for one in many] for many in chosen]
+    return [
+        [written[one] if is_asked else Written(one, True, one) for one, is_asked in many]
+        for many in chosen
+    ]
 
 
 def _written(answer: Generation, source: str) -> Written:

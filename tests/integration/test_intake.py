@@ -289,7 +289,7 @@ def test_lines_that_a_windows_articles_share_are_in_the_store_with_each(
     stories = ("Herring were plentiful.", "Budget talks failed.", "Valves cracked again.")
     more = ("Orchestras rehearse symphonies.", "Drivers blocked trams.", "Snow came late.")
     articles = [
-        Article(id=str(at), text=f"{story}\n\n{footer}")
+        Article(id=str(at), text=f"{' '.join([story] * 4)}\n\n{footer}")
         for at, story in enumerate((*stories, *more))
     ]
 

@@ -24,7 +24,7 @@ def articles(
     line: str, stories: tuple[str, ...] = STORIES, format_: ArticleFormat = ArticleFormat.TEXT
 ) -> list[Article]:
     return [
-        Article(id=str(at), text=f"{story}\n\n{line}\n", format=format_)
+        Article(id=str(at), text=f"{story} {story}\n\n{line}\n", format=format_)
         for at, story in enumerate(stories)
     ]
 
@@ -37,7 +37,7 @@ def test_a_line_that_articles_about_different_things_have_is_of_the_page() -> No
 def test_it_is_taken_out_with_its_reason() -> None:
     (first, *_) = with_shared_lines(articles(FOOTER))
     stripped = strip_furniture(first)
-    assert stripped.paragraphs == (STORIES[0],)
+    assert stripped.paragraphs == (f"{STORIES[0]} {STORIES[0]}",)
     assert [(one.line, one.text, one.reason) for one in stripped.removals] == [
         (3, FOOTER, Reason.SHARED_LINE)
     ]
@@ -54,7 +54,8 @@ def test_what_no_other_article_has_is_left_alone() -> None:
         "Our price: 3 pounds a month",
         "Words of the president:",
         "Norvale Paper",
-        "The war began when the northern army crossed the river on a Sunday morning.",
+        "The suspect denies all charges.",
+        "Five people were killed",
     ],
 )
 def test_what_may_be_a_fact_is_not(line: str) -> None:
@@ -79,6 +80,17 @@ def test_a_tenth_of_the_articles_must_have_it() -> None:
 def test_versions_of_one_story_count_once() -> None:
     versions = tuple(f"{STORIES[0][:-1]}, says engine {name}." for name in "abcdefgh")
     many = articles("Nobody was hurt there", (*versions, *STORIES[1:4]))
+    assert with_shared_lines(many) == many
+
+
+def test_copies_of_one_story_keep_it() -> None:
+    copies = [Article(id=str(at), text=f"{FOOTER}\nThe quay is closed now") for at in range(6)]
+    assert with_shared_lines(copies) == copies
+
+
+def test_what_is_most_of_an_article_is_the_article() -> None:
+    long = FOOTER + " and tell all of your friends and neighbours in Norvale about it today"
+    many = articles(long)
     assert with_shared_lines(many) == many
 
 

@@ -120,3 +120,17 @@ def test_an_article_without_a_sentence_to_choose_asks_nothing(shortening: Profil
     (written,) = write_sentences([[article.text]], [[float("-inf")]], engine, shortening)
     assert written == []
     assert engine.prompts == []
+
+
+def test_whether_a_sentence_is_shortened_hangs_on_its_own_article(shortening: Profile) -> None:
+    summary = shortening.summary.model_copy(update={"max_words": 40})
+    short = shortening.model_copy(update={"summary": summary})
+    engine = FakeEngine(answers=SHORTER)
+
+    # The first has SENTENCES[0] beyond the summary's words, the second has it alone.
+    first, second = write_sentences(
+        [SENTENCES, SENTENCES[:1]], [[1.0, 2.0, 3.0], [1.0]], engine, short
+    )
+
+    assert first[-1].text == SENTENCES[0]
+    assert second[0].text == SHORTER[SENTENCES[0]]
