@@ -52,8 +52,7 @@ def repair(
         f"{measured.changed_share:.1%} of {measured.n} sentences changed, "
         f"{measured.closer} closer, {measured.farther} farther"
     )
-    data = {**_data(learned), "acceptor": learned.acceptor}
-    return _report("repair", learned.folder, data, text, as_json=as_json)
+    return _report("repair", learned, text, as_json=as_json, acceptor=learned.acceptor)
 
 
 @app.command("summary")
@@ -84,24 +83,22 @@ def summary(
         f"ROUGE-1 {measured.rouge1:.1f} on {measured.n} articles, {measured.extractive_share:.0%} "
         "wholly extractive"
     )
-    return _report("summary", learned.folder, _data(learned), text, as_json=as_json)
+    return _report("summary", learned, text, as_json=as_json)
 
 
-def _data(learned: Learned | LearnedSummary) -> dict[str, object]:
-    return {
+def _report(
+    task: str, learned: Learned | LearnedSummary, outcome: str, *, as_json: bool, **more: str
+) -> Report:
+    data = {
         "folder": str(learned.folder),
         "pairs": learned.pairs,
         "loss_before": learned.report.loss_before,
         "loss_after": learned.report.loss_after,
         "minutes": learned.report.minutes,
         "measured": learned.measured.model_dump(mode="json"),
+        **more,
     }
-
-
-def _report(
-    task: str, folder: Path, data: dict[str, object], outcome: str, *, as_json: bool
-) -> Report:
-    text = f"{folder}: {outcome}; see its model_card.md"
+    text = f"{learned.folder}: {outcome}; see its model_card.md"
     return Report(f"learn {task}", data, text, as_json=as_json)
 
 

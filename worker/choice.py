@@ -41,7 +41,7 @@ _LOADED_PENALTY = 0.3
 #: speech do. "US" is not "us", and "World War I" is nobody.
 _ADDRESS_PENALTY = 0.3
 _ADDRESS = re.compile(
-    r"\b(?:[Yy](?:ou|our|ours|ourself)|[Mm][ey]|[Ww]e|[Oo]ur|us)\b"
+    r"\b(?:(?i:you|your|yours|yourself)|[Mm][ey]|[Ww]e|[Oo]ur|us)\b"
     r"|(?:^(?:\w+ )?|[^\w\s]\s?|\b[a-z]\w*\s)I\b"
 )
 
@@ -158,8 +158,8 @@ def select(
         said: indexes of what is told already: neither chosen nor said again.
     """
     bags = [frozenset(content_words(sentence)) for sentence in sentences]
-    names = [_names(sentence) for sentence in sentences]
-    speakers = [_speaker(sentence) for sentence in sentences]
+    names = [_capitals(sentence) & bag for sentence, bag in zip(sentences, bags, strict=True)]
+    speakers = [_speaker(sentence) & bag for sentence, bag in zip(sentences, bags, strict=True)]
     told = frozenset[str]().union(*(bags[at] for at in said))
     left = [
         at
@@ -188,22 +188,20 @@ def select(
     return chosen
 
 
-def _names(sentence: str) -> frozenset[str]:
-    """The content words with a capital behind the first word, in lower case."""
-    capitals = (word.lower() for word in words(sentence)[1:] if word[0].isupper())
-    return frozenset(capitals).intersection(content_words(sentence))
+def _capitals(sentence: str) -> frozenset[str]:
+    """The words with a capital behind the first word, in lower case."""
+    return frozenset(word.lower() for word in words(sentence)[1:] if word[0].isupper())
 
 
 def _speaker(sentence: str) -> frozenset[str]:
-    """The names in front of the first verb of saying; empty where it has no such."""
+    """The words with a capital in front of the first verb of saying, in lower case."""
     found = words(sentence)
     says = next((at for at, word in enumerate(found) if word.lower() in ATTRIBUTION_VERBS), 0)
-    capitals = (
+    return frozenset(
         word.lower()
         for at, word in enumerate(found[:says])
         if word[0].isupper() and (at or not is_plain(word))
     )
-    return frozenset(capitals).intersection(content_words(sentence))
 
 
 def _says_again(bag: frozenset[str], bags: Sequence[frozenset[str]], others: Iterable[int]) -> bool:

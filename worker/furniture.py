@@ -57,7 +57,6 @@ _WRAP_WIDTH = 120
 _WRAP_SHARE = 0.95
 _WRAP_LINES = 4
 
-_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _SENTENCE_END = re.compile(r"(?<!\.\.)[.!?][\"'”\u2019»)\]*_]*$")
 _STATEMENT_END = re.compile(r"(?<!\.\.)\.[\"'”\u2019»)\]*_]*$")
 _TIME_STAMP = re.compile(r"\W{0,3}[0-2]?\d[:.][0-5]\d\b")
@@ -161,8 +160,7 @@ def _read(article: Article) -> tuple[_Line, list[_Line], list[Removal]]:
         lines = [_Line(0, text) for text in page.lines]
         found = title if title.text else _Line(0, page.title)
         return found, lines, removals if page.left_out_lines else []
-    raw = _LINE_BREAK.split(article.text.removeprefix("\ufeff"))
-    lines = _unwrap([_Line(number, text.strip()) for number, text in enumerate(raw, 1)])
+    lines = _unwrap([_Line(number, text) for number, text in enumerate(article.lines, 1)])
     if article.format is ArticleFormat.MARKDOWN and not title.text:
         title, lines = _markdown_title(title, lines)
     return title, lines, []

@@ -42,6 +42,7 @@ __all__ = [
 
 JobId = NewType("JobId", str)
 
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _SAFE_STEM = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 
@@ -85,6 +86,11 @@ class Article(Record):
     """Where it came from, for people: ``file`` or ``file:line``."""
     shared_lines: tuple[str, ...] = ()
     """Those of its lines that many articles have that came in with it, see ``worker.template``."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The text's lines without the space around them, blank ones too."""
+        return [line.strip() for line in _LINE_BREAK.split(self.text.removeprefix("\ufeff"))]
 
     @property
     def content_digest(self) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Sequence
-from itertools import islice
+from collections.abc import Container, Iterable, Sequence
+from functools import cache
 
 from worker.facts import number_list
 from worker.records import Article, ArticleFormat
@@ -55,7 +55,7 @@ def with_shared_lines(articles: Sequence[Article]) -> list[Article]:
     holders: dict[str, list[int]] = defaultdict(list)
     for place, article in enumerate(articles):
         if article.format is not ArticleFormat.HTML:
-            for line in {one.strip() for one in article.text.splitlines()}:
+            for line in set(article.lines):
                 holders[line].append(place)
     least = max(_LEAST_ARTICLES, _LEAST_SHARE * len(articles))
     common = {
@@ -63,9 +63,10 @@ def with_shared_lines(articles: Sequence[Article]) -> list[Article]:
         for line, places in holders.items()
         if len(places) >= least and _may_be_template(line)
     }
+    own_words = cache(lambda at: _own_words(articles[at], common))
     found: dict[int, list[str]] = defaultdict(list)
     for line, places in common.items():
-        if _tell_different_stories([articles[at] for at in places], common):
+        if _tell_different_stories(map(own_words, places[:: max(1, len(places) // _LOOKED_AT)])):
             for place in places:
                 found[place].append(line)
     return [
@@ -87,15 +88,13 @@ def _may_be_template(line: str) -> bool:
     return is_short and not may_tell and not _DIGIT.search(line)
 
 
-def _tell_different_stories(articles: Sequence[Article], common: Container[str]) -> bool:
-    """Whether enough of ``articles`` have little in common but for the lines in ``common``.
+def _tell_different_stories(articles: Iterable[frozenset[str]]) -> bool:
+    """Whether enough of ``articles``, given by their words, have little in common.
 
     Versions of one story count once.
     """
-    step = max(1, len(articles) // _LOOKED_AT)
     told: list[frozenset[str]] = []
-    for article in islice(articles, 0, None, step):
-        words = _story_words(article.text, common)
+    for words in articles:
         # What has nothing of its own is no story; it may be a copy of another.
         if words and all(_shared(words, others) <= _SAME_STORY for others in told):
             told.append(words)
@@ -104,9 +103,10 @@ def _tell_different_stories(articles: Sequence[Article], common: Container[str])
     return False
 
 
-def _story_words(text: str, common: Container[str]) -> frozenset[str]:
-    story = " ".join(line for line in text.splitlines() if line.strip() not in common)
-    return frozenset(word for word in _WORD.findall(story.lower()) if len(word) >= _LONGER_CHARS)
+def _own_words(article: Article, common: Container[str]) -> frozenset[str]:
+    """Its longer words, but for those of the lines in ``common``."""
+    own = " ".join(line for line in article.lines if line not in common).lower()
+    return frozenset(word for word in _WORD.findall(own) if len(word) >= _LONGER_CHARS)
 
 
 def _shared(one: frozenset[str], other: frozenset[str]) -> float:

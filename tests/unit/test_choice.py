@@ -211,25 +211,34 @@ def test_what_breaks_off_is_not_chosen() -> None:
     assert rank_sentences([ONE, teaser])[1] == -math.inf
 
 
-def test_who_has_been_heard_is_no_further_source() -> None:
-    sentences = (
-        "Mayor Lund said that the bridge over the Lorne will be closed in June.",
-        "Later Lund said that all works above water would cost nine millions.",
-        "Later engineers said that all works above water would cost nine millions.",
-    )
+@pytest.mark.parametrize(
+    ("second", "third", "behind"),
+    [
+        # who has been heard is no further source
+        (
+            "Later Lund said that all works above water would cost nine millions.",
+            "Later engineers said that all works above water would cost nine millions.",
+            0.1,
+        ),
+        # a name that has not been told counts
+        (
+            "The fishermen there will spend some nine millions on other work.",
+            "The Bremeners there will spend some nine millions on other work.",
+            0.05,
+        ),
+    ],
+)
+def test_who_has_not_been_heard_or_named_goes_ahead(second: str, third: str, behind: float) -> None:
+    first = "Mayor Lund said that the bridge over the Lorne will be closed in June."
 
-    found = select(sentences, [1.0, 0.55, 0.45], [14, 12, 12], budget=26)
+    found = select((first, second, third), [1.0, 0.55, 0.55 - behind], [14, 12, 12], budget=26)
 
     assert found == [0, 2]
 
 
-def test_a_name_that_has_not_been_told_counts() -> None:
-    sentences = (
-        "The council of Milltown will close the bridge over the river in June.",
-        "The fishermen there will spend some nine millions on other work.",
-        "The Bremeners there will spend some nine millions on other work.",
+def test_capitals_make_no_difference_to_who_is_spoken_to() -> None:
+    loud, soft = (
+        rank_sentences([ONE, f"Farmers planted tall trees along a quiet road near {whom}."])[1]
+        for whom in ("YOU", "you")
     )
-
-    found = select(sentences, [1.0, 0.5, 0.45], [13, 11, 11], budget=24)
-
-    assert found == [0, 2]
+    assert loud == pytest.approx(soft, abs=0.05)
