@@ -39,6 +39,7 @@ from worker.profile import CheckSettings
 from worker.quotation import quotations
 from worker.reading import Reading, relatives
 from worker.reason import Reason
+from worker.vocabulary import respell
 
 __all__ = ["Verdict", "check_proposal"]
 
@@ -306,11 +307,12 @@ def check_proposal(source: str, proposal: str, limits: CheckSettings) -> Verdict
     11. too_different: ordered similarity under ``min_similarity``; words in another order than one
         move gives; what *to*, *by* or *from* stands before; active made passive
 
-    A relative is the same word, inflected or plainly derived (`worker.lexicon.related`); a
-    synonym or another spelling is none. Known gap: a wrong article, tense or plain preposition
+    Misspelt words count as what they were to be (`worker.vocabulary.respell`). A relative is the
+    same word, inflected or plainly derived (`worker.lexicon.related`); a synonym or another
+    spelling is none. Known gap: a wrong article, tense or plain preposition
     passes.
     """
-    before, after = Reading(source), Reading(proposal)
+    before, after = Reading(respell(source, proposal)), Reading(proposal)
     ratio = _length_ratio(before, after)
     scores = {"length_ratio": round(ratio, 4), "similarity": 0.0}
     reason, detail = _first(_WORD_STEPS, before, after)

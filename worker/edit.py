@@ -22,6 +22,7 @@ from worker.lexicon import (
     PRONOUNS,
     related,
 )
+from worker.vocabulary import respells
 
 __all__ = ["Change", "Edit", "Kind", "apply_edits", "edit_rate", "find_changes", "find_edits"]
 
@@ -51,6 +52,8 @@ class Kind(StrEnum):
     """A final s put in or taken out, of a noun or a verb."""
     FORM = "form"
     """Another form or derivation of the same word."""
+    SPELLING = "spelling"
+    """A misspelt word becomes the word that it was to be."""
     DOUBLED = "doubled"
     """A word that stands near once more is taken out."""
     ORDER = "order"
@@ -215,12 +218,9 @@ def _by_direction(lost: list[str], won: list[str], put: Kind, taken: Kind, other
 
 
 def _kind_of_words(lost: list[str], won: list[str]) -> Kind:
-    if len(lost) == len(won) == 1 and {*lost, *won}.isdisjoint(FUNCTION_WORDS):
-        short, long = sorted((lost[0], won[0]), key=len)
-        if long in {short + "s", short + "es", short[:-1] + "ies"}:
-            return Kind.NOUN_NUMBER
-        if related(short, long):
-            return Kind.FORM
+    single = _kind_of_word(lost[0], won[0]) if len(lost) == len(won) == 1 else None
+    if single is not None:
+        return single
     content = [word for word in (*lost, *won) if word not in FUNCTION_WORDS]
     if any(not any(related(word, other) for other in content if other != word) for word in content):
         return Kind.WORDING
@@ -230,6 +230,17 @@ def _kind_of_words(lost: list[str], won: list[str]) -> Kind:
     if content:
         return Kind.FORM
     return Kind.CONNECTIVE if changed <= CONJUNCTIONS | PRONOUNS else Kind.FUNCTION
+
+
+def _kind_of_word(lost: str, won: str) -> Kind | None:
+    if respells(lost, won):
+        return Kind.SPELLING
+    if lost in FUNCTION_WORDS or won in FUNCTION_WORDS:
+        return None
+    short, long = sorted((lost, won), key=len)
+    if long in {short + "s", short + "es", short[:-1] + "ies"}:
+        return Kind.NOUN_NUMBER
+    return Kind.FORM if related(short, long) else None
 
 
 #: Words within which one that stands twice is a slip, not a style.

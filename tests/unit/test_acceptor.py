@@ -101,6 +101,11 @@ def test_a_doubled_word_is_a_kind_of_its_own() -> None:
     assert change.kind is Kind.DOUBLED
 
 
+def test_a_misspelt_word_is_a_kind_of_its_own() -> None:
+    (change,) = find_changes("They recieve it.", "They receive it.")
+    assert change.kind is Kind.SPELLING
+
+
 def test_the_two_halves_of_a_move_are_one_change() -> None:
     (change,) = find_changes("So he never would go there.", "So he would go there never.")
     assert len(change.edits) == 2

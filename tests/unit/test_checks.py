@@ -39,6 +39,12 @@ def refusal(source: str, proposal: str) -> Reason | None:
             "The accident happened at the old bridge.",
         ),
         ("He informed on the grow of the town.", "He informed of the growth of the town."),
+        # Misspelt words count as what they were to be, also where "may" or "not" governs them.
+        (
+            "The goverment may recieve it becuase Lund left.",
+            "The government may receive it because Lund left.",
+        ),
+        ("Afther the storm, peole woud not leave.", "After the storm, people would not leave."),
     ],
 )
 def test_a_repair_that_keeps_the_facts_is_accepted(source: str, proposal: str) -> None:
@@ -87,6 +93,11 @@ def test_the_first_refusal_is_named(proposal: str, reason: Reason) -> None:
     ("source", "proposal", "reason"),
     [
         ("Turkey said it left.", "The turkey said it left.", Reason.NAME_CHANGED),
+        ("Then Marck left.", "Then Mark left.", Reason.NAME_CHANGED),
+        # One word is as good as the other: neither is misspelt.
+        ("They left the county.", "They left the country.", Reason.CONTENT_LOST),
+        ("They hospitalised him.", "They hospitalized him.", Reason.CONTENT_LOST),
+        ("They wold see it.", "They could see it.", Reason.MODALITY_CHANGED),
         ("Ada is the aunt of Bo.", "Bo is the aunt of Ada.", Reason.NAME_CHANGED),
         ("It cost $5 in all.", "It cost £5 in all.", Reason.NUMBER_CHANGED),
         ("It rose from 5 to 7.", "It rose from 7 to 5.", Reason.NUMBER_CHANGED),
