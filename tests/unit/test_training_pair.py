@@ -15,6 +15,7 @@ from worker.training.pair import (
     is_set_aside,
     post_edited_pairs,
     twice_edited_pairs,
+    versions_as_sources,
 )
 
 FAULTY = "The prices of bread has risen again in the spring."
@@ -55,6 +56,17 @@ def test_versions_that_are_alike_count_once() -> None:
         ),
     ]
     assert list(consensus_pairs(rows)) == []
+
+
+def test_a_version_is_a_source_beside_all_others() -> None:
+    # Given a segment of which two engines' sentences are rows, and a person's that is none
+    first = news_row("One.", ["Two.", "Three.", "A person's."]) | {"doc": "d", "seg": 1}
+    second = news_row("Two.", ["One.", "Three.", "A person's."]) | {"doc": "d", "seg": 1}
+    rows = list(versions_as_sources([first, second]))
+    assert [(row["source"], set(row["targets"])) for row in rows] == [
+        ("Three.", {"One.", "Two.", "A person's."})
+    ]
+    assert [row["doc"] for row in rows] == ["d"]
 
 
 @pytest.mark.parametrize(
@@ -107,13 +119,14 @@ def test_two_editors_must_share_the_edit() -> None:
     ]
 
 
-def test_one_half_of_a_move_and_a_contraction_are_not_made() -> None:
+def test_a_move_is_made_whole_and_a_contraction_is_not_made() -> None:
     source = "It is said that there are nowhere as many boats."
+    moved = "It is said that nowhere are there as many boats."
     rows = [
-        {"source": source, "targets": ["It is said that nowhere are there as many boats."] * 2},
+        {"source": source, "targets": [moved] * 2},
         {"source": "He did not see the old boat.", "targets": ["He didn't see the old boat."] * 2},
     ]
-    assert list(twice_edited_pairs(rows)) == []
+    assert list(twice_edited_pairs(rows)) == [Pair(source, moved, "twice_edited")]
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,20 @@ from worker.profile import Profile
 from worker.repair import propose
 from worker.settings import Settings
 from worker.training.card import draw_curve
-from worker.training.pair import Row, distinct_versions, is_fit, is_set_aside, read_rows
+from worker.training.pair import (
+    Row,
+    distinct_versions,
+    is_fit,
+    is_set_aside,
+    read_rows,
+    versions_as_sources,
+)
 
 __all__ = ["Labelled", "fit", "label", "make_acceptor"]
 
-#: Sentences of the news set and of the post-edits that proposals are asked for. The first are what
-#: the service meets; the post-edits say what a person would not have touched.
-_NEWS_ROWS, _POST_EDIT_ROWS = 5200, 2400
+#: Sentences that proposals are asked for. News is what the service meets; the post-edits say what a
+#: person would not have touched, and the forum's what a change is worth in copy that is rough.
+_NEWS_ROWS, _POST_EDIT_ROWS, _FORUM_ROWS = 9000, 2000, 1600
 
 #: Post-edits beyond this rate were made with an eye on the source text.
 _MOST_HTER = 0.4
@@ -89,7 +96,7 @@ def label(rows: Sequence[Row], profile: Profile, settings: Settings) -> Iterator
         part = rows[start : start + _SLICE]
         sources = [row["source"].strip() for row in part]
         for row, mended in zip(part, propose(sources, engine, profile), strict=True):
-            versions = distinct_versions(row) if "targets" in row else [row["target"]]
+            versions = _versions(row)
             for judged in mended.changes:
                 if judged.evidence is None:
                     continue
@@ -161,20 +168,30 @@ def _curve(probabilities: Sequence[float], closer: Sequence[bool]) -> list[dict[
     return points
 
 
+def _versions(row: Row) -> Sequence[str]:
+    if "reference" in row:
+        return distinct_versions(row)
+    return row["targets"] if "targets" in row else [row["target"]]
+
+
 def _rows(data: Path) -> list[Row]:
     """Rows that the adapter was not trained on, in an order drawn by lot."""
-    news = _drawn(data / "repair" / "train_wmt21_news.jsonl.gz", _NEWS_ROWS)
-    post_edits = _drawn(data / "repair" / "train_mlqe.jsonl.gz", _POST_EDIT_ROWS)
-    return [*news, *post_edits]
-
-
-def _drawn(path: Path, count: int) -> list[Row]:
-    rows = [
-        row
-        for row in read_rows(path)
-        if is_set_aside(row)
-        and is_fit(row["source"].strip())
-        and row.get("hter", 0.0) <= _MOST_HTER
+    sets = data / "repair"
+    news = _set_aside(sets / "train_wmt21_news.jsonl.gz")
+    return [
+        *_drawn([*news, *versions_as_sources(news)], _NEWS_ROWS),
+        *_drawn(_set_aside(sets / "train_mlqe.jsonl.gz"), _POST_EDIT_ROWS),
+        *_drawn(_set_aside(sets / "train_accept.jsonl.gz"), _FORUM_ROWS),
     ]
-    Random(_SEED).shuffle(rows)  # noqa: S311 - an order, no secret
-    return rows[:count]
+
+
+def _set_aside(path: Path) -> list[Row]:
+    return [row for row in read_rows(path) if is_set_aside(row)]
+
+
+def _drawn(rows: Sequence[Row], count: int) -> list[Row]:
+    fit_rows = [
+        row for row in rows if is_fit(row["source"].strip()) and row.get("hter", 0.0) <= _MOST_HTER
+    ]
+    Random(_SEED).shuffle(fit_rows)  # noqa: S311 - an order, no secret
+    return fit_rows[:count]

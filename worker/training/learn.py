@@ -29,8 +29,8 @@ from worker.training.pair import (
     Pair,
     Row,
     consensus_pairs,
-    is_lawful,
     is_set_aside,
+    lawfully_damaged,
     post_edited_pairs,
 )
 
@@ -143,10 +143,8 @@ def _mixed(pairs: Sequence[Pair], rng: Random) -> list[Pair]:
     chosen = [*edited]
     for pair in kept[: max(LEAST_PAIRS, round(_KEPT_FOR_EACH * len(edited)))]:
         damaged = damage(pair.target, rng) if rng.random() < _DAMAGED else None
-        if damaged is not None and is_lawful(damaged[0], pair.target):
-            chosen.append(Pair(damaged[0], pair.target, "damage"))
-        else:
-            chosen.append(pair)
+        source = lawfully_damaged(damaged[0], pair.target) if damaged else pair.source
+        chosen.append(pair if source == pair.target else Pair(source, pair.target, "damage"))
     rng.shuffle(chosen)
     return chosen
 

@@ -17,7 +17,7 @@ from zlib import crc32
 from rapidfuzz.distance import Levenshtein
 
 from worker.checks import check_proposal
-from worker.edit import Edit, apply_edits, edit_rate, find_edits
+from worker.edit import Change, Edit, apply_edits, edit_rate, find_changes
 from worker.facts import fold, words
 from worker.profile import CheckSettings
 
@@ -30,9 +30,11 @@ __all__ = [
     "is_fit",
     "is_lawful",
     "is_set_aside",
+    "lawfully_damaged",
     "post_edited_pairs",
     "read_rows",
     "twice_edited_pairs",
+    "versions_as_sources",
 ]
 
 #: Shorter pieces are headings and datelines; longer ones are one in fifty and cost as much
@@ -107,6 +109,18 @@ def is_lawful(source: str, target: str) -> bool:
     return check_proposal(source, target, _LIMITS).accepted
 
 
+def lawfully_damaged(damaged: str, target: str) -> str:
+    """The damaged sentence without the faults that the checks would not let anyone mend."""
+    changes = find_changes(damaged, target)
+    beyond = [
+        edit
+        for change in changes
+        if not is_lawful(damaged, apply_edits(damaged, change.edits))
+        for edit in change.edits
+    ]
+    return apply_edits(damaged, beyond)
+
+
 def consensus_pairs(rows: Iterable[Row]) -> Iterator[Pair]:
     """Pairs of kind ``consensus`` and ``consensus_kept`` from rows with several ``targets``.
 
@@ -125,6 +139,33 @@ def consensus_pairs(rows: Iterable[Row]) -> Iterator[Pair]:
             yield Pair(source, target, "consensus")
         elif not edits and _is_near(source, versions):
             yield Pair(source, source, "consensus_kept")
+
+
+def versions_as_sources(rows: Iterable[Row]) -> Iterator[Row]:
+    """A row for each engine's version of a segment that is no row's source, with the others.
+
+    Several rows may be of one segment, which they name by ``doc`` and ``seg``. What people wrote is
+    no source: most engines are no measure for them.
+    """
+    segments: dict[tuple[Any, Any], list[Row]] = {}
+    for row in rows:
+        segments.setdefault((row["doc"], row["seg"]), []).append(row)
+    for (doc, _), several in segments.items():
+        sources = dict.fromkeys(row["source"].strip() for row in several)
+        first = several[0]
+        reference = first["reference"].strip()
+        versions = (version.strip() for version in (*first["targets"], first["target"]))
+        pool = list(dict.fromkeys((*sources, *versions)))
+        for source in pool:
+            if source not in sources and source != reference:
+                others = [version for version in pool if version != source]
+                yield {
+                    "source": source,
+                    "target": reference,
+                    "targets": others,
+                    "reference": reference,
+                    "doc": doc,
+                }
 
 
 def post_edited_pairs(rows: Iterable[Row]) -> Iterator[Pair]:
@@ -177,36 +218,33 @@ def _nearest(source: str, versions: Sequence[str]) -> list[str]:
 
 
 def _agreed(source: str, versions: Sequence[str], needed: int) -> list[Edit]:
-    """Edits that so many versions make and that are lawful by themselves, most votes first."""
-    votes: Counter[tuple[int, int, tuple[str, ...]]] = Counter()
-    sample: dict[tuple[int, int, tuple[str, ...]], Edit] = {}
+    """Changes that so many versions make and that are lawful by themselves, most votes first.
+
+    Both halves of a move are one change: one of them ("are there") must not be made alone.
+    """
+    votes: Counter[tuple[Any, ...]] = Counter()
+    sample: dict[tuple[Any, ...], Change] = {}
     for version in versions:
-        for edit in _settled(source, find_edits(source, version)):
-            votes[edit.key] += 1
-            sample.setdefault(edit.key, edit)
+        for change in find_changes(source, version):
+            key = tuple(edit.key for edit in change.edits)
+            votes[key] += 1
+            sample.setdefault(key, change)
     found = [sample[key] for key, count in votes.most_common() if count >= needed]
     return [
         edit
-        for edit in found
-        if not _opens(edit) and is_lawful(source, apply_edits(source, [edit]))
+        for change in found
+        if not _is_taste(source, change)
+        and not any(_opens(edit) for edit in change.edits)
+        and is_lawful(source, apply_edits(source, change.edits))
+        for edit in change.edits
     ]
 
 
-def _settled(source: str, edits: list[Edit]) -> Iterator[Edit]:
-    """The edits that stand by themselves and are no matter of taste.
-
-    One half of a move ("are there") must not be made alone.
-    """
-    changes = [_change(source, edit) for edit in edits]
-    for at, (edit, (lost, won)) in enumerate(zip(edits, changes, strict=True)):
-        others = changes[:at] + changes[at + 1 :]
-        moved = any(lost & other_won or won & other_lost for other_lost, other_won in others)
-        if not moved and not _is_taste(lost, won):
-            yield edit
-
-
-def _is_taste(lost: set[str], won: set[str]) -> bool:
-    changed = {word.lower() for word in lost | won}
+def _is_taste(source: str, change: Change) -> bool:
+    changed: set[str] = set()
+    for edit in change.edits:
+        lost, won = _change(source, edit)
+        changed |= {word.lower() for word in lost | won}
     return changed <= _TASTE or not changed.isdisjoint(_CONTRACTIONS)
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from worker.edit import find_changes
 from worker.training.lora import BASE_NAME, Recipe, encode, end_token, load_base, surprisals, train
 from worker.training.mixture import FIRST, SECOND, candidates, count_kinds, mix
 from worker.training.pair import Pair
@@ -21,7 +22,7 @@ _HELD_OUT = 120
 
 #: Nats by which the base model must find a mend likelier than the fault. What most versions or a
 #: post-editor write need only be as likely: half of it, another article or another tense, is no
-#: mend. Made damage must show: an article lost where none is needed is no fault.
+#: mend. Each made fault must show: an article lost where none is needed is none.
 _LEAST_GAIN = 0.0
 _LEAST_DAMAGE_GAIN = 2.0
 
@@ -88,7 +89,9 @@ def _clear(base: Any, tokenizer: Any, pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _least_gain(pair: Pair) -> float:
-    return _LEAST_DAMAGE_GAIN if pair.kind == "damage" else _LEAST_GAIN
+    if pair.kind != "damage":
+        return _LEAST_GAIN
+    return _LEAST_DAMAGE_GAIN * len(find_changes(pair.source, pair.target))
 
 
 def _store(path: Path, pairs: Sequence[Pair]) -> None:
