@@ -65,8 +65,8 @@ quality: $(BIN)/.ready ## What the default profile and bold reach on the develop
 
 train: $(BIN)/.ready ## Make the adapters and the acceptor again, from the sets in DATA (see its model card)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train]'
-	$(TRAIN) $(REPAIR) --out $(WORK)/first/adapter --work $(WORK)/first
-	$(TRAIN) $(REPAIR) --start $(WORK)/first/adapter --pairs 4500 \
+	$(TRAIN) $(REPAIR) --pairs 10000 --out $(WORK)/first/adapter --work $(WORK)/first
+	$(TRAIN) $(REPAIR) --start $(WORK)/first/adapter --pairs 6300 \
 		--out worker/weights/repair.v2 --work $(WORK)/second
 	$(TRAIN) estimator --data $(DATA) --work $(WORK)/estimator
 	$(TRAIN) acceptor --data $(DATA) --work $(WORK)/acceptor

@@ -26,7 +26,11 @@ from worker.vocabulary import respells
 
 __all__ = ["Change", "Edit", "Kind", "apply_edits", "edit_rate", "find_changes", "find_edits"]
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019&.,:/-][^\W_]+)*|\S")
+#: "don't" is "do" and "n't", as in text that was tokenised.
+_NOT = r"n['\u2019]t\b"
+_WORD = re.compile(
+    rf"[^\W_]+?(?={_NOT})|{_NOT}|[^\W_]+(?:['\u2019&.,:/-][^\W_]+)*|\S", re.IGNORECASE
+)
 
 #: As ``fold`` has them; what stands inside or outside of a quotation is not for an edit to say.
 _QUOTES = frozenset("\"'")
@@ -99,7 +103,8 @@ class _Words:
     def __init__(self, text: str) -> None:
         found = list(_WORD.finditer(text))
         self.text = text
-        self.keys = [fold(match[0]).lower() for match in found]
+        keys = (fold(match[0]).lower() for match in found)
+        self.keys = ["not" if key == "n't" else key for key in keys]
         self.starts = [match.start() for match in found]
         self.ends = [match.end() for match in found]
 
@@ -110,7 +115,10 @@ class _Words:
 
 
 def find_edits(source: str, version: str) -> list[Edit]:
-    """The edits that turn ``source`` into ``version``, but for case, typography and quotes."""
+    """The edits that turn ``source`` into ``version``.
+
+    But for case, typography, quotes and contractions: "don't" and "do not" are the same words.
+    """
     before, after = _Words(source), _Words(version)
     matcher = SequenceMatcher(None, before.keys, after.keys, autojunk=False)
     edits: list[Edit] = []
@@ -128,7 +136,10 @@ def find_edits(source: str, version: str) -> list[Edit]:
 
 
 def find_changes(source: str, version: str) -> list[Change]:
-    """The edits from ``source`` to ``version`` as changes that can be made one by one."""
+    """The edits from ``source`` to ``version`` as changes that can be made one by one.
+
+    Whether a full stop stands inside or outside of a quotation is a house's style, and no change.
+    """
     groups: list[list[Edit]] = []
     for edit in find_edits(source, version):
         partner = next((group for group in groups if _is_move(group, edit)), None)
@@ -137,7 +148,7 @@ def find_changes(source: str, version: str) -> list[Change]:
         else:
             partner.append(edit)
     keys = _Words(source).keys
-    return [Change(tuple(group), _kind(group, keys)) for group in groups]
+    return [Change(tuple(group), _kind(group, keys)) for group in groups if not _is_style(group)]
 
 
 def apply_edits(source: str, edits: Sequence[Edit]) -> str:
@@ -176,6 +187,12 @@ def _is_move(group: Sequence[Edit], edit: Edit) -> bool:
         lost & (set(other.won) - set(other.lost)) or won & (set(other.lost) - set(other.won))
         for other in group
     )
+
+
+def _is_style(group: Sequence[Edit]) -> bool:
+    lost = sorted(mark for edit in group for mark in edit.lost)
+    won = sorted(mark for edit in group for mark in edit.won)
+    return lost == won and not any(mark[0].isalnum() for mark in lost)
 
 
 def _kind(edits: Sequence[Edit], keys: Sequence[str]) -> Kind:

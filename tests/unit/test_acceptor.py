@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from worker import acceptor as acceptor_module
 from worker.acceptor import Acceptor, Evidence, features, load_acceptor
-from worker.edit import Kind, find_changes
+from worker.edit import Kind, apply_edits, find_changes
 from worker.errors import ModelMissingError
 
 SOURCE = "The prices of bread has risen again in spring."
@@ -99,6 +99,20 @@ def test_a_doubled_word_is_a_kind_of_its_own() -> None:
     source = "The prices of the the bread has risen."
     (change,) = find_changes(source, "The prices of the bread has risen.")
     assert change.kind is Kind.DOUBLED
+
+
+@pytest.mark.parametrize("version", ["They do not go.", "They do n't go.", "They don\u2019t go."])
+def test_a_contraction_is_no_change(version: str) -> None:
+    assert find_changes("They don't go.", version) == []
+
+
+def test_a_full_stop_inside_a_quotation_is_style() -> None:
+    assert find_changes('He said "no".', 'He said "no."') == []
+
+
+def test_what_stands_before_a_contraction_is_changed_alone() -> None:
+    (change,) = find_changes("She don't go.", "She doesn't go.")
+    assert apply_edits("She don't go.", change.edits) == "She doesn't go."
 
 
 def test_a_misspelt_word_is_a_kind_of_its_own() -> None:

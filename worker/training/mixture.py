@@ -6,7 +6,7 @@ Draws by a fixed seed, so the same data give the same pairs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -25,7 +25,7 @@ from worker.training.pair import (
     versions_as_sources,
 )
 
-__all__ = ["FIRST", "SECOND", "candidates", "count_kinds", "mix"]
+__all__ = ["FIRST", "SECOND", "candidates", "count_kinds", "made_pairs", "mix"]
 
 #: Most of each kind, as a share of the pairs asked for. First the language, from made damage and
 #: real edits, three in ten sentences kept as they are: with one fifth of damage, one or two faults
@@ -95,16 +95,19 @@ def _all_pairs(data: Path, rng: Random) -> Iterator[Pair]:
     yield from consensus_pairs([*news, *versions_as_sources(news)])
     yield from post_edited_pairs(_rows(data / "repair" / "train_mlqe.jsonl.gz"))
     yield from twice_edited_pairs(_rows(data / "repair" / "train_accept.jsonl.gz"))
-    yield from _made_pairs(data / "clean" / "bbc.jsonl.gz", rng)
+    yield from made_pairs(_rows(data / "clean" / "bbc.jsonl.gz"), rng)
 
 
 def _rows(path: Path) -> Iterator[Row]:
     return (row for row in read_rows(path) if not is_set_aside(row))
 
 
-def _made_pairs(path: Path, rng: Random) -> Iterator[Pair]:
-    """Each clean sentence once: every other one damaged, where damage finds a place."""
-    for row in read_rows(path):
+def made_pairs(articles: Iterable[Row], rng: Random) -> Iterator[Pair]:
+    """Each sentence of clean articles once: every other one damaged, where damage finds a place.
+
+    Of kind ``damage`` and ``clean_kept``.
+    """
+    for row in articles:
         # The first line is the headline.
         for line in row["text"].splitlines()[1:]:
             for piece in split_sentences(line):

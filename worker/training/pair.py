@@ -89,7 +89,8 @@ def is_set_aside(row: Row) -> bool:
 
     By its document, where it names one: several engines translate the same sentence.
     """
-    return crc32(str(row.get("doc", row["source"])).encode()) % _SET_ASIDE == 0
+    named = next(row[key] for key in ("doc", "source", "text") if key in row)
+    return crc32(str(named).encode()) % _SET_ASIDE == 0
 
 
 def read_rows(path: Path) -> Iterator[Row]:
