@@ -2,8 +2,8 @@
 
 Each kind is a function from a sentence and a random generator to a damaged sentence, or to
 ``None`` where it finds no place. The good sentence is the answer, so the damage must be plain:
-a wrong preposition or a lost article that could be meant teaches a model to over-correct, and
-they are drawn seldom.
+training leaves out what does not make a sentence worse to the base model, for a lost article that
+could be meant to be lost teaches a model to over-correct.
 """
 
 from __future__ import annotations
