@@ -236,6 +236,20 @@ def test_an_awkward_sentence_gives_way_to_the_next(profile: Profile) -> None:
     assert write("", short, story=awkward).text == f"{SENTENCES[0]} {SENTENCES[2]}"
 
 
+def test_a_long_sentence_gives_its_room_to_two_others(profile: Profile) -> None:
+    long = (
+        "The council of Milltown, which met on Monday evening behind closed doors in the old town "
+        "hall beside the river, also heard from the owners of three shops that the noise of the "
+        "trains keeps their customers away."
+    )
+    story = Story((long, *SENTENCES), frozenset())
+
+    assert len(long.split()) > 30
+    roomy, tight = limited(profile, 60, 80), limited(profile, 20, 45)
+    assert long in write(f"{long} {CLOSING} {COST}", roomy, story=story).text
+    assert write(f"{long} {CLOSING} {COST}", tight, story=story).text == f"{CLOSING} {COST}"
+
+
 def test_a_failure_of_the_engine_is_the_callers(profile: Profile, engine: FakeEngine) -> None:
     story = Story((*SENTENCES, f"The {FAILS} left the harbour of Milltown."), frozenset())
 
