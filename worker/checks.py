@@ -309,8 +309,7 @@ def check_proposal(source: str, proposal: str, limits: CheckSettings) -> Verdict
 
     Misspelt words count as what they were to be (`worker.vocabulary.respell`). A relative is the
     same word, inflected or plainly derived (`worker.lexicon.related`); a synonym or another
-    spelling is none. Known gap: a wrong article, tense or plain preposition
-    passes.
+    spelling is none. Known gap: a wrong article, tense or plain preposition passes.
     """
     before, after = Reading(respell(source, proposal)), Reading(proposal)
     ratio = _length_ratio(before, after)

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from worker.damage.sentence import KINDS, damage
-from worker.lexicon import related
+from worker.lexicon import PREPOSITIONS, related
 from worker.training.mixture import FIRST, SECOND, candidates, count_kinds, mix
 from worker.training.pair import Pair
 from worker.vocabulary import is_word
@@ -107,6 +107,12 @@ def test_a_misspelt_word_is_none_and_keeps_its_first_letter() -> None:
     words = {str(text).split()[1] for text in made} - {"received"}
     assert len(words) > 3
     assert all(word.startswith("r") and not is_word(word) for word in words)
+
+
+def test_a_changed_preposition_is_another_one() -> None:
+    made = {KINDS["change_preposition"][0]("They came into town.", lot(seed)) for seed in range(20)}
+    assert len(made) > 5
+    assert {str(text).split()[2] for text in made} <= PREPOSITIONS
 
 
 def test_a_changed_ending_is_a_relative() -> None:

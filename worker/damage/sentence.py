@@ -220,17 +220,16 @@ def put_comma(sentence: str, rng: Random) -> str | None:
 def move_verb(sentence: str, rng: Random) -> str | None:
     """Turn "was arrested in Berlin." into "was in Berlin arrested.", as in German."""
     pattern = (
-        r"(?<= )((?:has|have|had|was|were|been|be|will|would|can|must|to)) ([a-z]{3,})"
+        r"(?<= )(has|have|had|was|were|been|be|will|would|can|must|to) ([a-z]{3,})"
         r"((?: [\w'\u2019-]+){2,6})(?=[,.;]| and | but | because )"
     )
     return replace_place(sentence, pattern, rng, lambda m: f"{m[1]}{m[3]} {m[2]}")
 
 
 def turn_verb(sentence: str, rng: Random) -> str | None:
-    """Turn "In May he has" into "In May has he", "The mayor said" into "Said the mayor" within."""
+    """Turn "in May, he has" into "in May, has he"."""
     pattern = (
-        r"(?<=, )((?:the [a-z]+|he|she|it|they)) (has|have|had|was|were|is|are|will|would|said)"
-        r"(?= )"
+        r"(?<=, )(the [a-z]+|he|she|it|they) (has|have|had|was|were|is|are|will|would|said)(?= )"
     )
     return replace_place(sentence, pattern, rng, lambda m: f"{m[2]} {m[1]}")
 

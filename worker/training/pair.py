@@ -244,15 +244,9 @@ def _agreed(source: str, versions: Sequence[str], needed: int) -> list[Edit]:
 def _is_taste(source: str, change: Change) -> bool:
     changed: set[str] = set()
     for edit in change.edits:
-        lost, won = _change(source, edit)
-        changed |= {word.lower() for word in lost | won}
+        before, after = {*words(source[edit.start : edit.end])}, {*words(edit.text)}
+        changed |= {word.lower() for word in before ^ after}
     return changed <= _TASTE or not changed.isdisjoint(_CONTRACTIONS)
-
-
-def _change(source: str, edit: Edit) -> tuple[set[str], set[str]]:
-    """The words that an edit takes out and puts in."""
-    before, after = set(words(source[edit.start : edit.end])), set(words(edit.text))
-    return before - after, after - before
 
 
 def _opens(edit: Edit) -> bool:
