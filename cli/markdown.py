@@ -71,6 +71,7 @@ REASON_TEXT = {
     Reason.OUTSIDE_STORY: "Outside the story on its page",
     Reason.FALSE_BREAK: "A full stop cut the sentence in two",
     Reason.LOST_CAPITAL: "The sentence began with a small letter",
+    Reason.DOUBLED_WORD: "A word stood twice in a row",
     Reason.STRAY_PIECE: "A lone word without content behind a full stop",
     Reason.MODEL_REWRITE: "It reads better and passed every check",
     Reason.NUMBER_CHANGED: "A number, date or amount would change",

@@ -3,6 +3,7 @@
     1 strip      worker.furniture    page furniture out                skipped: never
     2 split      worker.sentences    sentences, stray pieces out       skipped: never
       join       worker.joining      what a full stop has cut          skipped: nothing is doubted
+      once       worker.doubling     a word twice in a row             skipped: there is none
     3 spot       worker.spotting     which sentences read badly        skipped: never
     4 repair     worker.repair       the engine proposes               skipped: nothing spotted
     5 check      worker.checks       accept, or a reason               skipped: no proposal
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from worker.chatter import order_in
 from worker.contradiction import find_contradictions
+from worker.doubling import drop_doubles
 from worker.errors import CopydeskError, EngineError
 from worker.furniture import strip_furniture
 from worker.joining import join_sentences
@@ -131,7 +133,7 @@ def mend_texts(texts: Sequence[str], engine: Engine, profile: Profile) -> list[s
         [sentence for paragraph in split([text]).paragraphs for sentence in paragraph]
         for text in texts
     ]
-    paragraphs, _ = join_sentences(pieces, engine, profile)
+    paragraphs, _ = _mend_rows(pieces, engine, profile)
     mended = iter(mend_sentences([one for many in paragraphs for one in many], engine, profile))
     return [" ".join(next(mended).text for _ in paragraph) for paragraph in paragraphs]
 
@@ -225,15 +227,24 @@ def _repair(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:
 
 def _join(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:
     rows = [paragraph for draft in drafts for paragraph in draft.paragraphs]
-    joined, edits = join_sentences(rows, engine, profile)
+    mended, edits = _mend_rows(rows, engine, profile)
     bounds = accumulate((len(draft.paragraphs) for draft in drafts), initial=0)
     for draft, (start, end) in zip(drafts, pairwise(bounds), strict=True):
-        draft.paragraphs = joined[start:end]
+        draft.paragraphs = mended[start:end]
         draft.edits += [
             edit.model_copy(update={"paragraph": edit.paragraph - start})
             for edit in edits
             if start <= edit.paragraph < end
         ]
+
+
+def _mend_rows(
+    rows: Sequence[Sequence[str]], engine: Engine, profile: Profile
+) -> tuple[list[list[str]], list[Edit]]:
+    """Stage 2 on sentences: those that were cut joined, words that stand twice taken once."""
+    joined, breaks = join_sentences(rows, engine, profile)
+    once, doubles = drop_doubles(joined, engine, profile)
+    return once, [*breaks, *doubles]
 
 
 def _use(draft: _Draft, mended: Sequence[Mended]) -> None:

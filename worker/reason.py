@@ -100,6 +100,8 @@ class Reason(StrEnum):
     """A lone function word behind a full stop was taken out; it carries no content."""
     LOST_CAPITAL = "lost_capital"
     """A sentence that began with a small letter was given its capital."""
+    DOUBLED_WORD = "doubled_word"
+    """A word that stood twice in a row was taken once."""
 
     # Proposals ----------------------------------------------------------------------------
     MODEL_REWRITE = "model_rewrite"

@@ -31,7 +31,7 @@ PINNED = {
     *("tag_line", "comment_form", "share_bar", "subscription", "legal_line", "navigation"),
     *("credit_line", "html_boilerplate", "outside_story"),
     # sentences mended
-    *("false_break", "stray_piece", "lost_capital"),
+    *("false_break", "stray_piece", "lost_capital", "doubled_word"),
     # proposals
     *("model_rewrite", "number_changed", "name_changed", "quote_changed", "negation_changed"),
     *("modality_changed", "content_lost", "content_added", "length_changed", "too_different"),

@@ -1,0 +1,83 @@
+"""Which words that stand twice in a row are taken once, and what the engine's opinion does."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.support.fake_engine import FakeEngine
+from worker.doubling import drop_doubles
+from worker.profile import Profile
+from worker.reason import Reason
+
+TWICE = "The cell has a membrane membrane of glass."
+ONCE = "The cell has a membrane of glass."
+
+
+def mended(
+    sentences: list[str], engine: FakeEngine, profile: Profile, *, gain: float = 6.0
+) -> list[str]:
+    """What becomes of a paragraph whose double costs so many nats."""
+    engine.surprisals = {one: 40.0 / len(one.split()) for one in sentences}
+    engine.surprisals |= {ONCE: (40.0 - gain) / len(ONCE.split())}
+    (row,), _ = drop_doubles([sentences], engine, profile)
+    return row
+
+
+@pytest.mark.parametrize(("gain", "found"), [(4.5, TWICE), (5.5, ONCE), (-1.0, TWICE)])
+def test_the_engine_says_whether_a_word_slipped_in(
+    gain: float, found: str, engine: FakeEngine, profile: Profile
+) -> None:
+    assert mended([TWICE], engine, profile, gain=gain) == [found]
+
+
+def test_an_edit_says_what_was_taken_and_why(engine: FakeEngine, profile: Profile) -> None:
+    engine.surprisals = {TWICE: 40.0 / 8, ONCE: 30.0 / 7}
+    rows, (edit,) = drop_doubles([["It is new."], [TWICE]], engine, profile)
+    assert rows == [["It is new."], [ONCE]]
+    assert (edit.paragraph, edit.before, edit.after) == (1, TWICE, ONCE)
+    assert (edit.reason, edit.scores) == (Reason.DOUBLED_WORD, {"fluency_nats": 10.0})
+
+
+def test_a_word_three_times_in_a_row_is_taken_once(engine: FakeEngine, profile: Profile) -> None:
+    assert mended([TWICE.replace("membrane of", "membrane membrane of")], engine, profile) == [ONCE]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "What he had had was lost.",
+        "It is not not true.",
+        "The score was two two in the end.",
+        "They sang in New York New York.",
+        "A well-well built house stood there.",
+        'He has "a membrane membrane" of glass.',
+    ],
+)
+def test_words_doubled_on_purpose_names_and_quotations_stay(
+    sentence: str, engine: FakeEngine, profile: Profile
+) -> None:
+    engine.surprisals = {sentence: 9.0}
+    assert drop_doubles([[sentence]], engine, profile) == ([[sentence]], [])
+
+
+def test_inside_a_quotation_that_began_before_nothing_is_taken(
+    engine: FakeEngine, profile: Profile
+) -> None:
+    quotation = ["\u201cIt is new.", TWICE, "We like it.\u201d"]
+    assert mended(quotation, engine, profile) == quotation
+
+
+def test_without_an_opinion_all_stays(engine: FakeEngine, profile: Profile) -> None:
+    silent = profile.repair.model_copy(update={"fluency_prompt": ""})
+    profile = profile.model_copy(update={"repair": silent})
+    assert drop_doubles([[TWICE]], engine, profile) == ([[TWICE]], [])
+
+
+def test_what_is_too_long_for_a_sentence_is_not_read(engine: FakeEngine, profile: Profile) -> None:
+    text = ("sum " * 60_000).strip()
+    began = time.monotonic()
+    assert drop_doubles([[text]], engine, profile) == ([[text]], [])
+    assert time.monotonic() - began < 10
+    assert engine.prompts == []

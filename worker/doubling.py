@@ -1,0 +1,99 @@
+"""Stage 2, last: a word that stands twice in a row, taken once where once reads better.
+
+Engines repeat a word where two words of the source have one in English ("membrane membrane"). Some
+words are doubled on purpose; for the others, how much likelier the sentence is with the word once,
+to a model that reads nothing else, decides.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from worker.fluency import text_nats
+from worker.lexicon import NEGATIONS, NUMBER_WORDS
+from worker.reason import Reason
+from worker.result import Edit
+from worker.sentences import quoted_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from worker.engine import Engine
+    from worker.profile import Profile
+
+__all__ = ["drop_doubles"]
+
+#: Nats by which a sentence must be likelier with the word once. Of 593 words that were doubled by
+#: lot in clean news 97 % gain more. Of those in seven sets of translations and learners' sentences
+#: that do, 36 sentences come nearer to the way others word them with the word once, and 3 go away.
+#: In 854,000 words of clean news there are 16 such, nearly all slips.
+_LEAST_NATS = 5.0
+
+#: Words that sentences have twice in a row on purpose: a tense, a clause, and stress. What is
+#: denied or counted twice is not for us to count.
+_KEPT = (
+    NEGATIONS | NUMBER_WORDS.keys() | {"had", "that", "very", "really", "so", "much", "many", "far"}
+)
+
+#: What is longer is no sentence, and may not fit the model's window.
+_MOST_CHARS = 1_200
+
+#: In small letters: "New York, New York" and "Duran Duran" are names.
+_DOUBLE = re.compile(r"(?<![\w'\u2019-])([a-z]+)((?:\s+\1)+)(?![\w'\u2019-])")
+_QUOTE = re.compile(r"[\"\u201c\u201d]")
+
+
+def drop_doubles(
+    paragraphs: Sequence[Sequence[str]], engine: Engine, profile: Profile
+) -> tuple[list[list[str]], list[Edit]]:
+    """The sentences of each paragraph without words that slipped in twice, and what was mended.
+
+    Those of quotations keep theirs. Where the engine cannot say how likely a text is, all stays.
+
+    Raises:
+        EngineError: the engine failed.
+    """
+    rows = [list(paragraph) for paragraph in paragraphs]
+    places = [
+        (number, at, _once(sentence))
+        for number, row in enumerate(rows)
+        for at, sentence in _unquoted(row)
+        if _once(sentence) != sentence
+    ]
+    texts = [text for number, at, once in places for text in (rows[number][at], once)]
+    nats = text_nats(texts, engine, profile)
+    edits: list[Edit] = []
+    for number, at, once in places if nats else ():
+        before = rows[number][at]
+        gain = nats[before] - nats[once]
+        if gain < _LEAST_NATS:
+            continue
+        rows[number][at] = once
+        edits.append(
+            Edit(
+                paragraph=number,
+                before=before,
+                after=once,
+                reason=Reason.DOUBLED_WORD,
+                scores={"fluency_nats": round(gain, 3)},
+            )
+        )
+    return rows, edits
+
+
+def _unquoted(sentences: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """The sentences that are no part of a quotation, with their places."""
+    quoted = False
+    for at, sentence in enumerate(sentences):
+        if not quoted and len(sentence) <= _MOST_CHARS and not _QUOTE.search(sentence):
+            yield at, sentence
+        quoted = quoted_after(sentence, quoted=quoted)
+
+
+def _once(sentence: str) -> str:
+    """The sentence with the first of its doubled words once."""
+    for double in _DOUBLE.finditer(sentence):
+        if double[1] not in _KEPT:
+            return sentence[: double.start(2)] + sentence[double.end(2) :]
+    return sentence
