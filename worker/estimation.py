@@ -3,7 +3,8 @@
 Quality estimation without a reference or a source: a linear regression on the model's own hidden
 state of a sentence, as it reads the sentence as its own repair, fitted to the share of words that
 people changed who had the source (HTER; the human edit rate of WMT's quality estimation tasks). It
-costs no pass of its own. Beside it one plain sign: a phrase of the page run into the sentence.
+costs no pass of its own. Beside it two plain signs: a phrase of the page run into the sentence, and
+the same word on both sides of an *and*.
 """
 
 from __future__ import annotations
@@ -38,6 +39,17 @@ _RUN_IN = (
         r"\b[A-Z][\w\u2019'-]*[a-z] [A-Z][a-z]+ing"
         r"(?= (?:a|an|the|its|his|her|their|towards?|into)\b)"
     ),
+)
+
+#: Two words of the source became the same one, and only the source has the other ("weakness and
+#: weakness"). Of 41,415 sentences of clean news 12 have one, of 21,576 of machine-translated news
+#: 92. Out are phrases in which a word stands twice, and comparatives.
+_SAME_TWICE = re.compile(
+    r"(?<![\w'\u2019-])"
+    r"(?!(?:again|around|by|days|dozens|down|half|hours|hundreds|less|little|miles|millions|months"
+    r"|more|neck|on|one|out|over|pages|round|side|so|such|thousands|through|time|two|up|weeks"
+    r"|years) )"
+    r"([a-z]{3,})(?<!er) (?:and|or) \1(?![\w'\u2019-])"
 )
 
 
@@ -76,7 +88,7 @@ def load_estimator(adapter: str) -> Estimator | None:
 
 def needs_source(sentence: str, edit_rate: float | None, estimator: Estimator | None) -> bool:
     """Whether nothing but the source text could say what the sentence means."""
-    if any(sign.search(sentence) for sign in _RUN_IN):
+    if any(sign.search(sentence) for sign in (*_RUN_IN, _SAME_TWICE)):
         return True
     return (
         estimator is not None and edit_rate is not None and edit_rate >= estimator.needs_source_from

@@ -60,6 +60,30 @@ def test_a_phrase_run_into_a_sentence_needs_the_source(sentence: str) -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
+        "Tired people complain of weakness and weakness on Sundays.",
+        "It is not known whether foods are processed or processed.",
+    ],
+)
+def test_a_word_joined_with_itself_needs_the_source(sentence: str) -> None:
+    assert needs_source(sentence, None, None)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "More and more ships wait outside, and the queue grows longer and longer.",
+        "They came again and again, for years and years, and won two and two.",
+        "Barges and barge-like ships wait; a ship and Ship A are not the same.",
+        "Head teachers and teachers' unions agree.",
+    ],
+)
+def test_a_phrase_in_which_a_word_stands_twice_does_not(sentence: str) -> None:
+    assert not needs_source(sentence, None, None)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
         PLAIN,
         "According to the council, the harbour will close. As a rule it is open.",
         "\u201cIt is late,\u201d said Lund. \u201cWhile we wait, the town pays.\u201d",
