@@ -74,7 +74,8 @@ _TAG_LABEL = re.compile(
     re.IGNORECASE,
 )
 _HASH_TAGS = re.compile(r"#\w+(?:[\s,]+#\w+)+")
-_TIGHT_COMMA = re.compile(r"(?<!\d),(?=\S)|,(?=[^\W\d])")
+# A comma inside of a closing quotation mark has no space behind it in prose either.
+_TIGHT_COMMA = re.compile(r"(?<!\d),(?=[^\s\"'”\u2019»])|,(?=[^\W\d])")
 _OUTLET_WORD = re.compile(
     r"times|news|post|herald|daily|journal|tribune|guardian|telegraph|mail|globe|gazette|today|"
     r"chronicle|press|tv|radio|online|media|magazine|observer|reuters|bbc|cnn|mirror|courier|"

@@ -306,6 +306,14 @@ def test_key_words_spaced_like_prose_go_only_behind_the_story() -> None:
     assert strip(TITLE, LEAD, "Berg, Lind, Holm, Dahl").paragraphs[-1] == "Berg, Lind, Holm, Dahl"
 
 
+def test_quoted_names_with_commas_inside_their_marks_are_no_key_words() -> None:
+    names = (
+        "\u201cHarbour at Dawn,\u201d \u201cThe Third Quay,\u201d \u201cMilltown Nights\u201d..."
+    )
+
+    assert strip(TITLE, LEAD, names, SECOND).paragraphs == (LEAD, names, SECOND)
+
+
 PAGE = f"""<html><head><title>{TITLE} | Milltown Post</title></head><body>
 <nav><a href="/">Home</a> <a href="/sport">Sport</a></nav>
 <article><h1>{TITLE}</h1><p>{LEAD}</p><p>{SECOND}</p>
