@@ -39,7 +39,7 @@ from worker.records import (
     Outcome,
     Processed,
 )
-from worker.repair import Mended, mend_sentences
+from worker.repair import Mended, mend_articles
 from worker.result import (
     Edit,
     Flag,
@@ -134,8 +134,8 @@ def mend_texts(texts: Sequence[str], engine: Engine, profile: Profile) -> list[s
         for text in texts
     ]
     paragraphs, _ = _mend_rows(pieces, engine, profile)
-    mended = iter(mend_sentences([one for many in paragraphs for one in many], engine, profile))
-    return [" ".join(next(mended).text for _ in paragraph) for paragraph in paragraphs]
+    mended = mend_articles(paragraphs, engine, profile)
+    return [" ".join(one.text for one in paragraph) for paragraph in mended]
 
 
 def settle_texts(articles: Sequence[Article], engine: Engine, profile: Profile) -> list[str]:
@@ -218,11 +218,9 @@ def _draft(article: Article) -> _Draft | Outcome:
 def _repair(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:
     """Stages 2 (join) to 5 over all drafts at once, in place."""
     _join(drafts, engine, profile)
-    sentences = [sentence for draft in drafts for sentence in draft.sentences]
-    mended = mend_sentences(sentences, engine, profile)
-    bounds = accumulate((len(draft.sentences) for draft in drafts), initial=0)
-    for draft, (start, end) in zip(drafts, pairwise(bounds), strict=True):
-        _use(draft, mended[start:end])
+    articles = [draft.sentences for draft in drafts]
+    for draft, mended in zip(drafts, mend_articles(articles, engine, profile), strict=True):
+        _use(draft, mended)
 
 
 def _join(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from worker.acceptor import Evidence, load_acceptor
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from worker.estimation import Estimator
     from worker.profile import Profile
 
-__all__ = ["Judged", "Mended", "mend_sentences", "propose"]
+__all__ = ["Judged", "Mended", "mend_articles", "propose"]
 
 #: Tokens that an answer may have beyond its share, so that short sentences can be finished.
 _SPARE_TOKENS = 8
@@ -87,24 +88,60 @@ class Mended:
         return any(judged.accepted for judged in self.changes)
 
 
-def mend_sentences(sentences: Sequence[str], engine: Engine, profile: Profile) -> list[Mended]:
-    """Each sentence, with those changes of the engine's proposal that stand up to every check.
+def mend_articles(
+    articles: Sequence[Sequence[str]], engine: Engine, profile: Profile
+) -> list[list[Mended]]:
+    """Each article's sentences, with those changes that stand up to every check.
 
     All sentences go through the engine together, each as the draft of its own repair: where the
     model would leave it as it is, to read it is all there is to do. What it would change is read
-    once more with each change made alone.
+    once more with each change made alone. How much a change is believed depends on what else there
+    is to mend in its article, and on no other article.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
     adapter = profile.prompts[profile.repair.prompt].adapter
     acceptor = load_acceptor(adapter) if adapter else None
+    proposed = iter(propose([one for article in articles for one in article], engine, profile))
+    return [
+        _mended(article, list(islice(proposed, len(article))), acceptor, profile)
+        for article in articles
+    ]
+
+
+def _mended(
+    sentences: Sequence[str],
+    proposed: Sequence[Mended],
+    acceptor: Acceptor | None,
+    profile: Profile,
+) -> list[Mended]:
+    """The sentences of one article, what was proposed for them decided."""
+    believed = iter(_probabilities(proposed, acceptor))
     mended: list[Mended] = []
-    for source, found in zip(sentences, propose(sentences, engine, profile), strict=True):
-        changes = tuple(_decided(judged, acceptor, profile) for judged in found.changes)
+    for source, found in zip(sentences, proposed, strict=True):
+        changes = tuple(
+            judged
+            if judged.evidence is None
+            else _decided(judged, judged.evidence, next(believed), acceptor, profile)
+            for judged in found.changes
+        )
         spotted = found.spotted or any(_is_open(judged, acceptor) for judged in changes)
         mended.append(_made(source, replace(found, changes=changes, spotted=spotted), profile))
     return mended
+
+
+def _probabilities(proposed: Sequence[Mended], acceptor: Acceptor | None) -> Sequence[float | None]:
+    """That each weighed change of an article helps; ``None`` without an acceptor."""
+    weighed = [
+        (judged.change, judged.evidence)
+        for found in proposed
+        for judged in found.changes
+        if judged.evidence is not None
+    ]
+    if acceptor is None:
+        return [None] * len(weighed)
+    return acceptor.probabilities(weighed, sentences=len(proposed))
 
 
 def propose(sentences: Sequence[str], engine: Engine, profile: Profile) -> list[Mended]:
@@ -224,16 +261,18 @@ def _weigh(cases: Sequence[_Case], engine: Engine, profile: Profile) -> list[Evi
     ]
 
 
-def _decided(judged: Judged, acceptor: Acceptor | None, profile: Profile) -> Judged:
-    """The change with its last verdict; where no model can say anything, the law decides alone."""
-    evidence = judged.evidence
-    if evidence is None:
-        return judged
-    if acceptor is None:
+def _decided(
+    judged: Judged,
+    evidence: Evidence,
+    probability: float | None,
+    acceptor: Acceptor | None,
+    profile: Profile,
+) -> Judged:
+    """The change with its last verdict; without an acceptor its gain decides."""
+    if acceptor is None or probability is None:
         better = evidence.gain_nats >= profile.checks.min_gain_nats
-        return judged if better else replace(judged, reason=Reason.NOT_BETTER)
-    probability = acceptor.probability(judged.change, evidence)
-    better = acceptor.accepts(probability, profile.repair.restraint)
+    else:
+        better = acceptor.accepts(probability, profile.repair.restraint)
     reason = Reason.MODEL_REWRITE if better else Reason.NOT_BETTER
     return replace(judged, reason=reason, probability=probability)
 

@@ -12,7 +12,7 @@ from tests.support.fake_engine import FakeEngine
 from worker.engine import Generation, Prompt, go_on
 from worker.estimation import Estimator, estimate_edit_rates, load_estimator, needs_source
 from worker.profile import Profile
-from worker.repair import mend_sentences
+from worker.repair import mend_articles
 
 PLAIN = "The harbour of Milltown will close for two weeks in June."
 LOST = "Quay the weeks was to crane fortunately on morning have."
@@ -127,7 +127,7 @@ def test_the_shipped_adapter_has_one_as_wide_as_its_model() -> None:
 
 def test_each_sentence_is_estimated_as_it_is_mended(estimating: Profile) -> None:
     engine = StatefulEngine()
-    mended = mend_sentences([PLAIN, LOST], engine, estimating)
+    (mended,) = mend_articles([[PLAIN, LOST]], engine, estimating)
 
     assert [one.needs_source for one in mended] == [False, True]
     assert [prompt.state_layer for prompt in engine.prompts] == [3, 3]

@@ -14,7 +14,7 @@ from worker.engine import Generation, Prompt
 from worker.errors import EngineError
 from worker.profile import CheckSettings, Profile
 from worker.reason import Reason
-from worker.repair import Mended, mend_sentences
+from worker.repair import Mended, mend_articles
 
 PLAIN = "The ferry to Bremen left on time on Monday."
 AWKWARD = "The crew comed back to the harbour with 12 people on Monday."
@@ -23,15 +23,20 @@ MENDED = "The crew came back to the harbour with 12 people on Monday."
 
 def mend(sentence: str, proposal: str, profile: Profile, engine: FakeEngine) -> Mended:
     engine.answers = {sentence: proposal}
-    return mend_sentences([sentence], engine, profile)[0]
+    return mend_all([sentence], engine, profile)[0]
+
+
+def mend_all(sentences: list[str], engine: FakeEngine, profile: Profile) -> list[Mended]:
+    (mended,) = mend_articles([sentences], engine, profile)
+    return mended
 
 
 def test_what_reads_well_stays_as_it_is(profile: Profile, engine: FakeEngine) -> None:
-    assert mend_sentences([PLAIN, PLAIN], engine, profile) == [Mended(PLAIN), Mended(PLAIN)]
+    assert mend_all([PLAIN, PLAIN], engine, profile) == [Mended(PLAIN), Mended(PLAIN)]
 
 
 def test_a_sentence_is_the_draft_of_its_own_repair(profile: Profile, engine: FakeEngine) -> None:
-    mend_sentences([PLAIN, AWKWARD], engine, profile)
+    mend_all([PLAIN, AWKWARD], engine, profile)
 
     assert [prompt.text for prompt in engine.prompts] == [PLAIN, AWKWARD]
     prompt = engine.prompts[1]
@@ -46,14 +51,14 @@ def test_a_sentence_is_the_draft_of_its_own_repair(profile: Profile, engine: Fak
 def test_a_short_piece_is_never_sent(short: str, profile: Profile, engine: FakeEngine) -> None:
     engine.surprisals = {short: 50.0}
 
-    assert mend_sentences([short], engine, profile) == [Mended(short)]
+    assert mend_all([short], engine, profile) == [Mended(short)]
     assert engine.prompts == []
 
 
 def test_a_sentence_without_a_proposal_can_still_read_badly(
     profile: Profile, engine: FakeEngine
 ) -> None:
-    assert mend_sentences([AWKWARD], engine, profile) == [Mended(AWKWARD, spotted=True)]
+    assert mend_all([AWKWARD], engine, profile) == [Mended(AWKWARD, spotted=True)]
 
 
 def test_an_engine_that_cannot_score_is_judged_by_its_words(profile: Profile) -> None:
@@ -62,7 +67,7 @@ def test_an_engine_that_cannot_score_is_judged_by_its_words(profile: Profile) ->
             written = super().generate(prompts)
             return [replace(answer, nats=(), draft_nats=()) for answer in written]
 
-    found = mend_sentences([PLAIN, AWKWARD], Mute(answers={AWKWARD: MENDED}), profile)
+    found = mend_all([PLAIN, AWKWARD], Mute(answers={AWKWARD: MENDED}), profile)
 
     assert [item.text for item in found] == [PLAIN, MENDED]
     assert [judged.scores for judged in found[1].changes] == [{}]
@@ -181,7 +186,7 @@ def test_a_sentence_beyond_the_window_is_not_sent(profile: Profile, engine: Fake
 def test_each_sentence_keeps_its_place(profile: Profile, engine: FakeEngine) -> None:
     other = AWKWARD.replace("12", "99")
     engine.answers = {AWKWARD: MENDED, other: MENDED}
-    mended = mend_sentences([PLAIN, other, AWKWARD, PLAIN], engine, profile)
+    mended = mend_all([PLAIN, other, AWKWARD, PLAIN], engine, profile)
 
     assert [item.text for item in mended] == [PLAIN, MENDED.replace("12", "99"), MENDED, PLAIN]
     assert [[judged.reason for judged in item.changes] for item in mended] == [
@@ -194,7 +199,7 @@ def test_each_sentence_keeps_its_place(profile: Profile, engine: FakeEngine) -> 
 
 def test_all_sentences_go_through_the_engine_together(profile: Profile, engine: FakeEngine) -> None:
     engine.answers = {AWKWARD: MENDED}
-    mend_sentences([AWKWARD, PLAIN] * 20, engine, profile)
+    mend_all([AWKWARD, PLAIN] * 20, engine, profile)
 
     # The proposals, what they are worth as repairs, and how they read.
     assert engine.calls == {"generate": 3}
@@ -241,7 +246,9 @@ def test_what_may_help_and_is_not_made_is_spotted(
     (change,) = find_changes(PLAIN, PLAIN.replace("The", "A"))
     weights = dict.fromkeys(features(change, Evidence(0, 0, 0, 1, 1)), 0.0)
     acceptor = Acceptor(
-        intercept=0.0, weights=weights, least_probability={"careful": 0.9, "bold": 0.5}
+        intercept=0.0,
+        weights=weights,
+        least_probability={"careful": 0.9, "bold": 0.5},
     )
     monkeypatch.setattr("worker.repair.load_acceptor", {"repair.x": acceptor}.__getitem__)
     template = profile.prompts["repair.v2.toml"].model_copy(update={"adapter": "repair.x"})
@@ -253,10 +260,35 @@ def test_what_may_help_and_is_not_made_is_spotted(
     assert (mended.text, mended.spotted) == (PLAIN, True)
 
 
+def test_an_article_is_believed_by_its_own_changes_alone(
+    profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an acceptor to whom each change is a little less likely to help than it asks for
+    (change,) = find_changes(AWKWARD, MENDED)
+    weights = dict.fromkeys(features(change, Evidence(0, 0, 0, 1, 1)), 0.0)
+    acceptor = Acceptor(
+        intercept=0.5,
+        weights=weights,
+        least_probability={"careful": 0.65, "bold": 0.1},
+    )
+    monkeypatch.setattr("worker.repair.load_acceptor", {"repair.x": acceptor}.__getitem__)
+    template = profile.prompts["repair.v2.toml"].model_copy(update={"adapter": "repair.x"})
+    judging = profile.model_copy(
+        update={"prompts": {**profile.prompts, "repair.v2.toml": template}}
+    )
+    engine.answers = {AWKWARD: MENDED}
+
+    alone, rough, plain = mend_articles([[AWKWARD], [AWKWARD] * 4, [PLAIN]], engine, judging)
+
+    assert [one.text for one in alone] == [AWKWARD]
+    assert [one.text for one in rough] == [MENDED] * 4
+    assert plain == [Mended(PLAIN)]
+
+
 def test_no_sentences_are_no_work(profile: Profile, engine: FakeEngine) -> None:
-    assert mend_sentences([], engine, profile) == []
+    assert mend_articles([], engine, profile) == []
 
 
 def test_a_failure_of_the_engine_is_the_callers(profile: Profile, engine: FakeEngine) -> None:
     with pytest.raises(EngineError, match="told to fail"):
-        mend_sentences([PLAIN, f"The {FAILS} left the harbour."], engine, profile)
+        mend_all([PLAIN, f"The {FAILS} left the harbour."], engine, profile)

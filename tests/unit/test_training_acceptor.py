@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from worker.acceptor import Evidence, features
+from worker.acceptor import Acceptor, Evidence, features
 from worker.edit import find_changes
 from worker.training.acceptor import Labelled, fit
 
@@ -25,25 +25,43 @@ def labelled(count: int, noise: float) -> list[Labelled]:
     return made
 
 
+def probability(acceptor: Acceptor, evidence: Evidence) -> float:
+    return acceptor.probabilities([(CHANGE, evidence)], sentences=1)[0]
+
+
 def test_what_both_models_like_is_learned_to_help() -> None:
     acceptor, report = fit(labelled(600, 0.1))
 
     assert report["auc"] > 0.85
-    liked = acceptor.probability(CHANGE, Evidence(5.0, 5.0, 0.3, 9, 1))
-    disliked = acceptor.probability(CHANGE, Evidence(-2.0, -2.0, 0.3, 9, 1))
+    liked = probability(acceptor, Evidence(5.0, 5.0, 0.3, 9, 1))
+    disliked = probability(acceptor, Evidence(-2.0, -2.0, 0.3, 9, 1))
     assert liked > 0.75
     assert disliked < 0.25
 
 
 def test_careful_asks_for_more_than_bold() -> None:
-    acceptor, report = fit(labelled(600, 0.25))
+    acceptor, report = fit(labelled(600, 0.05))
     least = acceptor.least_probability
 
     assert least["bold"] <= least["careful"]
     points = {point["probability"]: point for point in report["curve"]}
     careful, bold = points[least["careful"]], points[least["bold"]]
-    assert careful["closer"] >= 1.5 * careful["farther"]
+    assert careful["closer"] >= 8 * careful["farther"]
     assert bold["closer"] >= bold["farther"]
+
+
+def test_where_the_odds_asked_for_are_nowhere_the_best_will_do() -> None:
+    # Given changes of which one in four is labelled wrong, however sure the models are
+    acceptor, report = fit(labelled(600, 0.25))
+    points = {point["probability"]: point for point in report["curve"]}
+    careful = points[acceptor.least_probability["careful"]]
+
+    assert 1.5 <= careful["closer"] / careful["farther"] < 8
+    assert all(
+        point["closer"] * careful["farther"] <= careful["closer"] * point["farther"]
+        for point in points.values()
+        if point["closer"] + point["farther"] >= 25
+    )
 
 
 def test_made_changes_teach_and_are_not_counted() -> None:
@@ -55,7 +73,7 @@ def test_made_changes_teach_and_are_not_counted() -> None:
 
     assert report["changes"] == 100
     assert report["closer"] == sum(one.closer for one in real)
-    assert acceptor.probability(CHANGE, Evidence(5.0, 5.0, 0.3, 9, 1)) > 0.75
+    assert probability(acceptor, Evidence(5.0, 5.0, 0.3, 9, 1)) > 0.75
 
 
 def test_where_nothing_can_be_told_nothing_is_accepted() -> None:
