@@ -24,6 +24,7 @@ from worker.facts import (
     token_content,
 )
 from worker.lexicon import (
+    ATTRIBUTION_VERBS,
     FRONT_ADVERBS,
     FUNCTION_WORDS,
     GUARDED_WORDS,
@@ -210,24 +211,30 @@ def _modality_difference(source: Reading, proposal: Reading) -> str | None:
     return _governed_difference(source, proposal, modal_key)
 
 
-#: A content word may be said once less where it stands twice within so many content words:
-#: doubled words and doubled attributions ("reportedly ... the report said").
-_DOUBLE_REACH = 8
+#: A content word may be said once less where it stands twice within so many content words: a
+#: doubled word, a doubled attribution ("reportedly ... the report said"). Others that stand farther
+#: apart are not the same twice: "the former head of the former ministry".
+_DOUBLE_REACH, _ATTRIBUTION_REACH = 1, 8
 
 
 def _content_lost(source: Reading, proposal: Reading) -> str | None:
     kept = {at for at, _ in relatives(source, proposal)}
     for at, (word, _) in enumerate(source.content):
-        near = range(max(0, at - _DOUBLE_REACH), at + _DOUBLE_REACH + 1)
-        if at not in kept and not any(
-            other in kept and related(word, source.content[other][0]) for other in near
-        ):
+        if at in kept:
+            continue
+        reach = _ATTRIBUTION_REACH if _attributes(word) else _DOUBLE_REACH
+        near = range(max(0, at - reach), at + reach + 1)
+        if not any(other in kept and related(word, source.content[other][0]) for other in near):
             return word
     lost = _guarded(source) - _guarded(proposal)
     if lost:
         return next(iter(lost))
     before, after = _persons(source), _persons(proposal)
     return None if before == after else f"persons {' '.join(before)} / {' '.join(after)}"
+
+
+def _attributes(word: str) -> bool:
+    return any(related(word, verb) for verb in ATTRIBUTION_VERBS)
 
 
 def _content_added(source: Reading, proposal: Reading) -> str | None:

@@ -35,6 +35,10 @@ def refusal(source: str, proposal: str) -> Reason | None:
         ("Prices grew by 5 per cent, the bank said.", "Prices grew by 5 percent, the bank said."),
         ("The reportedly fire reportedly began at night.", "The fire reportedly began at night."),
         (
+            "The report said the old quay of the town has to close, the report said.",
+            "The report said the old quay of the town has to close.",
+        ),
+        (
             "The accident was happened at the old bridge.",
             "The accident happened at the old bridge.",
         ),
@@ -96,6 +100,11 @@ def test_the_first_refusal_is_named(proposal: str, reason: Reason) -> None:
         ("Then Marck left.", "Then Mark left.", Reason.NAME_CHANGED),
         # One word is as good as the other: neither is misspelt.
         ("They left the county.", "They left the country.", Reason.CONTENT_LOST),
+        (
+            "The former head of the former port office left.",
+            "The former head of the port office left.",
+            Reason.CONTENT_LOST,
+        ),
         ("They hospitalised him.", "They hospitalized him.", Reason.CONTENT_LOST),
         ("They wold see it.", "They could see it.", Reason.MODALITY_CHANGED),
         ("Ada is the aunt of Bo.", "Bo is the aunt of Ada.", Reason.NAME_CHANGED),
