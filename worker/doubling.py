@@ -14,7 +14,7 @@ from worker.fluency import text_nats
 from worker.lexicon import NEGATIONS, NUMBER_WORDS
 from worker.reason import Reason
 from worker.result import Edit
-from worker.sentences import quoted_after
+from worker.sentences import QUOTE, quoted_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +41,6 @@ _MOST_CHARS = 1_200
 
 #: In small letters: "New York, New York" and "Duran Duran" are names.
 _DOUBLE = re.compile(r"(?<![\w'\u2019-])([a-z]+)((?:\s+\1)+)(?![\w'\u2019-])")
-_QUOTE = re.compile(r"[\"\u201c\u201d]")
 
 
 def drop_doubles(
@@ -56,10 +55,10 @@ def drop_doubles(
     """
     rows = [list(paragraph) for paragraph in paragraphs]
     places = [
-        (number, at, _once(sentence))
+        (number, at, once)
         for number, row in enumerate(rows)
         for at, sentence in _unquoted(row)
-        if _once(sentence) != sentence
+        if (once := _once(sentence)) != sentence
     ]
     texts = [text for number, at, once in places for text in (rows[number][at], once)]
     nats = text_nats(texts, engine, profile)
@@ -86,7 +85,7 @@ def _unquoted(sentences: Sequence[str]) -> Iterator[tuple[int, str]]:
     """The sentences that are no part of a quotation, with their places."""
     quoted = False
     for at, sentence in enumerate(sentences):
-        if not quoted and len(sentence) <= _MOST_CHARS and not _QUOTE.search(sentence):
+        if not quoted and len(sentence) <= _MOST_CHARS and not QUOTE.search(sentence):
             yield at, sentence
         quoted = quoted_after(sentence, quoted=quoted)
 

@@ -17,7 +17,7 @@ from worker.lexicon import FUNCTION_WORDS
 from worker.reason import Reason
 from worker.result import Edit
 
-__all__ = ["Split", "is_short_form", "quoted_after", "split", "split_sentences"]
+__all__ = ["QUOTE", "Split", "is_short_form", "quoted_after", "split", "split_sentences"]
 
 #: Three words in a row are more often a short answer than a stray piece.
 _STRAY_WORDS = 2
@@ -46,7 +46,8 @@ _EMPTY_WORDS = FUNCTION_WORDS & frozenset(
 )
 
 _LAST_WORD = re.compile(r"[\w.'\u2019-]{1,40}\Z")
-_QUOTE = re.compile(r"[\"\u201c\u201d]")
+#: A mark that begins or ends a quotation.
+QUOTE = re.compile(r"[\"\u201c\u201d]")
 _CLOSERS = ('"', "'", "\u201d", "\u2019", ")", "]")
 #: Other numbers before a full stop are ordinals and items as often as ends of sentences.
 _YEAR_DIGITS = 4
@@ -135,7 +136,7 @@ def _mend(pieces: Sequence[str], paragraph: int, edits: list[Edit]) -> list[str]
 
 def quoted_after(text: str, *, quoted: bool) -> bool:
     """Whether a quotation is open behind ``text``, if one was or was not before it."""
-    for mark in _QUOTE.findall(text):
+    for mark in QUOTE.findall(text):
         quoted = mark != "\u201d" and (mark == "\u201c" or not quoted)
     return quoted
 

@@ -26,6 +26,13 @@ def mend(sentence: str, proposal: str, profile: Profile, engine: FakeEngine) -> 
     return mend_all([sentence], engine, profile)[0]
 
 
+def judged_by(acceptor: Acceptor, profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Profile:
+    """The profile with an adapter that has this acceptor."""
+    monkeypatch.setattr("worker.repair.load_acceptor", {"repair.x": acceptor}.__getitem__)
+    template = profile.prompts["repair.v2.toml"].model_copy(update={"adapter": "repair.x"})
+    return profile.model_copy(update={"prompts": {**profile.prompts, "repair.v2.toml": template}})
+
+
 def mend_all(sentences: list[str], engine: FakeEngine, profile: Profile) -> list[Mended]:
     (mended,) = mend_articles([sentences], engine, profile)
     return mended
@@ -223,11 +230,7 @@ def test_an_acceptor_decides_where_the_adapter_has_one(
     weights = dict.fromkeys(names, 0.0) | {"gain": 1.0, "kind_form": 5.0}
     least = {"careful": 0.9, "bold": 0.5}
     acceptor = Acceptor(intercept=-10.0, weights=weights, least_probability=least)
-    monkeypatch.setattr("worker.repair.load_acceptor", {"repair.x": acceptor}.__getitem__)
-    template = profile.prompts["repair.v2.toml"].model_copy(update={"adapter": "repair.x"})
-    judging = profile.model_copy(
-        update={"prompts": {**profile.prompts, "repair.v2.toml": template}}
-    )
+    judging = judged_by(acceptor, profile, monkeypatch)
 
     # Then a form that gains 12 nats at most passes, and an article does not
     form = mend(AWKWARD, MENDED, judging, engine)
@@ -250,11 +253,7 @@ def test_what_may_help_and_is_not_made_is_spotted(
         weights=weights,
         least_probability={"careful": 0.9, "bold": 0.5},
     )
-    monkeypatch.setattr("worker.repair.load_acceptor", {"repair.x": acceptor}.__getitem__)
-    template = profile.prompts["repair.v2.toml"].model_copy(update={"adapter": "repair.x"})
-    judging = profile.model_copy(
-        update={"prompts": {**profile.prompts, "repair.v2.toml": template}}
-    )
+    judging = judged_by(acceptor, profile, monkeypatch)
 
     mended = mend(PLAIN, PLAIN.replace("The", "A"), judging, engine)
     assert (mended.text, mended.spotted) == (PLAIN, True)
@@ -271,11 +270,7 @@ def test_an_article_is_believed_by_its_own_changes_alone(
         weights=weights,
         least_probability={"careful": 0.65, "bold": 0.1},
     )
-    monkeypatch.setattr("worker.repair.load_acceptor", {"repair.x": acceptor}.__getitem__)
-    template = profile.prompts["repair.v2.toml"].model_copy(update={"adapter": "repair.x"})
-    judging = profile.model_copy(
-        update={"prompts": {**profile.prompts, "repair.v2.toml": template}}
-    )
+    judging = judged_by(acceptor, profile, monkeypatch)
     engine.answers = {AWKWARD: MENDED}
 
     alone, rough, plain = mend_articles([[AWKWARD], [AWKWARD] * 4, [PLAIN]], engine, judging)
