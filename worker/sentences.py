@@ -160,4 +160,5 @@ def _is_stray(piece: str, before: str, following: str) -> bool:
         return False
     if not all(word.lower() in _EMPTY_WORDS and not word[1:].isupper() for word in words):
         return False
-    return before.endswith((".", "!", "?")) and following[:1] not in _CLOSERS
+    closed = following[:1] in _CLOSERS and not following[1:2].isalnum()
+    return before.endswith((".", "!", "?")) and not closed

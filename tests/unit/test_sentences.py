@@ -57,6 +57,7 @@ def test_no_character_is_lost(text: str) -> None:
         ("The council agreed. Of the. It met on Monday.", "The council agreed. It met on Monday."),
         ("Is it open? And the. Yes.", "Is it open? Yes."),
         ("It is open. Is. Of the.", "It is open."),
+        ('It is open. Of. "We are glad," he said.', 'It is open. "We are glad," he said.'),
     ],
 )
 def test_a_stray_piece_is_taken_out(before: str, after: str) -> None:
