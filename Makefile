@@ -64,6 +64,7 @@ quality: $(BIN)/.ready ## What the default profile and bold reach on the develop
 		$(BIN)/copydesk evaluate support $(DATA)/support/dev_$$set.jsonl.gz --json || exit; done
 
 train: $(BIN)/.ready ## Make the adapters and the acceptor again, from the sets in DATA (see its model card)
+	$(BIN)/copydesk model pull
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train]'
 	$(TRAIN) $(REPAIR) --pairs 10000 --out $(WORK)/first/adapter --work $(WORK)/first
 	$(TRAIN) $(REPAIR) --start $(WORK)/first/adapter --pairs 6300 \

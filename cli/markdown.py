@@ -72,6 +72,8 @@ REASON_TEXT = {
     Reason.FALSE_BREAK: "A full stop cut the sentence in two",
     Reason.LOST_CAPITAL: "The sentence began with a small letter",
     Reason.DOUBLED_WORD: "A word stood twice in a row",
+    Reason.LOST_STOP: "Two sentences had lost the full stop between them",
+    Reason.RUN_IN_HEADING: "A heading or link ran into the sentence",
     Reason.STRAY_PIECE: "A lone word without content behind a full stop",
     Reason.MODEL_REWRITE: "It reads better and passed every check",
     Reason.NUMBER_CHANGED: "A number, date or amount would change",
@@ -105,6 +107,8 @@ _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+#: Between a heading that was set off and its sentence; an item has one line.
+_PARAGRAPH_END = "\n\n"
 #: Punctuation with a meaning anywhere in a line of Markdown (CommonMark 0.31 and GitHub's tables
 #: and strikethrough).
 _INLINE = re.compile(r"[\\`*_\[\]#|~]")
@@ -197,7 +201,7 @@ def _show_edit(edit: Edit) -> str:
         for change in edit.changes
     ]
     return _item(
-        f"{_quoted(edit.before)} → {_quoted(edit.after)}",
+        f"{_quoted(edit.before)} → {_quoted(edit.after.replace(_PARAGRAPH_END, ' ¶ '))}",
         f"{_why(edit.reason)}, paragraph {edit.paragraph + 1}",
         *changes,
     )

@@ -1,4 +1,4 @@
-"""Stage 2, last: a word that stands twice in a row, taken once where once reads better.
+"""Stage 2, third: a word that stands twice in a row, taken once where once reads better.
 
 Engines repeat a word where two words of the source have one in English ("membrane membrane"). Some
 words are doubled on purpose; for the others, how much likelier the sentence is with the word once,
@@ -14,10 +14,10 @@ from worker.fluency import text_nats
 from worker.lexicon import NEGATIONS, NUMBER_WORDS
 from worker.reason import Reason
 from worker.result import Edit
-from worker.sentences import QUOTE, quoted_after
+from worker.sentences import unquoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from worker.engine import Engine
     from worker.profile import Profile
@@ -57,8 +57,8 @@ def drop_doubles(
     places = [
         (number, at, once)
         for number, row in enumerate(rows)
-        for at, sentence in _unquoted(row)
-        if (once := _once(sentence)) != sentence
+        for at, sentence in unquoted(row)
+        if len(sentence) <= _MOST_CHARS and (once := _once(sentence)) != sentence
     ]
     texts = [text for number, at, once in places for text in (rows[number][at], once)]
     nats = text_nats(texts, engine, profile)
@@ -79,15 +79,6 @@ def drop_doubles(
             )
         )
     return rows, edits
-
-
-def _unquoted(sentences: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """The sentences that are no part of a quotation, with their places."""
-    quoted = False
-    for at, sentence in enumerate(sentences):
-        if not quoted and len(sentence) <= _MOST_CHARS and not QUOTE.search(sentence):
-            yield at, sentence
-        quoted = quoted_after(sentence, quoted=quoted)
 
 
 def _once(sentence: str) -> str:

@@ -1,4 +1,4 @@
-"""Stage 2, second half: sentences that a full stop has cut in two, joined by evidence.
+"""Stage 2, second: sentences that a full stop has cut in two, joined by evidence.
 
 A full stop in front of a small letter, or of a verb that no statement begins with, is doubted. How
 much likelier one sentence is than two, to a model that reads nothing else, then decides: joined,

@@ -4,6 +4,7 @@
     2 split      worker.sentences    sentences, stray pieces out       skipped: never
       join       worker.joining      what a full stop has cut          skipped: nothing is doubted
       once       worker.doubling     a word twice in a row             skipped: there is none
+      part       worker.parting      what ran together                 skipped: nothing is doubted
     3 spot       worker.spotting     which sentences read badly        skipped: never
     4 repair     worker.repair       the engine proposes               skipped: nothing spotted
     5 check      worker.checks       accept, or a reason               skipped: no proposal
@@ -21,17 +22,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from worker.chatter import order_in
 from worker.contradiction import find_contradictions
-from worker.doubling import drop_doubles
 from worker.errors import CopydeskError, EngineError
 from worker.furniture import strip_furniture
-from worker.joining import join_sentences
 from worker.language import is_english
 from worker.neutrality import loaded_words
+from worker.paragraph import settle_paragraphs
+from worker.parting import Parted, link_texts
 from worker.reason import Reason
 from worker.records import (
     Article,
@@ -78,6 +79,8 @@ class _Draft:
     paragraphs: list[list[str]]
     edits: list[Edit]
     removed: tuple[Removal, ...]
+    torn: set[str] = field(default_factory=set)
+    """Sentences that a link ran into."""
     refused: list[Refusal] = field(default_factory=list)
     awkward: list[int] = field(default_factory=list)
     needs_source: list[int] = field(default_factory=list)
@@ -89,6 +92,19 @@ class _Draft:
     @property
     def sentences(self) -> list[str]:
         return [sentence for paragraph in self.paragraphs for sentence in paragraph]
+
+    def settle(self, parted: Sequence[Parted]) -> None:
+        """Put what became of each paragraph in its place, and number the edits anew."""
+        for edit in self.edits:
+            parted[edit.paragraph].take(edit)
+        self.paragraphs, self.edits = [], []
+        for part in parted:
+            start = len(self.paragraphs)
+            self.edits += [
+                edit.model_copy(update={"paragraph": edit.paragraph + start}) for edit in part.edits
+            ]
+            self.paragraphs += part.paragraphs
+            self.torn |= part.torn
 
 
 def process(
@@ -133,8 +149,9 @@ def mend_texts(texts: Sequence[str], engine: Engine, profile: Profile) -> list[s
         [sentence for paragraph in split([text]).paragraphs for sentence in paragraph]
         for text in texts
     ]
-    paragraphs, _ = _mend_rows(pieces, engine, profile)
-    mended = mend_articles(paragraphs, engine, profile)
+    settled = settle_paragraphs(pieces, [frozenset[str]()] * len(pieces), engine, profile)
+    rows = [[one for part in text.paragraphs for one in part] for text in settled]
+    mended = mend_articles(rows, engine, profile)
     return [" ".join(one.text for one in paragraph) for paragraph in mended]
 
 
@@ -147,7 +164,7 @@ def settle_texts(articles: Sequence[Article], engine: Engine, profile: Profile) 
         EngineError: the engine failed.
     """
     drafts = [_draft(article) for article in articles]
-    _join([draft for draft in drafts if isinstance(draft, _Draft)], engine, profile)
+    _settle([draft for draft in drafts if isinstance(draft, _Draft)], engine, profile)
     return [draft.text if isinstance(draft, _Draft) else "" for draft in drafts]
 
 
@@ -217,32 +234,22 @@ def _draft(article: Article) -> _Draft | Outcome:
 
 def _repair(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:
     """Stages 2 (join) to 5 over all drafts at once, in place."""
-    _join(drafts, engine, profile)
+    _settle(drafts, engine, profile)
     articles = [draft.sentences for draft in drafts]
     for draft, mended in zip(drafts, mend_articles(articles, engine, profile), strict=True):
         _use(draft, mended)
 
 
-def _join(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:
+def _settle(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:
     rows = [paragraph for draft in drafts for paragraph in draft.paragraphs]
-    mended, edits = _mend_rows(rows, engine, profile)
-    bounds = accumulate((len(draft.paragraphs) for draft in drafts), initial=0)
-    for draft, (start, end) in zip(drafts, pairwise(bounds), strict=True):
-        draft.paragraphs = mended[start:end]
-        draft.edits += [
-            edit.model_copy(update={"paragraph": edit.paragraph - start})
-            for edit in edits
-            if start <= edit.paragraph < end
-        ]
-
-
-def _mend_rows(
-    rows: Sequence[Sequence[str]], engine: Engine, profile: Profile
-) -> tuple[list[list[str]], list[Edit]]:
-    """Stage 2 on sentences: those that were cut joined, words that stand twice taken once."""
-    joined, breaks = join_sentences(rows, engine, profile)
-    once, doubles = drop_doubles(joined, engine, profile)
-    return once, [*breaks, *doubles]
+    links = [
+        known
+        for draft in drafts
+        for known in [link_texts(removal.text for removal in draft.removed)] * len(draft.paragraphs)
+    ]
+    settled = iter(settle_paragraphs(rows, links, engine, profile))
+    for draft in drafts:
+        draft.settle(list(islice(settled, len(draft.paragraphs))))
 
 
 def _use(draft: _Draft, mended: Sequence[Mended]) -> None:
@@ -250,6 +257,7 @@ def _use(draft: _Draft, mended: Sequence[Mended]) -> None:
     for number, paragraph in enumerate(draft.paragraphs):
         for at, before in enumerate(paragraph):
             item = mended[position]
+            needs_source = item.needs_source or before in draft.torn
             paragraph[at] = item.text
             if item.accepted:
                 draft.edits.append(
@@ -261,9 +269,9 @@ def _use(draft: _Draft, mended: Sequence[Mended]) -> None:
                         changes=tuple(_word_changes(item)),
                     )
                 )
-            elif item.spotted and not item.needs_source:
+            elif item.spotted and not needs_source:
                 draft.awkward.append(position)
-            if item.needs_source:
+            if needs_source:
                 draft.needs_source.append(position)
             draft.refused.extend(_refusals(before, item))
             position += 1

@@ -102,6 +102,10 @@ class Reason(StrEnum):
     """A sentence that began with a small letter was given its capital."""
     DOUBLED_WORD = "doubled_word"
     """A word that stood twice in a row was taken once."""
+    LOST_STOP = "lost_stop"
+    """The full stop that two sentences had lost between them was put back."""
+    RUN_IN_HEADING = "run_in_heading"
+    """A heading or link that ran into a sentence was set on a line of its own."""
 
     # Proposals ----------------------------------------------------------------------------
     MODEL_REWRITE = "model_rewrite"

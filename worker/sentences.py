@@ -1,4 +1,4 @@
-"""Stage 2, first half: paragraphs to sentences, stray pieces taken out.
+"""Stage 2, first: paragraphs to sentences, stray pieces taken out.
 
 A lone function word behind a full stop carries nothing; where it could be meant it stays. What a
 full stop has cut in two is for ``worker.joining``.
@@ -7,7 +7,7 @@ full stop has cut in two is for ``worker.joining``.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,7 +17,15 @@ from worker.lexicon import FUNCTION_WORDS
 from worker.reason import Reason
 from worker.result import Edit
 
-__all__ = ["QUOTE", "Split", "is_short_form", "quoted_after", "split", "split_sentences"]
+__all__ = [
+    "QUOTE",
+    "Split",
+    "is_short_form",
+    "quoted_after",
+    "split",
+    "split_sentences",
+    "unquoted",
+]
 
 #: Three words in a row are more often a short answer than a stray piece.
 _STRAY_WORDS = 2
@@ -139,6 +147,15 @@ def quoted_after(text: str, *, quoted: bool) -> bool:
     for mark in QUOTE.findall(text):
         quoted = mark != "\u201d" and (mark == "\u201c" or not quoted)
     return quoted
+
+
+def unquoted(sentences: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """The sentences that are no part of a quotation, and have none, with their places."""
+    quoted = False
+    for at, sentence in enumerate(sentences):
+        if not quoted and not QUOTE.search(sentence):
+            yield at, sentence
+        quoted = quoted_after(sentence, quoted=quoted)
 
 
 def is_short_form(text: str) -> bool:

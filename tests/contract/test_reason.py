@@ -32,6 +32,7 @@ PINNED = {
     *("credit_line", "html_boilerplate", "outside_story"),
     # sentences mended
     *("false_break", "stray_piece", "lost_capital", "doubled_word"),
+    *("lost_stop", "run_in_heading"),
     # proposals
     *("model_rewrite", "number_changed", "name_changed", "quote_changed", "negation_changed"),
     *("modality_changed", "content_lost", "content_added", "length_changed", "too_different"),

@@ -67,6 +67,15 @@ def test_every_kind_is_made_and_every_fault_stands_in_the_text() -> None:
         assert all(sentence in one.text for sentence in one.kept)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_every_sentence_is_damaged_once_or_kept(seed: int) -> None:
+    one = damaged(seed)
+    took = {FaultKind.LOST_STOP: 2, FaultKind.FURNITURE_LINE: 0}
+    assert sum(map(len, PARAGRAPHS)) == len(one.kept) + sum(
+        took.get(fault.kind, 1) for fault in one.faults
+    )
+
+
 def rows() -> list[TextRow]:
     return [
         TextRow(lines=(f"Bridge number {at}", *(" ".join(part) for part in PARAGRAPHS)))
@@ -81,6 +90,7 @@ def test_doing_nothing_mends_nothing_and_loses_nothing() -> None:
     report = evaluate_damage(rows(), leave)
     assert report.n == 3
     assert report.cut_sentences_mended == report.stray_pieces_mended == 0
+    assert report.lost_stops_mended == report.run_in_headings_parted == 0
     assert report.glued_promos_removed == report.furniture_lines_removed == 0
     assert report.sentences_lost == 0
 
@@ -90,6 +100,23 @@ def test_taking_all_out_loses_all() -> None:
     assert report.furniture_lines_removed == 1
     assert report.cut_sentences_mended == 0
     assert report.sentences_lost == 1
+
+
+def test_a_heading_on_a_line_of_its_own_is_parted_and_no_other() -> None:
+    def part(articles: Sequence[Article]) -> list[str]:
+        return [article.text.replace("talks The", "talks\n\nThe") for article in articles]
+
+    found = [TextRow(lines=("Ferry strike called off after talks", *one.lines)) for one in rows()]
+    report = evaluate_damage(found, part)
+    assert (report.run_in_headings > 0, report.run_in_headings_parted) == (True, 1)
+    assert (report.lost_stops > 0, report.lost_stops_mended) == (True, 0)
+
+
+def test_a_stop_that_is_back_is_mended() -> None:
+    def stop(articles: Sequence[Article]) -> list[str]:
+        return [article.text.replace("comes The", "comes. The") for article in articles]
+
+    assert evaluate_damage(rows(), stop).lost_stops_mended == 1
 
 
 def test_short_articles_are_nothing_to_measure_on() -> None:

@@ -171,6 +171,17 @@ def test_a_whole_page() -> None:
     )
 
 
+def test_an_edit_that_sets_a_heading_off_shows_where() -> None:
+    edit = Edit(
+        paragraph=1,
+        before="Talks It is so.",
+        after="Talks\n\nIt is so.",
+        reason=Reason.RUN_IN_HEADING,
+    )
+    page = render_article(collected(plain(edits=(edit,))))
+    assert "- Talks It is so. → Talks ¶ It is so.\n" in page
+
+
 def test_sections_without_content_are_left_out() -> None:
     assert render_article(collected(plain())) == "# T\n"
     assert render_article(collected(plain(title=""))) == "# a\n"

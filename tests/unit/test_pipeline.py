@@ -143,6 +143,32 @@ def test_a_false_break_is_mended_before_the_engine_reads(
     assert result.repaired.endswith(whole)
 
 
+def test_a_link_run_into_the_lead_is_set_off_and_the_lead_flagged(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    lead = "According to the council, the harbour of Milltown will close for two weeks in June."
+    broken = "The rebels in the northern valley. are not at the negotiating table."
+    whole = broken.replace("valley. are", "valley are")
+    engine.surprisals = {whole: 0.1, broken.replace(". are", ". Are"): 1.0}
+    text = f"{TITLE}\n\nMILLTOWN: Mayor Ada Lund {lead}\n\n{broken} It is so. Is.\n\n{LAST}"
+    result = result_of(f"{text}\n\nHarbour,Mayor Ada Lund,Old quay", engine, profile)
+
+    assert result.repaired.split("\n\n") == [
+        "Mayor Ada Lund",
+        f"MILLTOWN: {lead}",
+        f"{whole} It is so.",
+        LAST,
+    ]
+    assert {(edit.reason, edit.paragraph) for edit in result.edits} == {
+        (Reason.RUN_IN_HEADING, 1),
+        (Reason.FALSE_BREAK, 2),
+        (Reason.STRAY_PIECE, 2),
+    }
+    flagged = [flag.text for flag in result.flags if flag.reason is Reason.NEEDS_SOURCE]
+    assert flagged == [f"MILLTOWN: {lead}"]
+    assert "According" not in result.summary
+
+
 def test_loaded_words_are_flagged_and_stay(profile: Profile, engine: FakeEngine) -> None:
     loaded = "The shameful and outrageous plan was agreed on Friday in the town hall."
     result = result_of(f"{TEXT.replace(AWKWARD, MENDED)}\n\n{loaded}", engine, profile)

@@ -1,6 +1,7 @@
 """Document damage: what cutting, pasting and the page around it do to an article.
 
-Sentences cut in two, stray pieces, pointers glued to a sentence, lines of the page.
+Sentences cut in two or run together, stray pieces, headings and pointers glued to a sentence, lines
+of the page.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ class FaultKind(StrEnum):
     """A full stop in the middle of a sentence; what follows has a small letter."""
     STRAY_PIECE = "stray_piece"
     """One or two function words behind a sentence."""
+    LOST_STOP = "lost_stop"
+    """No full stop between two sentences."""
+    RUN_IN_HEADING = "run_in_heading"
+    """A headline in front of a paragraph's first sentence, on its line."""
     GLUED_PROMO = "glued_promo"
     """A pointer to another story, without a space behind the sentence."""
     FURNITURE_LINE = "furniture_line"
@@ -51,6 +56,7 @@ class DamagedArticle(NamedTuple):
 #: How often a sentence, or the end of a paragraph, is damaged: an article of 20 sentences gets one
 #: fault of each kind, and most of it stays, so that harm to the rest shows.
 _CUT_SHARE, _STRAY_SHARE, _PROMO_SHARE = 0.06, 0.05, 0.1
+_LOST_SHARE, _HEADING_SHARE = 0.05, 0.05
 _LINES = 4
 
 #: Pieces of fewer words are stray pieces, no halves of a sentence.
@@ -103,6 +109,9 @@ _LINES_OF_PAGES = (
     *("You may also like", "Print this page", "Back to top", "Log in to leave a comment"),
 )
 
+#: Of quotations, which stay whole.
+_MARKS = frozenset('"\u201c')
+
 _WORD = re.compile(r"[A-Za-z]{3,}\Z")
 _LOWER = re.compile(r"[a-z]+\Z")
 
@@ -122,13 +131,15 @@ def damage_article(
     kept: list[str] = []
     for paragraph in paragraphs:
         said: list[str] = []
-        for sentence in paragraph:
-            fault = _sentence_fault(sentence, rng)
+        rest = list(paragraph)
+        while rest:
+            fault = _fault(rest, headlines if not said else (), rng)
+            said.append(fault.damaged if fault else rest[0])
             if fault:
                 faults.append(fault)
             else:
-                kept.append(sentence)
-            said.append(fault.damaged if fault else sentence)
+                kept.append(rest[0])
+            del rest[: 2 if fault and fault.kind is FaultKind.LOST_STOP else 1]
         if said and kept and said[-1] is kept[-1] and rng.random() < _PROMO_SHARE:
             promo = rng.choice(_PROMOS).format(rng.choice(headlines))
             if said[-1].endswith("."):
@@ -142,13 +153,36 @@ def damage_article(
     return DamagedArticle("\n".join(lines), tuple(faults), tuple(kept))
 
 
-def _sentence_fault(sentence: str, rng: Random) -> Fault | None:
-    drawn = rng.random()
-    if drawn < _CUT_SHARE and (cut := cut_sentence(sentence, rng)):
-        return Fault(FaultKind.CUT_SENTENCE, cut, sentence)
-    quoted = '"' in sentence or "\u201c" in sentence
-    if _CUT_SHARE <= drawn < _CUT_SHARE + _STRAY_SHARE and sentence.endswith(".") and not quoted:
-        return Fault(FaultKind.STRAY_PIECE, f"{sentence} {rng.choice(_STRAYS)}", sentence)
+def _fault(rest: Sequence[str], headlines: Sequence[str], rng: Random) -> Fault | None:
+    """What is done to the first of the sentences, or to it and the next; most often nothing."""
+    kinds = (
+        (FaultKind.CUT_SENTENCE, _CUT_SHARE),
+        (FaultKind.STRAY_PIECE, _STRAY_SHARE),
+        (FaultKind.LOST_STOP, _LOST_SHARE),
+        (FaultKind.RUN_IN_HEADING, _HEADING_SHARE),
+    )
+    sentence, drawn = rest[0], rng.random()
+    for kind, share in kinds:
+        if 0 <= drawn < share and not (set(sentence) & _MARKS):
+            return _made(kind, rest, headlines, rng)
+        drawn -= share
+    return None
+
+
+def _made(
+    kind: FaultKind, rest: Sequence[str], headlines: Sequence[str], rng: Random
+) -> Fault | None:
+    """A fault of the kind, where the sentences allow it."""
+    sentence, following = rest[0], rest[1] if len(rest) > 1 else ""
+    ends = sentence.endswith(".")
+    if kind is FaultKind.CUT_SENTENCE and (cut := cut_sentence(sentence, rng)):
+        return Fault(kind, cut, sentence)
+    if kind is FaultKind.STRAY_PIECE and ends:
+        return Fault(kind, f"{sentence} {rng.choice(_STRAYS)}", sentence)
+    if kind is FaultKind.LOST_STOP and ends and following and not set(following) & _MARKS:
+        return Fault(kind, f"{sentence[:-1]} {following}", f"{sentence} {following}")
+    if kind is FaultKind.RUN_IN_HEADING and headlines:
+        return Fault(kind, f"{rng.choice(headlines)} {sentence}", sentence)
     return None
 
 
@@ -163,7 +197,7 @@ def cut_sentence(sentence: str, rng: Random) -> str | None:
     likely = [at for at in places if words[at].lower() in _LIKELY]
     if likely and rng.random() < _LIKELY_SHARE:
         places = likely
-    if not places or '"' in sentence or "\u201c" in sentence:
+    if not places or set(sentence) & _MARKS:
         return None
     at = rng.choice(places)
     return " ".join([*words[: at - 1], f"{words[at - 1]}.", *words[at:]])

@@ -1,4 +1,4 @@
-"""How much made damage is mended: cut sentences, stray pieces, promos, lines of the page."""
+"""How much made damage is mended: sentences cut or run together, stray pieces, lines of pages."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ class DamageReport(BaseModel):
     stray_pieces: int
     stray_pieces_mended: float
     """The same."""
+    lost_stops: int
+    lost_stops_mended: float
+    """The same."""
+    run_in_headings: int
+    run_in_headings_parted: float
+    """Share of which the sentence is what it was, and no heading in front of it."""
     glued_promos: int
     glued_promos_removed: float
     """Share of which the sentence is what it was, and nothing of the promo is left."""
@@ -71,7 +77,7 @@ def evaluate_damage(
     made, mended = Counter[FaultKind](), Counter[FaultKind]()
     sentences = lost = 0
     for one, output in zip(damaged, outputs, strict=True):
-        text = " ".join(output.split())
+        text = "\n".join(" ".join(line.split()) for line in output.splitlines())
         for fault in one.faults:
             made[fault.kind] += 1
             # What was put in is nowhere any more, and what was there is there again.
@@ -88,6 +94,10 @@ def evaluate_damage(
         cut_sentences_mended=share(FaultKind.CUT_SENTENCE),
         stray_pieces=made[FaultKind.STRAY_PIECE],
         stray_pieces_mended=share(FaultKind.STRAY_PIECE),
+        lost_stops=made[FaultKind.LOST_STOP],
+        lost_stops_mended=share(FaultKind.LOST_STOP),
+        run_in_headings=made[FaultKind.RUN_IN_HEADING],
+        run_in_headings_parted=share(FaultKind.RUN_IN_HEADING),
         glued_promos=made[FaultKind.GLUED_PROMO],
         glued_promos_removed=share(FaultKind.GLUED_PROMO),
         furniture_lines=made[FaultKind.FURNITURE_LINE],

@@ -1,0 +1,172 @@
+"""Which sentences that ran together are parted, and what the engine and the page have to say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from tests.support.fake_engine import FakeEngine
+from worker.parting import Parted, link_texts, part_sentences
+from worker.profile import Profile
+from worker.reason import Reason
+
+LEFT, RIGHT = "The court said that the work was unlawful", "It added that the bank would appeal."
+RUN_ON = f"{LEFT} {RIGHT}"
+STOPPED = f"{LEFT}. {RIGHT}"
+HEADING, LEAD = "Small steps for the old harbour", "The council agreed on a new pier on Monday."
+HEADED = f"{HEADING} {LEAD}"
+LINK = "President Jan Novak"
+REPORT = "According to a report in a daily, sources are ready for talks."
+
+
+def parted(
+    sentences: Sequence[str],
+    engine: FakeEngine,
+    profile: Profile,
+    nats: dict[str, float] | None = None,
+    links: frozenset[str] = frozenset(),
+) -> Parted:
+    """What becomes of a paragraph, where texts have so many nats."""
+    engine.surprisals = {text: cost / len(text.split()) for text, cost in (nats or {}).items()}
+    (found,) = part_sentences([sentences], [links], engine, profile)
+    return found
+
+
+def small(left: str, right: str) -> str:
+    return f"{left} {right[0].lower()}{right[1:]}"
+
+
+def costs(left: str, right: str, *, whole: float, stop: float, heading: float) -> dict[str, float]:
+    return {
+        f"{left} {right}": whole,
+        small(left, right): whole + 1,
+        f"{left}. {right}": stop,
+        f"{left}\n\n{right}": heading,
+    }
+
+
+@pytest.mark.parametrize(("stop", "found"), [(38.5, [RUN_ON]), (37.5, [f"{LEFT}.", RIGHT])])
+def test_the_engine_says_whether_a_stop_was_lost(
+    stop: float, found: list[str], engine: FakeEngine, profile: Profile
+) -> None:
+    said = costs(LEFT, RIGHT, whole=40, stop=stop, heading=60)
+    assert parted(["It is new.", RUN_ON, "So it was."], engine, profile, said).paragraphs == [
+        ["It is new.", *found, "So it was."]
+    ]
+
+
+def test_a_capital_that_is_only_false_parts_nothing(engine: FakeEngine, profile: Profile) -> None:
+    said = costs(LEFT, RIGHT, whole=40, stop=30, heading=60) | {small(LEFT, RIGHT): 29}
+    assert parted([RUN_ON], engine, profile, said).paragraphs == [[RUN_ON]]
+
+
+def test_a_stop_says_what_was_mended(engine: FakeEngine, profile: Profile) -> None:
+    said = costs(LEFT, RIGHT, whole=40, stop=30, heading=60)
+    (edit,) = parted([RUN_ON], engine, profile, said).edits
+    assert (edit.paragraph, edit.before, edit.after) == (0, RUN_ON, STOPPED)
+    assert (edit.reason, edit.scores) == (Reason.LOST_STOP, {"fluency_nats": 10.0})
+
+
+@pytest.mark.parametrize(
+    ("heading", "found"),
+    [
+        (35, [["It is new."], [HEADING], [LEAD, "So it was."]]),
+        (37, [["It is new.", f"{HEADING}.", LEAD, "So it was."]]),
+    ],
+)
+def test_a_heading_gets_a_line_of_its_own_where_a_stop_is_hardly_better(
+    heading: float, found: list[list[str]], engine: FakeEngine, profile: Profile
+) -> None:
+    said = costs(HEADING, LEAD, whole=40, stop=31, heading=heading)
+    one = parted(["It is new.", HEADED, "So it was."], engine, profile, said)
+    assert one.paragraphs == found
+    assert one.torn == frozenset()
+
+
+def test_what_has_an_auxiliary_is_no_heading(engine: FakeEngine, profile: Profile) -> None:
+    said = costs(LEFT, RIGHT, whole=40, stop=31, heading=25)
+    (edit,) = parted([RUN_ON], engine, profile, said).edits
+    assert (edit.reason, edit.scores) == (Reason.LOST_STOP, {"fluency_nats": 9.0})
+
+
+def test_the_first_line_leaves_no_empty_paragraph(engine: FakeEngine, profile: Profile) -> None:
+    said = costs(HEADING, LEAD, whole=40, stop=31, heading=30)
+    one = parted([HEADED], engine, profile, said)
+    assert one.paragraphs == [[HEADING], [LEAD]]
+    assert [(edit.paragraph, edit.after) for edit in one.edits] == [(1, f"{HEADING}\n\n{LEAD}")]
+
+
+def test_of_two_places_the_likelier_is_parted(engine: FakeEngine, profile: Profile) -> None:
+    both = f"{RUN_ON.removesuffix('.')} The rest of it went on as planned."
+    late, rest = both.split(" The rest")
+    said = {both: 60.0, both.replace(" The", " the"): 60, both.replace(" It", " it"): 60}
+    said |= {f"{late}. The rest{rest}": 40, f"{LEFT}. {both.removeprefix(LEFT + ' ')}": 50}
+    said |= {f"{late}\n\nThe rest{rest}": 60, f"{LEFT}\n\n{both.removeprefix(LEFT + ' ')}": 60}
+    assert parted([both], engine, profile, said).paragraphs == [[f"{late}.", f"The rest{rest}"]]
+
+
+@pytest.mark.parametrize("dateline", ["", "New Delhi: ", "PRAGUE, May 5 (Wire) - "])
+def test_a_link_of_the_page_is_set_off_without_being_asked_about(
+    dateline: str, engine: FakeEngine, profile: Profile
+) -> None:
+    links = link_texts([f"Talks,{LINK},Envoy to Prague"])
+    one = parted([f"{dateline}{LINK} {REPORT}"], engine, profile, links=links)
+    lead = f"{dateline}{REPORT}"
+    assert one.paragraphs == [[LINK], [lead]]
+    assert one.torn == (frozenset({lead}) if dateline else frozenset())
+    (edit,) = one.edits
+    assert (edit.reason, edit.scores) == (Reason.RUN_IN_HEADING, {})
+
+
+def test_links_are_the_parts_of_a_line_with_two_words() -> None:
+    assert link_texts(["Talks, Jan Novak | Envoy\u00b7 Old  town", "# Prague castle"]) == {
+        "jan novak",
+        "old  town",
+        "prague castle",
+    }
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        f'He said: "{RUN_ON}"',
+        "The court sat in The Hague on Monday and heard two of them.",
+        "The band played songs from In the Heights.",
+        "They called it Plan A in the papers of the day.",
+        "The court said that the work was unlawful It added that the bank would",
+        "According to a report in a daily, sources are ready for talks.",
+        "The court said so, It added that the bank would appeal.",
+    ],
+)
+def test_quotations_names_and_unfinished_sentences_are_not_doubted(
+    sentence: str, engine: FakeEngine, profile: Profile
+) -> None:
+    assert parted([sentence], engine, profile).paragraphs == [[sentence]]
+    assert engine.prompts == []
+
+
+def test_without_an_opinion_all_but_links_stays(engine: FakeEngine, profile: Profile) -> None:
+    silent = profile.repair.model_copy(update={"fluency_prompt": ""})
+    profile = profile.model_copy(update={"repair": silent})
+    assert parted([RUN_ON], engine, profile).paragraphs == [[RUN_ON]]
+
+
+def test_an_edit_from_before_is_numbered_by_where_its_text_is(
+    engine: FakeEngine, profile: Profile
+) -> None:
+    said = costs(HEADING, LEAD, whole=40, stop=31, heading=30)
+    one = parted([HEADED, "So it was."], engine, profile, said)
+    (edit,) = one.edits
+    one.take(edit.model_copy(update={"paragraph": 0, "after": "So it was."}))
+    one.take(edit.model_copy(update={"paragraph": 0, "after": "Gone."}))
+    assert [edit.paragraph for edit in one.edits] == [1, 1, 0]
+
+
+def test_what_is_too_long_for_a_sentence_is_not_read(engine: FakeEngine, profile: Profile) -> None:
+    text = f"{'sum The sum ' * 20_000}is here now."
+    began = time.monotonic()
+    assert parted([text], engine, profile).paragraphs == [[text]]
+    assert time.monotonic() - began < 10
+    assert engine.prompts == []
