@@ -47,7 +47,7 @@ def costs(left: str, right: str, *, whole: float, stop: float, heading: float) -
     }
 
 
-@pytest.mark.parametrize(("stop", "found"), [(38.5, [RUN_ON]), (37.5, [f"{LEFT}.", RIGHT])])
+@pytest.mark.parametrize(("stop", "found"), [(37.5, [RUN_ON]), (36.5, [f"{LEFT}.", RIGHT])])
 def test_the_engine_says_whether_a_stop_was_lost(
     stop: float, found: list[str], engine: FakeEngine, profile: Profile
 ) -> None:
@@ -72,8 +72,8 @@ def test_a_stop_says_what_was_mended(engine: FakeEngine, profile: Profile) -> No
 @pytest.mark.parametrize(
     ("heading", "found"),
     [
-        (35, [["It is new."], [HEADING], [LEAD, "So it was."]]),
-        (37, [["It is new.", f"{HEADING}.", LEAD, "So it was."]]),
+        (34, [["It is new."], [HEADING], [LEAD, "So it was."]]),
+        (36, [["It is new.", f"{HEADING}.", LEAD, "So it was."]]),
     ],
 )
 def test_a_heading_gets_a_line_of_its_own_where_a_stop_is_hardly_better(
@@ -170,3 +170,22 @@ def test_what_is_too_long_for_a_sentence_is_not_read(engine: FakeEngine, profile
     assert parted([text], engine, profile).paragraphs == [[text]]
     assert time.monotonic() - began < 10
     assert engine.prompts == []
+
+
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [
+        ("Photo: The old harbour with the pier to be built", Reason.RUN_IN_HEADING),
+        ("LONDON: Small steps for the old harbour", Reason.RUN_IN_HEADING),
+        ("The pier was built in the old harbour", Reason.LOST_STOP),
+        ("Small steps for the old harbour" + " and the new" * 5, Reason.LOST_STOP),
+    ],
+)
+def test_a_heading_is_short_and_has_no_finite_verb(
+    left: str, reason: Reason, engine: FakeEngine, profile: Profile
+) -> None:
+    one = parted(
+        [f"{left} {LEAD}"], engine, profile, costs(left, LEAD, whole=40, stop=31, heading=30)
+    )
+    assert [edit.reason for edit in one.edits] == [reason]
+    assert one.paragraphs[-1][-1] == LEAD
