@@ -67,6 +67,8 @@ _DATELINE = re.compile(
 _BETWEEN_LINKS = re.compile(r"[,;|#\n\u00b7\u2022]")
 #: A single word is a link too often that is also the beginning of a sentence.
 _LINK_WORDS = 2
+#: A name goes on with these ("Sword And the Crown"), a lead does not begin with them.
+_IN_NAMES = ("And ", "Or ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,7 @@ def _linked(one: _Break, links: Collection[str]) -> _Choice | None:
     found = _DATELINE.match(one.left)
     dateline = found[0] if found else ""
     link = one.left.removeprefix(dateline)
-    if link.lower() not in links:
+    if link.lower() not in links or one.right.startswith(_IN_NAMES):
         return None
     return _Choice(
         link, f"{dateline}{one.right}", Reason.RUN_IN_HEADING, {}, torn=found is not None

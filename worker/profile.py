@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 #: Raised by every change to a stage that can change an output; part of each profile's digest.
-PIPELINE_VERSION = 12
+PIPELINE_VERSION = 13
 
 #: Where a server may be: neither a login nor a query, which would be shown and stored.
 _SERVER_URL = re.compile(

@@ -120,6 +120,12 @@ def test_a_link_of_the_page_is_set_off_without_being_asked_about(
     assert (edit.reason, edit.scores) == (Reason.RUN_IN_HEADING, {})
 
 
+def test_a_name_that_goes_on_is_no_link(engine: FakeEngine, profile: Profile) -> None:
+    sentence = "Jan Novak And the Old Town opens in two theatres on Monday."
+    links = link_texts(["Jan Novak, Theatre"])
+    assert parted([sentence], engine, profile, links=links).paragraphs == [[sentence]]
+
+
 def test_links_are_the_parts_of_a_line_with_two_words() -> None:
     assert link_texts(["Talks, Jan Novak | Envoy\u00b7 Old  town", "# Prague castle"]) == {
         "jan novak",
