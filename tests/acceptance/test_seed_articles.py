@@ -185,8 +185,17 @@ def test_no_capitalised_word_is_lost_or_new(runs: _Runs, path: Path) -> None:
     assert {word.lower() for word in _CAPITALISED.findall(after)} - may == set()
 
 
-def test_the_paragraphs_are_kept(talks: dict[str, Any]) -> None:
-    assert len(talks["repaired"].split("\n\n")) == len(_own_words(_TALKS).splitlines())
+def test_the_paragraphs_are_kept_and_the_link_in_the_lead_gets_its_own(
+    talks: dict[str, Any],
+) -> None:
+    link, lead, *others = talks["repaired"].split("\n\n")
+    before = _own_words(_TALKS).splitlines()
+
+    assert link == "Russian President Vladimir Putin"
+    assert lead == before[0].replace(f"{link} ", "")
+    assert len(others) == len(before) - 1
+    flagged = [flag["text"] for flag in talks["flags"] if flag["reason"] == "needs_source"]
+    assert lead in flagged
 
 
 def test_the_summary_is_short_attributed_and_carried(talks: dict[str, Any]) -> None:
