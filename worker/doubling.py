@@ -36,9 +36,6 @@ _KEPT = (
     NEGATIONS | NUMBER_WORDS.keys() | {"had", "that", "very", "really", "so", "much", "many", "far"}
 )
 
-#: What is longer is no sentence, and may not fit the model's window.
-_MOST_CHARS = 1_200
-
 #: In small letters: "New York, New York" and "Duran Duran" are names.
 _DOUBLE = re.compile(r"(?<![\w'\u2019-])([a-z]+)((?:\s+\1)+)(?![\w'\u2019-])")
 
@@ -58,7 +55,7 @@ def drop_doubles(
         (number, at, once)
         for number, row in enumerate(rows)
         for at, sentence in unquoted(row)
-        if len(sentence) <= _MOST_CHARS and (once := _once(sentence)) != sentence
+        if (once := _once(sentence)) != sentence
     ]
     texts = [text for number, at, once in places for text in (rows[number][at], once)]
     nats = text_nats(texts, engine, profile)

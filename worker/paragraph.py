@@ -25,14 +25,7 @@ def settle_paragraphs(
 ) -> list[Parted]:
     """Each paragraph with cut sentences joined, doubled words taken once, run-in ones parted.
 
-    Args:
-        paragraphs: the sentences of each.
-        links: for each, the links of its page as of ``link_texts``.
-        engine: says how likely a text is.
-        profile: with the prompt for it.
-
-    Raises:
-        EngineError: the engine failed.
+    What it is given, and raises, is as of ``part_sentences``.
     """
     joined, breaks = join_sentences(paragraphs, engine, profile)
     once, doubles = drop_doubles(joined, engine, profile)

@@ -41,9 +41,6 @@ _FINITE = (AUXILIARIES | MODALS) - {"be", "been", "being", "having", "doing", "d
 #: A shorter right side is no sentence but the rest of a name.
 _LEAST_WORDS = 5
 
-#: What is longer is no sentence, and may not fit the model's window.
-_MOST_CHARS = 1_200
-
 #: Words that sentences begin with and names seldom do. Out are those that no statement begins with.
 _OPENERS = (
     DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS | {"according", "however", "meanwhile"}
@@ -175,7 +172,7 @@ def part_sentences(
 
 
 def _breaks(sentence: str) -> Iterator[_Break]:
-    if len(sentence) > _MOST_CHARS or not _END.search(sentence):
+    if not _END.search(sentence):
         return
     for place in _BREAK.finditer(sentence):
         right = sentence[place.end() :]
@@ -187,10 +184,11 @@ def _choice(
     breaks: Sequence[_Break], links: Collection[str], nats: dict[str, float]
 ) -> _Choice | None:
     """What parts a sentence: a link of the page, or the likeliest of its breaks; if any does."""
-    linked = [choice for one in breaks if (choice := _linked(one, links))]
+    for one in breaks:
+        if linked := _linked(one, links):
+            return linked
     likely = [choice for one in breaks if nats and (choice := _likely(one, nats))]
-    likely.sort(key=lambda choice: choice.scores["fluency_nats"], reverse=True)
-    return next(iter((*linked, *likely)), None)
+    return max(likely, key=lambda choice: choice.scores["fluency_nats"], default=None)
 
 
 def _linked(one: _Break, links: Collection[str]) -> _Choice | None:

@@ -61,6 +61,8 @@ _CLOSERS = ('"', "'", "\u201d", "\u2019", ")", "]")
 _YEAR_DIGITS = 4
 #: A shorter word before a full stop is more often a short form than the end of a sentence.
 _LEAST_CHARS = 3
+#: What is longer is no sentence, and may not fit the model's window.
+_MOST_CHARS = 1_200
 #: How much of the text at a break is looked at.
 _NEAR_CHARS = 60
 
@@ -150,10 +152,13 @@ def quoted_after(text: str, *, quoted: bool) -> bool:
 
 
 def unquoted(sentences: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """The sentences that are no part of a quotation, and have none, with their places."""
+    """The sentences that are no part of a quotation, and have none, with their places.
+
+    Those that are too long to be one are left out.
+    """
     quoted = False
     for at, sentence in enumerate(sentences):
-        if not quoted and not QUOTE.search(sentence):
+        if not quoted and len(sentence) <= _MOST_CHARS and not QUOTE.search(sentence):
             yield at, sentence
         quoted = quoted_after(sentence, quoted=quoted)
 
