@@ -392,7 +392,8 @@ def test_celery_installs_no_handler_and_sets_the_level(
 
 
 def test_without_configuration_nothing_is_printed() -> None:
-    program = "from worker.log import get_logger; get_logger('worker.lease').error('lease_lost')"
+    logger = "get_logger('worker.lease')"
+    program = f"from worker.log import get_logger; {logger}.error('lease_lost')"
     command = [sys.executable, "-P", "-c", program]
     done = subprocess.run(command, capture_output=True, timeout=60, check=True)
 
