@@ -14,8 +14,7 @@ from itertools import pairwise
 
 from rapidfuzz.distance import LCSseq
 
-from worker.chatter import chatter_in
-from worker.facts import (
+from worker.english.facts import (
     Token,
     modal_key,
     negation_key,
@@ -23,7 +22,7 @@ from worker.facts import (
     numbers,
     token_content,
 )
-from worker.lexicon import (
+from worker.english.lexicon import (
     ATTRIBUTION_VERBS,
     FRONT_ADVERBS,
     FUNCTION_WORDS,
@@ -35,12 +34,13 @@ from worker.lexicon import (
     is_plain,
     related,
 )
+from worker.english.model_talk import chatter_in
+from worker.english.quotation import quotations
+from worker.english.sentence_view import Reading, relatives
+from worker.english.spelling import respell
 from worker.order import rearranged, role_difference, voice_difference
 from worker.profile import CheckSettings
-from worker.quotation import quotations
-from worker.reading import Reading, relatives
 from worker.reason import Reason
-from worker.vocabulary import respell
 
 __all__ = ["Verdict", "check_proposal"]
 
@@ -309,13 +309,14 @@ def check_proposal(source: str, proposal: str, limits: CheckSettings) -> Verdict
     5. quote_changed: words inside quotations, number of quotations
     6. negation_changed, 7. modality_changed: the word, or what it governs; a question made or lost
     8. content_lost, 9. content_added: content words without a relative, turning function words
-       (`worker.lexicon.GUARDED_WORDS`), persons of pronouns; then what a number counts
+       (`worker.english.lexicon.GUARDED_WORDS`), persons of pronouns; then what a number counts
     10. length_changed: words outside ``min_length_ratio`` to ``max_length_ratio``, by two or more
     11. too_different: ordered similarity under ``min_similarity``; words in another order than one
         move gives; what *to*, *by* or *from* stands before; active made passive
 
-    Misspelt words count as what they were to be (`worker.vocabulary.respell`). A relative is the
-    same word, inflected or plainly derived (`worker.lexicon.related`); a synonym or another
+    Misspelt words count as what they were to be (`worker.english.spelling.respell`). A relative is
+    the
+    same word, inflected or plainly derived (`worker.english.lexicon.related`); a synonym or another
     spelling is none. Known gap: a wrong article, tense or plain preposition passes.
     """
     before, after = Reading(respell(source, proposal)), Reading(proposal)

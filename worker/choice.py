@@ -11,11 +11,11 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from worker.chatter import order_in
-from worker.facts import content_words, fold, words
-from worker.lexicon import ATTRIBUTION_VERBS, is_plain
-from worker.neutrality import loaded_words
-from worker.quotation import is_balanced, quotation_spans
+from worker.english.facts import content_words, fold, words
+from worker.english.lexicon import ATTRIBUTION_VERBS, is_plain
+from worker.english.loaded_words import loaded_words
+from worker.english.model_talk import order_in
+from worker.english.quotation import is_balanced, quotation_spans
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from worker.facts import number_list
-from worker.lexicon import MONTHS, WEEKDAYS, bases
-from worker.reading import Reading
+from worker.english.facts import number_list
+from worker.english.lexicon import MONTHS, WEEKDAYS, bases
+from worker.english.sentence_view import Reading
 
 __all__ = ["Contradiction", "find_contradictions"]
 

@@ -11,8 +11,8 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import NamedTuple
 
-from worker.facts import fold
-from worker.lexicon import (
+from worker.english.facts import fold
+from worker.english.lexicon import (
     AUXILIARIES,
     CONJUNCTIONS,
     DETERMINERS,
@@ -22,7 +22,7 @@ from worker.lexicon import (
     PRONOUNS,
     related,
 )
-from worker.vocabulary import respells
+from worker.english.spelling import respells
 
 __all__ = ["Change", "Edit", "Kind", "apply_edits", "edit_rate", "find_changes", "find_edits"]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from worker.lexicon import bases
-from worker.reading import Reading
+from worker.english.lexicon import bases
+from worker.english.sentence_view import Reading
 
 __all__ = ["find_evidence"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from worker.english.lexicon import AUXILIARIES, FUNCTION_WORDS, MODALS, PRONOUNS
 from worker.fluency import text_nats
-from worker.lexicon import AUXILIARIES, FUNCTION_WORDS, MODALS, PRONOUNS
 from worker.reason import Reason
 from worker.result import Edit
 from worker.sentences import is_short_form, quoted_after

@@ -5,8 +5,8 @@ Called by ``worker.checks`` when nothing is lost or won: what is left then diffe
 
 from __future__ import annotations
 
-from worker.lexicon import BE_FORMS, INTRANSITIVES, IRREGULAR_FORMS, bases, related
-from worker.reading import Reading, relatives
+from worker.english.lexicon import BE_FORMS, INTRANSITIVES, IRREGULAR_FORMS, bases, related
+from worker.english.sentence_view import Reading, relatives
 
 __all__ = ["rearranged", "role_difference", "voice_difference"]
 

@@ -25,12 +25,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from worker.chatter import order_in
 from worker.contradiction import find_contradictions
+from worker.english.loaded_words import loaded_words
+from worker.english.model_talk import order_in
 from worker.errors import CopydeskError, EngineError
 from worker.furniture import strip_furniture
 from worker.language import is_english
-from worker.neutrality import loaded_words
 from worker.paragraph import settle_paragraphs
 from worker.parting import Parted, link_texts
 from worker.reason import Reason

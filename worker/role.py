@@ -6,11 +6,11 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from worker.facts import modal_key, negation_key
-from worker.lexicon import ATTRIBUTION_VERBS, BE_FORMS, bases, related
+from worker.english.facts import modal_key, negation_key
+from worker.english.lexicon import ATTRIBUTION_VERBS, BE_FORMS, bases, related
 
 if TYPE_CHECKING:
-    from worker.reading import Reading
+    from worker.english.sentence_view import Reading
 
 __all__ = ["SAYING", "turned"]
 

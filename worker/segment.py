@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from worker.lexicon import FUNCTION_WORDS
+from worker.english.lexicon import FUNCTION_WORDS
 
 __all__ = ["is_page", "story_lines"]
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import syntok.segmenter
 
-from worker.lexicon import FUNCTION_WORDS
+from worker.english.lexicon import FUNCTION_WORDS
 from worker.reason import Reason
 from worker.result import Edit
 

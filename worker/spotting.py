@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from worker.facts import words
+from worker.english.facts import words
 
 if TYPE_CHECKING:
     from worker.engine import Generation

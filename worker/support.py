@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import LCSseq
 
-from worker.chatter import chatter_in
 from worker.checks import Verdict
-from worker.evidence import find_evidence
-from worker.facts import (
+from worker.english.facts import (
     Token,
     modal_key,
     names,
@@ -23,17 +21,19 @@ from worker.facts import (
     token_content,
     words,
 )
-from worker.lexicon import (
+from worker.english.lexicon import (
     ATTRIBUTION_VERBS,
     FRONT_ADVERBS,
     FUNCTION_WORDS,
     bases,
     related,
 )
-from worker.neutrality import loaded_words
+from worker.english.loaded_words import loaded_words
+from worker.english.model_talk import chatter_in
+from worker.english.quotation import is_balanced, quotations
+from worker.english.sentence_view import Reading
+from worker.evidence import find_evidence
 from worker.profile import CheckSettings
-from worker.quotation import is_balanced, quotations
-from worker.reading import Reading
 from worker.reason import Reason
 from worker.role import SAYING, turned
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from functools import cache
 
-from worker.facts import number_list
+from worker.english.facts import number_list
 from worker.records import Article, ArticleFormat
 
 __all__ = ["with_shared_lines"]

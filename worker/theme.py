@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from worker.facts import content_words
+from worker.english.facts import content_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

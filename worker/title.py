@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.chatter import order_in
 from worker.engine import Prompt
+from worker.english.loaded_words import loaded_words
+from worker.english.model_talk import order_in
+from worker.english.quotation import is_balanced
 from worker.judge import support_probabilities
-from worker.neutrality import loaded_words
-from worker.quotation import is_balanced
 from worker.reason import Reason
 from worker.result import Refusal
 from worker.support import check_title

@@ -10,10 +10,10 @@ from random import Random
 import pytest
 
 from worker.damage.sentence import KINDS, damage
-from worker.lexicon import PREPOSITIONS, related
+from worker.english.lexicon import PREPOSITIONS, related
+from worker.english.spelling import is_word
 from worker.training.mixture import FIRST, SECOND, candidates, count_kinds, mix
 from worker.training.pair import Pair
-from worker.vocabulary import is_word
 
 SENTENCE = (
     "The talks in the town are not over, but two ships have arrived and the city's mayor will "

@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
-from worker.facts import names
-from worker.lexicon import FUNCTION_WORDS, MONTHS, WEEKDAYS
+from worker.english.facts import names
+from worker.english.lexicon import FUNCTION_WORDS, MONTHS, WEEKDAYS
 
 __all__ = ["KINDS", "spoil"]
 

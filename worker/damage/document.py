@@ -12,7 +12,7 @@ from enum import StrEnum
 from random import Random
 from typing import NamedTuple
 
-from worker.lexicon import AUXILIARIES, CONJUNCTIONS, FUNCTION_WORDS, MODALS, PREPOSITIONS
+from worker.english.lexicon import AUXILIARIES, CONJUNCTIONS, FUNCTION_WORDS, MODALS, PREPOSITIONS
 
 __all__ = ["DamagedArticle", "Fault", "FaultKind", "cut_sentence", "damage_article", "lose_capital"]
 

@@ -19,7 +19,7 @@ from worker.damage.word import (
     misspell,
     replace_place,
 )
-from worker.lexicon import FUNCTION_WORDS, IRREGULAR_FORMS
+from worker.english.lexicon import FUNCTION_WORDS, IRREGULAR_FORMS
 
 __all__ = ["KINDS", "damage"]
 

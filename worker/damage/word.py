@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from random import Random
 
-from worker.lexicon import FUNCTION_WORDS, IRREGULAR_FORMS, related
-from worker.vocabulary import is_word
+from worker.english.lexicon import FUNCTION_WORDS, IRREGULAR_FORMS, related
+from worker.english.spelling import is_word
 
 __all__ = [
     "Damage",

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
 
 from worker.damage.claim import spoil
+from worker.english.facts import names, negations, numbers
+from worker.english.sentence_view import Reading
 from worker.evidence import find_evidence
-from worker.facts import names, negations, numbers
 from worker.judge import NO, YES, claim_text
-from worker.reading import Reading
 from worker.training.pair import Pair, Row, is_fit
 
 __all__ = ["Article", "claim_pairs", "reworded_claims"]

@@ -15,10 +15,10 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from worker.english.facts import words
 from worker.errors import UsageError
 from worker.evaluation.rows import SummaryRow, read_summary_rows
 from worker.evaluation.summary import SummaryReport, evaluate_summary
-from worker.facts import words
 from worker.model import locate
 from worker.sentences import split_sentences
 from worker.support import check_summary_sentence, check_title

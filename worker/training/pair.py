@@ -18,7 +18,7 @@ from rapidfuzz.distance import Levenshtein
 
 from worker.checks import check_proposal
 from worker.edit import Change, Edit, apply_edits, edit_rate, find_changes
-from worker.facts import fold, words
+from worker.english.facts import fold, words
 from worker.profile import CheckSettings
 
 __all__ = [

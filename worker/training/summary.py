@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from worker.choice import rank_sentences, select
-from worker.facts import words
+from worker.english.facts import words
 from worker.sentences import split_sentences
 from worker.support import check_title
 from worker.training.claim import Article, claim_pairs, reworded_claims

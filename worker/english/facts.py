@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from worker.lexicon import (
+from worker.english.lexicon import (
     CONJUNCTIONS,
     DETERMINERS,
     FRONT_ADVERBS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from worker.reading import Reading
+from worker.english.sentence_view import Reading
 
 __all__ = ["chatter_in", "order_in"]
 

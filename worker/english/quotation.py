@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from worker.facts import fold, words
+from worker.english.facts import fold, words
 
 __all__ = ["is_balanced", "quotation_spans", "quotations"]
 

@@ -1,6 +1,6 @@
 """The closed word classes of English, its irregular forms, and a few words of judgement.
 
-Every set holds lower-case words as `worker.facts.words` cuts them: clitics stand alone
+Every set holds lower-case words as `worker.english.facts.words` cuts them: clitics stand alone
 (``n't``, ``'s``). Knows nothing of sentences; what the sets mean for a text is for others to say.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.vocabulary import is_word, respell, respells
+from worker.english.spelling import is_word, respell, respells
 
 
 @pytest.mark.parametrize("word", ["organised", "organized", "colour", "vaccine", "report"])

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from worker.facts import (
+from worker.english.facts import (
     content_words,
     modals,
     names,
@@ -14,8 +14,8 @@ from worker.facts import (
     numbers,
     words,
 )
-from worker.lexicon import related
-from worker.quotation import quotations
+from worker.english.lexicon import related
+from worker.english.quotation import quotations
 
 
 def test_words_cut_marks_and_clitics_and_keep_case() -> None:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
 
-from worker.facts import Token, fold, leads, token_content, tokens
-from worker.lexicon import bases
+from worker.english.facts import Token, fold, leads, token_content, tokens
+from worker.english.lexicon import bases
 
 __all__ = ["Reading", "relatives"]
 

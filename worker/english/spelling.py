@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from rapidfuzz.distance import OSA
 
-from worker.lexicon import is_plain
+from worker.english.lexicon import is_plain
 
 __all__ = ["is_word", "respell", "respells"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.neutrality import loaded_words
+from worker.english.loaded_words import loaded_words
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.chatter import order_in
+from worker.english.model_talk import order_in
 
 
 @pytest.mark.parametrize(

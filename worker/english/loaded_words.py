@@ -6,9 +6,15 @@ and no hit as nothing at all.
 
 from __future__ import annotations
 
-from worker.facts import Token, tokens
-from worker.lexicon import ATTRIBUTION_VERBS, AUXILIARIES, DETERMINERS, LOADED_WORDS, PRONOUNS
-from worker.quotation import quotation_spans
+from worker.english.facts import Token, tokens
+from worker.english.lexicon import (
+    ATTRIBUTION_VERBS,
+    AUXILIARIES,
+    DETERMINERS,
+    LOADED_WORDS,
+    PRONOUNS,
+)
+from worker.english.quotation import quotation_spans
 
 __all__ = ["loaded_words"]
 
@@ -22,7 +28,8 @@ def loaded_words(text: str) -> tuple[str, ...]:
     """The words of judgement and intensifiers in the text's own voice, in order, lower-cased.
 
     Words inside quotations, and words that directly follow an attribution ("he called it an
-    outrageous"), belong to somebody else. A quotation spans as `worker.facts.quotations` says.
+    outrageous"), belong to somebody else. A quotation spans as `worker.english.facts.quotations`
+    says.
     """
     spans = quotation_spans(text)
     found = tokens(text)
