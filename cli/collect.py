@@ -14,7 +14,7 @@ from cli.watch import JobArgument
 
 if TYPE_CHECKING:
     from worker.jobs import JobStore
-    from worker.records import JobId, JobProgress
+    from worker.records.article import JobId, JobProgress
 
 __all__ = ["OutOption", "command", "write_results"]
 
@@ -30,7 +30,7 @@ def command(job: JobArgument, out: OutOption = Path("out"), as_json: JsonFlag = 
     was before. Exit codes as for watch.
     """
     from worker.connection import open_store
-    from worker.records import JobId
+    from worker.records.article import JobId
     from worker.settings import load_settings
 
     with open_store(load_settings()) as store:
@@ -52,7 +52,7 @@ def write_results(store: JobStore, job: JobId, out: Path) -> JobProgress:
         OutputError: a file could not be written.
     """
     from cli.results import ResultWriter
-    from worker.records import TERMINAL_STATES
+    from worker.records.article import TERMINAL_STATES
 
     progress = store.progress(job)
     with ResultWriter(out, job=job, profile=progress.profile) as writer, counter("files") as count:

@@ -22,7 +22,7 @@ def command(
     copydesk retry JOB puts them back into the queue.
     """
     from worker.connection import open_store
-    from worker.records import JobId
+    from worker.records.article import JobId
     from worker.settings import load_settings
 
     with open_store(load_settings()) as store:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from cli.drafts import BUFFER_BYTES, Draft, Origin, read_lines, read_text, refuse
 from cli.encoding import looks_binary
 from cli.table import read_table
-from worker.reason import Reason
-from worker.records import Article, ArticleFormat, InputRefusal
+from worker.records.article import Article, ArticleFormat, InputRefusal
+from worker.records.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

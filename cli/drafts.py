@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic_core import from_json
 
 from cli.encoding import decode_text, looks_binary, marked_encoding
-from worker.reason import Reason
-from worker.records import ArticleFormat, InputRefusal
+from worker.records.article import ArticleFormat, InputRefusal
+from worker.records.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from worker.reason import Reason
-from worker.result import Method
+from worker.records.reason import Reason
+from worker.records.result import Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.records import CollectedArticle
-    from worker.result import (
+    from worker.records.article import CollectedArticle
+    from worker.records.result import (
         Edit,
         Flag,
         Refusal,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from worker.jobs import JobStore
-    from worker.records import JobId, JobProgress, WorkerPresence
+    from worker.records.article import JobId, JobProgress, WorkerPresence
     from worker.settings import Settings
 
     _Show = Callable[[JobProgress, float, Sequence[WorkerPresence]], None]

@@ -21,14 +21,14 @@ from pydantic import Field
 from cli.markdown import render_article
 from worker import __version__
 from worker.errors import OutputError
-from worker.reason import REASON_FIELDS, Reason
-from worker.records import (
+from worker.records.article import (
     ArticleState,
     CollectedArticle,
     InputRefusal,
     JobProgress,
 )
-from worker.result import (
+from worker.records.reason import REASON_FIELDS, Reason
+from worker.records.result import (
     Edit,
     Flag,
     Method,

@@ -16,7 +16,7 @@ from worker.errors import CopydeskError, NoInputError
 
 if TYPE_CHECKING:
     from worker.jobs import JobStore
-    from worker.records import JobId
+    from worker.records.article import JobId
 
 __all__ = ["command", "inputs_of"]
 
@@ -35,7 +35,7 @@ def command(
     """
     from cli.documents import read_documents
     from worker.connection import open_store
-    from worker.records import JobId
+    from worker.records.article import JobId
     from worker.settings import load_settings
 
     settings = load_settings()

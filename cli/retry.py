@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from worker.dispatch import Submission
     from worker.jobs import JobStore
-    from worker.records import Article, InputRefusal, JobId
+    from worker.records.article import Article, InputRefusal, JobId
     from worker.settings import Settings
 
 __all__ = ["command"]
@@ -44,7 +44,7 @@ def command(
     output. Exit code 1 when an input is refused again.
     """
     from worker.connection import open_store
-    from worker.records import JobId
+    from worker.records.article import JobId
     from worker.settings import load_settings
 
     if articles and failed:

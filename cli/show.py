@@ -22,7 +22,7 @@ def command(
     from cli.markdown import render_article
     from cli.results import result_row
     from worker.connection import open_store
-    from worker.records import ArticleState, JobId
+    from worker.records.article import ArticleState, JobId
     from worker.settings import load_settings
 
     with open_store(load_settings()) as store:

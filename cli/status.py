@@ -12,7 +12,7 @@ from cli.verdict import exit_code_of, job_data, job_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.reason import Reason
+    from worker.records.reason import Reason
 
 __all__ = ["command"]
 
@@ -31,7 +31,7 @@ def command(
     from cli.progress import worker_line
     from worker.app import QUEUE
     from worker.connection import open_store
-    from worker.records import JobId
+    from worker.records.article import JobId
     from worker.settings import load_settings
 
     with open_store(load_settings()) as store:

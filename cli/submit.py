@@ -12,7 +12,7 @@ import typer
 from cli.output import JsonFlag, Problem, Report, talk
 from cli.progress import counter
 from worker.errors import CopydeskError, ExitCode, UsageError
-from worker.priority import Priority
+from worker.records.priority import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from worker.dispatch import Intake, Submission
     from worker.jobs import JobStore
-    from worker.records import InputRefusal
+    from worker.records.article import InputRefusal
     from worker.settings import Settings
 
 __all__ = [

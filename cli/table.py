@@ -17,12 +17,12 @@ from cli.drafts import (
     show_keys,
 )
 from cli.encoding import marked_encoding
-from worker.reason import Reason
+from worker.records.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.records import InputRefusal
+    from worker.records.article import InputRefusal
 
 __all__ = ["read_table"]
 

@@ -15,13 +15,13 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from worker.engine import WatchedEngine
 from worker.lease import JobCancelledError
 from worker.pipeline import process
-from worker.reason import Reason
-from worker.records import (
+from worker.records.article import (
     ArticleState,
     Outcome,
     Processed,
     Tally,
 )
+from worker.records.reason import Reason
 from worker.stored import cancelled_outcome
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from worker.engine import Engine
     from worker.jobs import JobStore
-    from worker.records import Claim
+    from worker.records.article import Claim
 
 __all__ = ["MOST_ALONE", "Attempt"]
 

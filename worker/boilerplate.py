@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from worker.reason import Reason
+from worker.records.reason import Reason
 
 __all__ = ["bare_line", "furniture_reason", "is_list_label", "is_promo"]
 

@@ -40,7 +40,7 @@ from worker.english.sentence_view import Reading, relatives
 from worker.english.spelling import respell
 from worker.order import rearranged, role_difference, voice_difference
 from worker.profile import CheckSettings
-from worker.reason import Reason
+from worker.records.reason import Reason
 
 __all__ = ["Verdict", "check_proposal"]
 

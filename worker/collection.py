@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from worker.errors import ArticleNotFoundError, JobNotFoundError
 from worker.key import Key
 from worker.profile import Profile
-from worker.records import (
+from worker.records.article import (
     CollectedArticle,
     DeadLetter,
     InputRefusal,

@@ -13,8 +13,8 @@ from kombu.exceptions import OperationalError
 from worker.app import PROCESS_CHUNK, QUEUE
 from worker.errors import BrokerUnavailableError, ExitCode, JobStateError, NoInputError
 from worker.jobs import NewChunk
-from worker.priority import Priority
-from worker.records import Article, InputRefusal, JobId
+from worker.records.article import Article, InputRefusal, JobId
+from worker.records.priority import Priority
 from worker.template import with_shared_lines
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from worker.jobs import JobStore
     from worker.profile import Profile
-    from worker.records import Doorbell, JobProgress
+    from worker.records.article import Doorbell, JobProgress
     from worker.settings import Settings
 
 __all__ = ["Intake", "NothingAcceptedError", "Order", "Submission", "send"]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from worker.english.lexicon import NEGATIONS, NUMBER_WORDS
 from worker.fluency import text_nats
-from worker.reason import Reason
-from worker.result import Edit
+from worker.records.reason import Reason
+from worker.records.result import Edit
 from worker.sentences import unquoted
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from itertools import pairwise
 
 from worker.boilerplate import bare_line, furniture_reason, is_list_label, is_promo
 from worker.page import read_page
-from worker.reason import Reason
-from worker.records import Article, ArticleFormat
-from worker.result import Removal
+from worker.records.article import Article, ArticleFormat
+from worker.records.reason import Reason
+from worker.records.result import Removal
 from worker.segment import is_page, story_lines
 
 __all__ = ["Stripped", "strip_furniture"]

@@ -20,14 +20,14 @@ from worker.connection import broker_url, connect
 from worker.jobs import JobStore
 from worker.ledger import CHUNK_SECONDS_BOUNDS
 from worker.log import get_logger
-from worker.records import TERMINAL_STATES, ArticleState
+from worker.records.article import TERMINAL_STATES, ArticleState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from prometheus_client.core import Metric
 
-    from worker.records import JobProgress
+    from worker.records.article import JobProgress
     from worker.roster import Roster
     from worker.settings import Settings
 

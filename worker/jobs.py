@@ -19,10 +19,8 @@ from worker.collection import Collection
 from worker.errors import JobNotFoundError, JobStateError
 from worker.key import Key
 from worker.ledger import Ledger
-from worker.priority import Priority
 from worker.profile import Profile
-from worker.reason import REASON_FIELDS, Reason
-from worker.records import (
+from worker.records.article import (
     Article,
     ArticleState,
     CollectedArticle,
@@ -31,6 +29,8 @@ from worker.records import (
     JobProgress,
     Outcome,
 )
+from worker.records.priority import Priority
+from worker.records.reason import REASON_FIELDS, Reason
 from worker.roster import Roster
 from worker.script import run_script
 from worker.stored import (

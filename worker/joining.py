@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from worker.english.lexicon import AUXILIARIES, FUNCTION_WORDS, MODALS, PRONOUNS
 from worker.fluency import text_nats
-from worker.reason import Reason
-from worker.result import Edit
+from worker.records.reason import Reason
+from worker.records.result import Edit
 from worker.sentences import is_short_form, quoted_after
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ import redis
 
 from worker.ledger import LEASE_MILLISECONDS
 from worker.log import get_logger
-from worker.records import Verdict
+from worker.records.article import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
     from worker.ledger import Ledger
-    from worker.records import Claim
+    from worker.records.article import Claim
 
 __all__ = ["JobCancelledError", "Lease", "LeaseLostError"]
 

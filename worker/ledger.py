@@ -18,8 +18,7 @@ import redis
 from worker.clock import broker_microseconds
 from worker.key import LANES, Key, member_of, read_member
 from worker.profile import Profile
-from worker.reason import REASON_FIELDS
-from worker.records import (
+from worker.records.article import (
     Article,
     ArticleState,
     Claim,
@@ -32,7 +31,8 @@ from worker.records import (
     Trial,
     Verdict,
 )
-from worker.result import Result
+from worker.records.reason import REASON_FIELDS
+from worker.records.result import Result
 from worker.script import run_script
 from worker.stored import dump_outcomes, pack_result, read_articles
 

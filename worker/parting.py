@@ -21,8 +21,8 @@ from worker.english.lexicon import (
     PRONOUNS,
 )
 from worker.fluency import text_nats
-from worker.reason import Reason
-from worker.result import Edit
+from worker.records.reason import Reason
+from worker.records.result import Edit
 from worker.sentences import unquoted
 
 if TYPE_CHECKING:

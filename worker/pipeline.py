@@ -33,15 +33,14 @@ from worker.furniture import strip_furniture
 from worker.language import is_english
 from worker.paragraph import settle_paragraphs
 from worker.parting import Parted, link_texts
-from worker.reason import Reason
-from worker.records import (
+from worker.records.article import (
     Article,
     ArticleState,
     Outcome,
     Processed,
 )
-from worker.repair import Mended, mend_articles
-from worker.result import (
+from worker.records.reason import Reason
+from worker.records.result import (
     Edit,
     Flag,
     Refusal,
@@ -49,6 +48,7 @@ from worker.result import (
     Result,
     WordChange,
 )
+from worker.repair import Mended, mend_articles
 from worker.sentences import split
 from worker.summary import Story, Summary, summarise
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from worker.app import QUEUE
 from worker.dispatch import send
 from worker.errors import JobNotFoundError, JobStateError
-from worker.reason import Reason
+from worker.records.reason import Reason
 
 if TYPE_CHECKING:
     from celery import Celery
 
     from worker.jobs import JobStore
-    from worker.records import Doorbell, JobId
+    from worker.records.article import Doorbell, JobId
 
 __all__ = ["STEP_SECONDS", "reconcile"]
 

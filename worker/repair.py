@@ -14,7 +14,7 @@ from worker.engine import Prompt
 from worker.english.facts import words
 from worker.estimation import load_estimator, needs_source
 from worker.fluency import text_nats
-from worker.reason import Reason
+from worker.records.reason import Reason
 from worker.spotting import reads_badly, worth_reading
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from worker.clock import broker_microseconds
 from worker.key import LANES, Key, read_member
 from worker.ledger import LIVE_MILLISECONDS
-from worker.records import JobId, WorkerPresence, WorkerTask
+from worker.records.article import JobId, WorkerPresence, WorkerTask
 
 if TYPE_CHECKING:
     import redis

@@ -14,8 +14,8 @@ from itertools import pairwise
 import syntok.segmenter
 
 from worker.english.lexicon import FUNCTION_WORDS
-from worker.reason import Reason
-from worker.result import Edit
+from worker.records.reason import Reason
+from worker.records.result import Edit
 
 __all__ = [
     "QUOTE",

@@ -9,9 +9,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from worker.blob import pack, unpack
-from worker.priority import Priority
-from worker.reason import Reason
-from worker.records import (
+from worker.records.article import (
     Article,
     ArticleState,
     CollectedArticle,
@@ -19,7 +17,9 @@ from worker.records import (
     JobProgress,
     Outcome,
 )
-from worker.result import Result
+from worker.records.priority import Priority
+from worker.records.reason import Reason
+from worker.records.result import Result
 
 __all__ = [
     "PROGRESS_FIELDS",

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from worker.choice import overlaps, rank_sentences, select
 from worker.judge import support_probabilities
-from worker.reason import Reason
-from worker.result import (
+from worker.records.reason import Reason
+from worker.records.result import (
     EvidenceSentence,
     Method,
     Refusal,

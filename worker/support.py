@@ -34,7 +34,7 @@ from worker.english.quotation import is_balanced, quotations
 from worker.english.sentence_view import Reading
 from worker.evidence import find_evidence
 from worker.profile import CheckSettings
-from worker.reason import Reason
+from worker.records.reason import Reason
 from worker.role import SAYING, turned
 
 __all__ = ["SupportVerdict", "check_summary_sentence", "check_title"]

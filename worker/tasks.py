@@ -22,7 +22,7 @@ from worker.jobs import JobStore
 from worker.lease import Lease, LeaseLostError
 from worker.log import bound, get_logger
 from worker.reconciler import STEP_SECONDS, reconcile
-from worker.records import (
+from worker.records.article import (
     Claim,
     Doorbell,
     JobId,

@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable, Sequence
 from functools import cache
 
 from worker.english.facts import number_list
-from worker.records import Article, ArticleFormat
+from worker.records.article import Article, ArticleFormat
 
 __all__ = ["with_shared_lines"]
 

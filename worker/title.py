@@ -10,8 +10,8 @@ from worker.english.loaded_words import loaded_words
 from worker.english.model_talk import order_in
 from worker.english.quotation import is_balanced
 from worker.judge import support_probabilities
-from worker.reason import Reason
-from worker.result import Refusal
+from worker.records.reason import Reason
+from worker.records.result import Refusal
 from worker.support import check_title
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from worker.connection import open_store
 from worker.jobs import JobStore
-from worker.records import Article
+from worker.records.article import Article
 from worker.settings import Settings, load_settings
 
 __all__ = ["Desk", "running_desk", "write_dump"]

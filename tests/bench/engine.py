@@ -35,7 +35,7 @@ from worker.engine import Engine, Prompt
 from worker.engine.local import LocalEngine
 from worker.evaluation.rows import read_repair_rows
 from worker.profile import Profile
-from worker.records import Article
+from worker.records.article import Article
 from worker.settings import Settings, load_profile, load_settings
 
 __all__ = ["repair_prompts", "sample_sentences"]

@@ -20,7 +20,7 @@ from itertools import islice
 
 from cli.documents import read_documents
 from tests.bench.desk import Desk, running_desk, write_dump
-from worker.records import Article, ArticleState
+from worker.records.article import Article, ArticleState
 from worker.settings import load_settings
 
 __all__: list[str] = []

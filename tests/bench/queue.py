@@ -44,7 +44,7 @@ from worker.connection import broker_url, connect
 from worker.dispatch import Intake, Order
 from worker.jobs import JobStore
 from worker.model import embedded_folder
-from worker.records import (
+from worker.records.article import (
     Article,
     Claim,
     JobId,

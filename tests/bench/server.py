@@ -30,7 +30,7 @@ from worker.engine.server import ServerEngine
 from worker.model import EMBEDDED, embedded_folder
 from worker.pipeline import process
 from worker.profile import ModelSettings, Profile
-from worker.records import Article, ArticleState, Processed
+from worker.records.article import Article, ArticleState, Processed
 from worker.settings import Settings, load_profile, load_settings
 
 __all__: list[str] = []

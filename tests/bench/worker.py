@@ -18,13 +18,13 @@ from typing import Any
 from tests.support.fake_engine import FakeEngine
 from worker.engine import Engine, Prompt, go_on
 from worker.profile import Profile
-from worker.records import (
+from worker.records.article import (
     Article,
     ArticleState,
     Outcome,
     Processed,
 )
-from worker.result import Method, Result
+from worker.records.result import Method, Result
 
 __all__ = ["CHUNK_SECONDS", "done_result", "main"]
 

@@ -43,7 +43,7 @@ from tests.chaos.place import Place, say
 from tests.chaos.strike import WHOLE_WORKERS, Kill, Striker, plan
 from tests.chaos.watch import Watch
 from worker.broker import EmbeddedBroker
-from worker.records import ArticleState
+from worker.records.article import ArticleState
 
 __all__ = ["main"]
 

@@ -10,7 +10,7 @@ from tests.chaos.place import Place, say
 from tests.chaos.worker import LATE, RECORDED, WITNESS
 from worker.jobs import JobStore
 from worker.key import Key
-from worker.records import ACTIVE_STATES, ArticleState, JobId
+from worker.records.article import ACTIVE_STATES, ArticleState, JobId
 
 __all__ = ["Account", "audit", "is_over"]
 

@@ -17,9 +17,9 @@ from worker.errors import BrokerUnavailableError, JobNotFoundError, JobStateErro
 from worker.jobs import JobStore
 from worker.key import Key
 from worker.model import with_digest
-from worker.priority import Priority
 from worker.profile import Profile
-from worker.records import Article, JobId
+from worker.records.article import Article, JobId
+from worker.records.priority import Priority
 from worker.settings import load_profile
 
 __all__ = ["Load", "Register", "find_job", "make_article"]

@@ -22,8 +22,8 @@ from tests.chaos.watch import Recovery, Watch
 from worker.broker import EmbeddedBroker
 from worker.errors import ExitCode
 from worker.key import Key
-from worker.priority import Priority
-from worker.records import JobId
+from worker.records.article import JobId
+from worker.records.priority import Priority
 
 __all__ = ["WHOLE_WORKERS", "Kill", "Striker", "plan"]
 

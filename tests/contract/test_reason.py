@@ -8,8 +8,8 @@ import inspect
 import pytest
 
 from cli.markdown import REASON_TEXT
-from worker import reason
-from worker.reason import Reason
+from worker.records import reason
+from worker.records.reason import Reason
 
 PINNED = {
     # inputs refused

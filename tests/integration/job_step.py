@@ -16,8 +16,7 @@ from worker.app import QUEUE, create_app
 from worker.dispatch import Intake, Order, Submission
 from worker.jobs import JobStore, NewChunk
 from worker.key import LANES, Key
-from worker.priority import Priority
-from worker.records import (
+from worker.records.article import (
     Article,
     ArticleState,
     Claim,
@@ -25,6 +24,7 @@ from worker.records import (
     JobId,
     Processed,
 )
+from worker.records.priority import Priority
 from worker.settings import Settings, load_profile
 
 __all__ = [

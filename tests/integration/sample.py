@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from worker.profile import Profile
-from worker.reason import Reason
-from worker.records import (
+from worker.records.article import (
     Article,
     ArticleState,
     JobProgress,
@@ -14,7 +13,8 @@ from worker.records import (
     Processed,
     Tally,
 )
-from worker.result import (
+from worker.records.reason import Reason
+from worker.records.result import (
     EvidenceSentence,
     Method,
     Result,

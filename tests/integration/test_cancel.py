@@ -35,9 +35,9 @@ from worker.errors import ExitCode, JobNotFoundError, JobStateError
 from worker.jobs import JobStore, NewChunk
 from worker.key import Key
 from worker.lease import JobCancelledError, Lease
-from worker.reason import Reason
 from worker.reconciler import reconcile
-from worker.records import JobId, Verdict
+from worker.records.article import JobId, Verdict
+from worker.records.reason import Reason
 from worker.settings import Settings
 
 

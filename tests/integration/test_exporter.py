@@ -29,14 +29,14 @@ from worker.errors import ConfigError
 from worker.gauge import DeskCollector
 from worker.jobs import JobStore, NewChunk
 from worker.key import Key
-from worker.reason import Reason
-from worker.records import (
+from worker.records.article import (
     Claim,
     JobId,
     Processed,
     Tally,
     WorkerPresence,
 )
+from worker.records.reason import Reason
 from worker.settings import Settings, load_settings
 
 # It has no types: strict checking would refuse its calls.

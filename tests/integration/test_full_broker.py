@@ -31,7 +31,7 @@ from worker.connection import broker_url, connect, open_store
 from worker.dispatch import Intake, Order, send
 from worker.errors import BrokerUnavailableError, ExitCode
 from worker.jobs import JobStore
-from worker.records import Article, ArticleState, JobId
+from worker.records.article import Article, ArticleState, JobId
 from worker.roster import Memory
 from worker.settings import Settings, load_settings
 

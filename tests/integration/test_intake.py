@@ -23,9 +23,9 @@ from worker.dispatch import Intake, NothingAcceptedError, Order, Submission
 from worker.errors import ExitCode, JobNotFoundError, JobStateError
 from worker.jobs import JobStore
 from worker.key import Key
-from worker.priority import Priority
-from worker.reason import Reason
-from worker.records import Article, InputRefusal, JobId
+from worker.records.article import Article, InputRefusal, JobId
+from worker.records.priority import Priority
+from worker.records.reason import Reason
 from worker.settings import Settings
 
 

@@ -31,10 +31,10 @@ from tests.integration.sample import (
 from worker.errors import ArticleNotFoundError, ExitCode, JobNotFoundError, JobStateError
 from worker.jobs import JobStore, NewChunk
 from worker.key import LANES, Key
-from worker.priority import Priority
 from worker.profile import Profile
-from worker.reason import Reason
-from worker.records import ArticleState, InputRefusal, JobId
+from worker.records.article import ArticleState, InputRefusal, JobId
+from worker.records.priority import Priority
+from worker.records.reason import Reason
 
 _NOBODY = JobId("260101-0000-abcdef")
 

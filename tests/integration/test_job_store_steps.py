@@ -34,8 +34,8 @@ from worker import ledger as ledger_module
 from worker.errors import JobNotFoundError, JobStateError
 from worker.jobs import JobStore, NewChunk
 from worker.key import LANES, Key
-from worker.reason import Reason
-from worker.records import ArticleState, Claim, Verdict
+from worker.records.article import ArticleState, Claim, Verdict
+from worker.records.reason import Reason
 
 _MESSAGES = st.sampled_from(["message-1", "message-2"])
 _NUMBERS = st.integers(0, 7)

@@ -24,8 +24,7 @@ from worker.jobs import JobStore
 from worker.key import LANES, Key
 from worker.ledger import LEASE_MILLISECONDS
 from worker.profile import Profile
-from worker.reason import Reason
-from worker.records import (
+from worker.records.article import (
     Claim,
     DeadLetter,
     JobId,
@@ -34,7 +33,8 @@ from worker.records import (
     Trial,
     Verdict,
 )
-from worker.result import Edit, Removal
+from worker.records.reason import Reason
+from worker.records.result import Edit, Removal
 from worker.script import run_script
 
 

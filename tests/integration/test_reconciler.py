@@ -28,9 +28,9 @@ from worker.app import PROCESS_CHUNK, QUEUE, create_app
 from worker.dispatch import send
 from worker.jobs import JobStore
 from worker.key import LANES, Key
-from worker.priority import Priority
 from worker.reconciler import reconcile
-from worker.records import Doorbell, JobId, WorkerPresence
+from worker.records.article import Doorbell, JobId, WorkerPresence
+from worker.records.priority import Priority
 from worker.settings import Settings
 
 

@@ -22,9 +22,9 @@ from tests.integration.sample import PROFILE, TALLY, done, failed, make_article,
 from worker.errors import ExitCode, JobStateError
 from worker.jobs import JobStore, NewChunk
 from worker.key import Key
-from worker.priority import Priority
-from worker.reason import Reason
-from worker.records import Article, JobId
+from worker.records.article import Article, JobId
+from worker.records.priority import Priority
+from worker.records.reason import Reason
 
 
 def _half_failed(store: JobStore) -> JobId:

@@ -29,8 +29,8 @@ from tests.support.waiting import wait_until
 from worker.connection import connect
 from worker.jobs import JobStore
 from worker.key import Key
-from worker.reason import Reason
-from worker.records import Article, ArticleState, JobId
+from worker.records.article import Article, ArticleState, JobId
+from worker.records.reason import Reason
 from worker.settings import Settings, load_settings
 
 pytestmark = pytest.mark.parametrize("broker", ["redis"], indirect=True)

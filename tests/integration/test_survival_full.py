@@ -26,7 +26,7 @@ from worker.connection import connect
 from worker.jobs import JobStore
 from worker.key import Key
 from worker.model import embedded_folder
-from worker.records import Article, ArticleState, JobId
+from worker.records.article import Article, ArticleState, JobId
 from worker.settings import Settings, load_settings
 
 #: Longer than any test.

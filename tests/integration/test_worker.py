@@ -30,9 +30,9 @@ from tests.support.fake_worker import WAITS
 from tests.support.waiting import wait_until
 from worker.connection import connect
 from worker.jobs import JobStore, NewChunk
-from worker.priority import Priority
-from worker.reason import Reason
-from worker.records import Article, ArticleState
+from worker.records.article import Article, ArticleState
+from worker.records.priority import Priority
+from worker.records.reason import Reason
 from worker.settings import Settings, load_profile, load_settings
 
 

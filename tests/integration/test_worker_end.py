@@ -22,8 +22,8 @@ from tests.integration.worker_process import running_worker
 from tests.support.fake_worker import DIES, PATIENCE, TIME_LIMIT, WAITS
 from tests.support.waiting import wait_until
 from worker.jobs import JobStore
-from worker.reason import Reason
-from worker.records import ArticleState
+from worker.records.article import ArticleState
+from worker.records.reason import Reason
 from worker.settings import Settings
 
 

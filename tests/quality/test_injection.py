@@ -11,7 +11,7 @@ import pytest
 from worker.engine import open_engine
 from worker.model import with_digest
 from worker.pipeline import process
-from worker.records import Article
+from worker.records.article import Article
 from worker.settings import load_profile, load_settings
 
 TEXTS = Path(__file__).with_name("injections.jsonl")

@@ -16,8 +16,7 @@ from worker.engine import Engine, Generation, Prompt, go_on
 from worker.jobs import JobStore
 from worker.lease import JobCancelledError, LeaseLostError
 from worker.profile import Profile
-from worker.reason import Reason
-from worker.records import (
+from worker.records.article import (
     Article,
     ArticleState,
     Claim,
@@ -26,7 +25,8 @@ from worker.records import (
     Processed,
     Trial,
 )
-from worker.result import Result
+from worker.records.reason import Reason
+from worker.records.result import Result
 
 _JOB = JobId("260101-0000-abcdef")
 

@@ -6,7 +6,7 @@ import pytest
 
 from worker.checks import check_proposal
 from worker.profile import CheckSettings
-from worker.reason import Reason
+from worker.records.reason import Reason
 from worker.support import check_summary_sentence
 
 #: The limits the figures in the module were measured at.

@@ -16,7 +16,7 @@ from worker.damage.document import (
 )
 from worker.evaluation.damage import evaluate_damage
 from worker.evaluation.rows import TextRow
-from worker.records import Article
+from worker.records.article import Article
 
 SENTENCE = "The council of the town has agreed to repair the old bridge before the winter comes."
 HEADLINES = ["Ferry strike called off after talks"]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from cli.documents import read_documents
-from worker.reason import Reason
-from worker.records import Article, ArticleFormat, InputRefusal
+from worker.records.article import Article, ArticleFormat, InputRefusal
+from worker.records.reason import Reason
 
 TEXT = "The council met on Monday. It will meet again."
 MAX_CHARS = 10_000

@@ -9,7 +9,7 @@ import pytest
 from tests.support.fake_engine import FakeEngine
 from worker.doubling import drop_doubles
 from worker.profile import Profile
-from worker.reason import Reason
+from worker.records.reason import Reason
 
 TWICE = "The cell has a membrane membrane of glass."
 ONCE = "The cell has a membrane of glass."

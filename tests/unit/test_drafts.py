@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cli.documents import read_documents
-from worker.records import Article, InputRefusal
+from worker.records.article import Article, InputRefusal
 
 _IDS = (
     b"7 -0 0.1 -0.0 1.50 1E5 5e-324 1e400 NaN -Infinity 123456789012345678901234567890 "

@@ -28,8 +28,8 @@ from worker.engine import Prompt
 from worker.errors import EngineError, ExitCode
 from worker.pipeline import process
 from worker.profile import PromptTemplate
-from worker.reason import Reason
-from worker.records import Article, ArticleState
+from worker.records.article import Article, ArticleState
+from worker.records.reason import Reason
 from worker.settings import Settings, load_profile
 
 PROMPTS = tuple(

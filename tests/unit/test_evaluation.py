@@ -26,9 +26,9 @@ from worker.evaluation.rows import (
 )
 from worker.evaluation.summary import evaluate_summary
 from worker.evaluation.support import Judged, evaluate_support
-from worker.reason import Reason
-from worker.records import Article, ArticleFormat
-from worker.result import EvidenceSentence, Method, Refusal, Result, SummarySentence
+from worker.records.article import Article, ArticleFormat
+from worker.records.reason import Reason
+from worker.records.result import EvidenceSentence, Method, Refusal, Result, SummarySentence
 
 AWKWARD = "The ferry leave Bremen at two clock."
 FLUENT = "The ferry leaves Bremen at two o'clock."

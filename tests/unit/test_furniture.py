@@ -9,8 +9,8 @@ import pytest
 
 from worker.furniture import Stripped, strip_furniture
 from worker.page import read_page
-from worker.reason import Reason
-from worker.records import Article, ArticleFormat
+from worker.records.article import Article, ArticleFormat
+from worker.records.reason import Reason
 
 TITLE = "Harbour bridge reopens after two years of repairs"
 LEAD = "The harbour bridge in Milltown reopened to traffic on Monday, the city council said."

@@ -9,7 +9,7 @@ import pytest
 from tests.support.fake_engine import FakeEngine
 from worker.joining import join_sentences
 from worker.profile import Profile
-from worker.reason import Reason
+from worker.records.reason import Reason
 
 CUT = ["Talks on the old harbour.", "are not planned before May."]
 JOINED = "Talks on the old harbour are not planned before May."

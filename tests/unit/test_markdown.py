@@ -4,14 +4,14 @@ import pytest
 from markdown_it import MarkdownIt
 
 from cli.markdown import METHOD_TEXT, REASON_TEXT, escape_line, escape_text, render_article
-from worker.reason import Reason
-from worker.records import (
+from worker.records.article import (
     Article,
     ArticleState,
     CollectedArticle,
     Outcome,
 )
-from worker.result import (
+from worker.records.reason import Reason
+from worker.records.result import (
     Edit,
     EvidenceSentence,
     Flag,

@@ -10,7 +10,7 @@ import pytest
 from tests.support.fake_engine import FakeEngine
 from worker.parting import Parted, link_texts, part_sentences
 from worker.profile import Profile
-from worker.reason import Reason
+from worker.records.reason import Reason
 
 LEFT, RIGHT = "The court said that the work was unlawful", "It added that the bank would appeal."
 RUN_ON = f"{LEFT} {RIGHT}"

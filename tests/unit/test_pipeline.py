@@ -13,15 +13,15 @@ from worker.errors import EngineError, ModelMissingError
 from worker.furniture import Stripped, strip_furniture
 from worker.pipeline import mend_texts, process
 from worker.profile import Profile
-from worker.reason import Reason
-from worker.records import (
+from worker.records.article import (
     Article,
     ArticleFormat,
     ArticleState,
     Outcome,
     Processed,
 )
-from worker.result import Method, Result
+from worker.records.reason import Reason
+from worker.records.result import Method, Result
 
 TITLE = "Harbour of Milltown to close for two weeks"
 FIRST = (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli.progress import worker_line
-from worker.records import JobId, WorkerPresence, WorkerTask
+from worker.records.article import JobId, WorkerPresence, WorkerTask
 
 _NOW = 1_800_000_000.0
 _JOB = JobId("260101-0000-abcdef")

@@ -13,7 +13,7 @@ from worker.edit import Kind, find_changes
 from worker.engine import Generation, Prompt
 from worker.errors import EngineError
 from worker.profile import CheckSettings, Profile
-from worker.reason import Reason
+from worker.records.reason import Reason
 from worker.repair import Mended, mend_articles
 
 PLAIN = "The ferry to Bremen left on time on Monday."

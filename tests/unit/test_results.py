@@ -12,9 +12,7 @@ import pytest
 from cli.results import ResultWriter, result_row
 from worker import __version__
 from worker.errors import OutputError
-from worker.priority import Priority
-from worker.reason import Reason
-from worker.records import (
+from worker.records.article import (
     Article,
     ArticleState,
     CollectedArticle,
@@ -22,7 +20,9 @@ from worker.records import (
     JobProgress,
     Outcome,
 )
-from worker.result import (
+from worker.records.priority import Priority
+from worker.records.reason import Reason
+from worker.records.result import (
     Edit,
     Flag,
     Method,

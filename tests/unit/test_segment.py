@@ -7,8 +7,8 @@ import time
 import pytest
 
 from worker.furniture import strip_furniture
-from worker.reason import Reason
-from worker.records import Article, ArticleFormat
+from worker.records.article import Article, ArticleFormat
+from worker.records.reason import Reason
 from worker.segment import is_page, story_lines
 
 MENU = ["Home", "World", "Business", "Sport", "Sign in", "Subscribe", "Search", "Weather"]

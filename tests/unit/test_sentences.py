@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from worker.reason import Reason
+from worker.records.reason import Reason
 from worker.sentences import Split, is_short_form, split, split_sentences
 
 

@@ -8,8 +8,8 @@ from tests.support.fake_engine import FAILS, FakeEngine, SayingEngine
 from worker.engine import Generation
 from worker.errors import EngineError
 from worker.profile import Profile, SummarySettings
-from worker.reason import Reason
-from worker.result import Method
+from worker.records.reason import Reason
+from worker.records.result import Method
 from worker.summary import Story, Summary, summarise
 
 SENTENCES = (

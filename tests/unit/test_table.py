@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli.documents import read_documents
-from worker.reason import Reason
-from worker.records import Article, InputRefusal
+from worker.records.article import Article, InputRefusal
+from worker.records.reason import Reason
 
 MAX_CHARS = 200_000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from worker.furniture import strip_furniture
-from worker.reason import Reason
-from worker.records import Article, ArticleFormat
+from worker.records.article import Article, ArticleFormat
+from worker.records.reason import Reason
 from worker.template import with_shared_lines
 
 STORIES = (

@@ -7,7 +7,7 @@ import pytest
 from tests.support.fake_engine import SayingEngine
 from worker.engine import Generation
 from worker.profile import Profile, PromptTemplate
-from worker.reason import Reason
+from worker.records.reason import Reason
 from worker.support import check_title
 from worker.title import Title, write_titles
 

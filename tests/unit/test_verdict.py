@@ -8,7 +8,7 @@ import pytest
 
 from cli.verdict import exit_code_of, job_data, job_line
 from worker.errors import ExitCode
-from worker.records import ArticleState, JobId, JobProgress
+from worker.records.article import ArticleState, JobId, JobProgress
 
 
 def progress(**counts: Any) -> JobProgress:

@@ -8,9 +8,9 @@ from tests.support.fake_engine import FakeEngine
 from worker.choice import rank_sentences
 from worker.engine import Prompt
 from worker.profile import Profile, PromptTemplate
-from worker.reason import Reason
-from worker.records import Article
-from worker.result import Method
+from worker.records.article import Article
+from worker.records.reason import Reason
+from worker.records.result import Method
 from worker.summary import Story, summarise
 from worker.writing import Written, write_sentences
 

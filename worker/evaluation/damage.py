@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from worker.damage.document import DamagedArticle, FaultKind, damage_article
 from worker.evaluation.rows import TextRow
 from worker.evaluation.slicing import call_in_slices
-from worker.records import Article
+from worker.records.article import Article
 from worker.sentences import split_sentences
 
 __all__ = ["DamageReport", "evaluate_damage"]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from worker.evaluation.metric import count_covered, line_words, shingle_overlap
 from worker.evaluation.rows import PageRow
-from worker.records import Article
+from worker.records.article import Article
 
 __all__ = ["FurnitureReport", "evaluate_furniture"]
 

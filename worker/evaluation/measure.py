@@ -25,8 +25,8 @@ from worker.evaluation.support import Judged, SupportReport, evaluate_support
 from worker.furniture import strip_furniture
 from worker.judge import support_probabilities, support_score
 from worker.pipeline import mend_texts, process, settle_texts
-from worker.records import Article
-from worker.result import Result
+from worker.records.article import Article
+from worker.records.result import Result
 from worker.sentences import split_sentences
 from worker.support import check_summary_sentence
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 from pydantic import BaseModel, ConfigDict
 
 from worker.errors import UsageError
-from worker.records import ArticleFormat
+from worker.records.article import ArticleFormat
 
 __all__ = [
     "PageRow",

@@ -12,8 +12,8 @@ from rouge_score.rouge_scorer import RougeScorer
 from worker.evaluation.metric import facts, lower_case_words, normalised_words
 from worker.evaluation.rows import SummaryRow
 from worker.evaluation.slicing import call_in_slices
-from worker.records import Article
-from worker.result import Method, Result, SummarySentence
+from worker.records.article import Article
+from worker.records.result import Method, Result, SummarySentence
 from worker.sentences import split_sentences
 
 __all__ = ["SummaryReport", "evaluate_summary"]

@@ -13,10 +13,10 @@ from typing import Annotated, NewType
 
 from pydantic import StringConstraints
 
-from worker.priority import Priority
 from worker.profile import Profile
-from worker.reason import Reason
-from worker.result import Record, Result
+from worker.records.priority import Priority
+from worker.records.reason import Reason
+from worker.records.result import Record, Result
 
 __all__ = [
     "ACTIVE_STATES",

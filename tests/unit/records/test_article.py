@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from worker.reason import Reason
-from worker.records import (
+from worker.records.article import (
     ACTIVE_STATES,
     TERMINAL_STATES,
     Article,
@@ -19,7 +18,8 @@ from worker.records import (
     Outcome,
     Processed,
 )
-from worker.result import (
+from worker.records.reason import Reason
+from worker.records.result import (
     Edit,
     EvidenceSentence,
     Flag,

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from worker.reason import Reason
+from worker.records.reason import Reason
 
 __all__ = [
     "Edit",
