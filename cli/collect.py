@@ -29,9 +29,9 @@ def command(job: JobArgument, out: OutOption = Path("out"), as_json: JsonFlag = 
     What is done is written; the rest comes with the next collect. Each file is whole or as it
     was before. Exit codes as for watch.
     """
+    from worker.config.settings import load_settings
     from worker.connection import open_store
     from worker.records.article import JobId
-    from worker.settings import load_settings
 
     with open_store(load_settings()) as store:
         progress = write_results(store, JobId(job), out)

@@ -21,9 +21,9 @@ def command(
 
     copydesk retry JOB puts them back into the queue.
     """
+    from worker.config.settings import load_settings
     from worker.connection import open_store
     from worker.records.article import JobId
-    from worker.settings import load_settings
 
     with open_store(load_settings()) as store:
         jobs = [store.progress(JobId(job))] if job is not None else store.jobs()

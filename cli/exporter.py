@@ -33,10 +33,10 @@ def command(
 
     from prometheus_client import CollectorRegistry, start_http_server
 
+    from worker.config.settings import load_settings
     from worker.errors import UsageError
     from worker.gauge import DeskCollector
     from worker.log import configure_logging
-    from worker.settings import load_settings
 
     registry = CollectorRegistry(support_collectors_without_names=True)
     registry.register(DeskCollector(load_settings()))

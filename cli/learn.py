@@ -42,7 +42,7 @@ def repair(
     profile's prompt file and name the folder there as its adapter.
     """
     _need_extra()
-    from worker.settings import load_profile, load_settings
+    from worker.config.settings import load_profile, load_settings
     from worker.training.learn import learn_repair
 
     settings = load_settings(profile=profile)
@@ -73,7 +73,7 @@ def summary(
     profile's prompt files for shortening and titles, and name the folder there as their adapter.
     """
     _need_extra()
-    from worker.settings import load_profile, load_settings
+    from worker.config.settings import load_profile, load_settings
     from worker.training.learn_summary import learn_summary
 
     settings = load_settings(profile=profile)

@@ -17,8 +17,8 @@ def pull(as_json: JsonFlag = False) -> Report:
 
     Everything works offline afterwards.
     """
+    from worker.config.settings import load_settings
     from worker.engine.pull import pull as fetch
-    from worker.settings import load_settings
 
     folder = fetch(load_settings(), talk)
     return Report("model pull", {"folder": str(folder)}, str(folder), as_json=as_json)
@@ -27,8 +27,8 @@ def pull(as_json: JsonFlag = False) -> Report:
 @app.command("path")
 def path(as_json: JsonFlag = False) -> Report:
     """Print where the profile's model is; exit code 2 when it is missing."""
-    from worker.model import locate
-    from worker.settings import load_profile, load_settings
+    from worker.config.settings import load_profile, load_settings
+    from worker.config.weights import locate
 
     settings = load_settings()
     place = locate(load_profile(settings).model, settings.home)

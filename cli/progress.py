@@ -17,9 +17,9 @@ from worker.errors import BrokerUnavailableError, WaitTimeoutError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from worker.config.settings import Settings
     from worker.jobs import JobStore
     from worker.records.article import JobId, JobProgress, WorkerPresence
-    from worker.settings import Settings
 
     _Show = Callable[[JobProgress, float, Sequence[WorkerPresence]], None]
 

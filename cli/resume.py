@@ -34,9 +34,9 @@ def command(
     Articles that are in it are passed over, by their ids. Exit codes as for submit.
     """
     from cli.documents import read_documents
+    from worker.config.settings import load_settings
     from worker.connection import open_store
     from worker.records.article import JobId
-    from worker.settings import load_settings
 
     settings = load_settings()
     try:

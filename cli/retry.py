@@ -15,10 +15,10 @@ from worker.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from worker.config.settings import Settings
     from worker.dispatch import Submission
     from worker.jobs import JobStore
     from worker.records.article import Article, InputRefusal, JobId
-    from worker.settings import Settings
 
 __all__ = ["command"]
 
@@ -43,9 +43,9 @@ def command(
     An article that is done is left alone: the same input under the same profile gives the same
     output. Exit code 1 when an input is refused again.
     """
+    from worker.config.settings import load_settings
     from worker.connection import open_store
     from worker.records.article import JobId
-    from worker.settings import load_settings
 
     if articles and failed:
         raise UsageError("--failed and ids of articles exclude each other")

@@ -19,9 +19,9 @@ def command(
 
     Results live on to their own end, so that the same articles need not be computed twice.
     """
+    from worker.config.settings import load_settings
     from worker.connection import open_store
     from worker.records.article import JobId
-    from worker.settings import load_settings
 
     with open_store(load_settings()) as store:
         for job in jobs:

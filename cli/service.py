@@ -12,7 +12,7 @@ from worker.daemon import Daemon
 from worker.errors import EngineError
 
 if TYPE_CHECKING:
-    from worker.settings import Settings
+    from worker.config.settings import Settings
 
 __all__ = ["WORKER_COMMAND", "Service", "worker_environment"]
 
@@ -54,8 +54,8 @@ class Service:
         Raises:
             ModelMissingError: it is not.
         """
-        from worker.model import locate
-        from worker.settings import load_profile
+        from worker.config.settings import load_profile
+        from worker.config.weights import locate
 
         locate(load_profile(self._settings).model, self._settings.home)
 

@@ -21,9 +21,9 @@ def command(
     """Print one article: summary, repaired text, what was changed, removed and refused."""
     from cli.markdown import render_article
     from cli.results import result_row
+    from worker.config.settings import load_settings
     from worker.connection import open_store
     from worker.records.article import ArticleState, JobId
-    from worker.settings import load_settings
 
     with open_store(load_settings()) as store:
         collected = store.collection.article(JobId(job), article)

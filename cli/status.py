@@ -30,9 +30,9 @@ def command(
     """
     from cli.progress import worker_line
     from worker.app import QUEUE
+    from worker.config.settings import load_settings
     from worker.connection import open_store
     from worker.records.article import JobId
-    from worker.settings import load_settings
 
     with open_store(load_settings()) as store:
         if job is not None:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
+    from worker.config.settings import Settings
     from worker.dispatch import Intake, Submission
     from worker.jobs import JobStore
     from worker.records.article import InputRefusal
-    from worker.settings import Settings
 
 __all__ = [
     "DeadlineOption",
@@ -72,8 +72,8 @@ def command(
     Exit code 1 when some inputs were refused, 6 when all were. A submit that is cut off leaves
     an open job: what is in it is worked on, and copydesk resume adds the rest.
     """
+    from worker.config.settings import load_settings
     from worker.connection import open_store
-    from worker.settings import load_settings
 
     settings = load_settings(profile=profile)
     try:
@@ -121,9 +121,9 @@ def submit_inputs(
         ConfigError, BrokerUnavailableError: see ``worker.dispatch.Intake.submit``.
     """
     from cli.documents import read_documents
+    from worker.config.settings import load_profile
+    from worker.config.weights import with_digest
     from worker.dispatch import Order
-    from worker.model import with_digest
-    from worker.settings import load_profile
 
     order = Order(
         profile=with_digest(load_profile(settings), settings),

@@ -14,7 +14,7 @@ def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
 
     With COPYDESK_BROKER_URL set, only the worker is started.
     """
-    from worker.settings import load_settings
+    from worker.config.settings import load_settings
 
     service = Service(load_settings(profile=profile))
     service.check_model()

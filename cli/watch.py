@@ -27,9 +27,9 @@ def command(job: JobArgument, timeout: TimeoutOption = None, as_json: JsonFlag =
 
     Exit code 0 when all is done, 1 when some failed, 6 when all failed, 5 after --timeout.
     """
+    from worker.config.settings import load_settings
     from worker.connection import open_store
     from worker.records.article import JobId
-    from worker.settings import load_settings
 
     settings = load_settings()
     with open_store(settings) as store:

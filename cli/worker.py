@@ -17,9 +17,9 @@ def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
 
     SIGTERM lets it finish its chunk; SIGQUIT gives it 30 seconds, then the chunk goes back.
     """
+    from worker.config.settings import load_profile, load_settings
+    from worker.config.weights import locate
     from worker.connection import open_store
-    from worker.model import locate
-    from worker.settings import load_profile, load_settings
 
     settings = load_settings(profile=profile)
     locate(load_profile(settings).model, settings.home)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from worker.model import embedded_folder
-from worker.settings import load_settings
+from worker.config.settings import load_settings
+from worker.config.weights import embedded_folder
 
 #: Where the user's own models are; looked up before the environment is cleared.
 _USERS_HOME = load_settings().home

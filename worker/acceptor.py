@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from worker.config.weights import acceptor_file
 from worker.edit import Change, Kind
 from worker.errors import ModelMissingError
-from worker.model import acceptor_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
-    from worker.profile import Restraint
+    from worker.config.profile import Restraint
 
 __all__ = ["Acceptor", "Evidence", "features", "load_acceptor"]
 

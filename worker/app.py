@@ -15,7 +15,7 @@ from worker.connection import broker_url
 from worker.key import LANES
 
 if TYPE_CHECKING:
-    from worker.settings import Settings
+    from worker.config.settings import Settings
 
 __all__ = ["PROCESS_CHUNK", "QUEUE", "VISIBILITY_TIMEOUT_SECONDS", "create_app"]
 

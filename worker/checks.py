@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from rapidfuzz.distance import LCSseq
 
+from worker.config.profile import CheckSettings
 from worker.english.facts import (
     Token,
     modal_key,
@@ -39,7 +40,6 @@ from worker.english.quotation import quotations
 from worker.english.sentence_view import Reading, relatives
 from worker.english.spelling import respell
 from worker.order import rearranged, role_difference, voice_difference
-from worker.profile import CheckSettings
 from worker.records.reason import Reason
 
 __all__ = ["Verdict", "check_proposal"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from worker.config.profile import Profile
 from worker.errors import ArticleNotFoundError, JobNotFoundError
 from worker.key import Key
-from worker.profile import Profile
 from worker.records.article import (
     CollectedArticle,
     DeadLetter,

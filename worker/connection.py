@@ -20,7 +20,7 @@ from worker.jobs import JobStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from worker.settings import Settings
+    from worker.config.settings import Settings
 
 __all__ = ["broker_url", "connect", "open_store"]
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import timedelta
 
+    from worker.config.profile import Profile
+    from worker.config.settings import Settings
     from worker.jobs import JobStore
-    from worker.profile import Profile
     from worker.records.article import Doorbell, JobProgress
-    from worker.settings import Settings
 
 __all__ = ["Intake", "NothingAcceptedError", "Order", "Submission", "send"]
 

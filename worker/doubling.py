@@ -19,8 +19,8 @@ from worker.sentences import unquoted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.config.profile import Profile
     from worker.engine import Engine
-    from worker.profile import Profile
 
 __all__ = ["drop_doubles"]
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field, ValidationError
 from worker.errors import EngineError
 
 if TYPE_CHECKING:
-    from worker.profile import ModelSettings
-    from worker.settings import Settings
+    from worker.config.profile import ModelSettings
+    from worker.config.settings import Settings
 
 __all__ = [
     "PASSING",

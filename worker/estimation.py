@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from worker.config.weights import estimator_file
 from worker.engine import Prompt
-from worker.model import estimator_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.config.profile import Profile
     from worker.engine import Engine
-    from worker.profile import Profile
 
 __all__ = ["Estimator", "estimate_edit_rates", "load_estimator", "needs_source"]
 

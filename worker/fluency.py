@@ -9,8 +9,8 @@ from worker.engine import Prompt
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from worker.config.profile import Profile
     from worker.engine import Engine
-    from worker.profile import Profile
 
 __all__ = ["text_nats"]
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from worker.config.settings import Settings
     from worker.records.article import JobProgress
     from worker.roster import Roster
-    from worker.settings import Settings
 
 __all__ = ["DeskCollector"]
 

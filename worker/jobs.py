@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from worker.clock import broker_microseconds
 from worker.collection import Collection
+from worker.config.profile import Profile
 from worker.errors import JobNotFoundError, JobStateError
 from worker.key import Key
 from worker.ledger import Ledger
-from worker.profile import Profile
 from worker.records.article import (
     Article,
     ArticleState,

@@ -21,8 +21,8 @@ from worker.sentences import is_short_form, quoted_after
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from worker.config.profile import Profile
     from worker.engine import Engine
-    from worker.profile import Profile
 
 __all__ = ["join_sentences"]
 

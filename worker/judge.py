@@ -14,8 +14,8 @@ from worker.engine import Prompt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.config.profile import Profile
     from worker.engine import Engine
-    from worker.profile import Profile
     from worker.support import SupportVerdict
 
 __all__ = ["NO", "YES", "claim_text", "support_probabilities", "support_score"]

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 import redis
 
 from worker.clock import broker_microseconds
+from worker.config.profile import Profile
 from worker.key import LANES, Key, member_of, read_member
-from worker.profile import Profile
 from worker.records.article import (
     Article,
     ArticleState,

@@ -11,8 +11,8 @@ from worker.parting import Parted, part_sentences
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from worker.config.profile import Profile
     from worker.engine import Engine
-    from worker.profile import Profile
 
 __all__ = ["settle_paragraphs"]
 

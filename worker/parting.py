@@ -28,8 +28,8 @@ from worker.sentences import unquoted
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from worker.config.profile import Profile
     from worker.engine import Engine
-    from worker.profile import Profile
 
 __all__ = ["Parted", "link_texts", "part_sentences"]
 

@@ -53,8 +53,8 @@ from worker.sentences import split
 from worker.summary import Story, Summary, summarise
 
 if TYPE_CHECKING:
+    from worker.config.profile import Profile
     from worker.engine import Engine
-    from worker.profile import Profile
 
 __all__ = ["mend_texts", "process", "settle_texts"]
 

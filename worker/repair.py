@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.acceptor import Acceptor
+    from worker.config.profile import Profile
     from worker.edit import Change, Edit
     from worker.engine import Engine, Generation
     from worker.estimation import Estimator
-    from worker.profile import Profile
 
 __all__ = ["Judged", "Mended", "mend_articles", "propose"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from worker.english.facts import words
 
 if TYPE_CHECKING:
+    from worker.config.profile import SpottingSettings
     from worker.engine import Generation
-    from worker.profile import SpottingSettings
 
 __all__ = ["reads_badly", "worth_reading"]
 

@@ -25,8 +25,8 @@ from worker.title import Title, write_titles
 from worker.writing import Written, write_sentences
 
 if TYPE_CHECKING:
+    from worker.config.profile import Profile
     from worker.engine import Engine
-    from worker.profile import Profile
 
 __all__ = ["Story", "Summary", "summarise"]
 

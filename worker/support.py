@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from rapidfuzz.distance import LCSseq
 
 from worker.checks import Verdict
+from worker.config.profile import CheckSettings
 from worker.english.facts import (
     Token,
     modal_key,
@@ -33,7 +34,6 @@ from worker.english.model_talk import chatter_in
 from worker.english.quotation import is_balanced, quotations
 from worker.english.sentence_view import Reading
 from worker.evidence import find_evidence
-from worker.profile import CheckSettings
 from worker.records.reason import Reason
 from worker.role import SAYING, turned
 

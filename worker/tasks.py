@@ -14,6 +14,7 @@ from celery.worker import state
 
 from worker.app import PROCESS_CHUNK, create_app
 from worker.attempt import MOST_ALONE, Attempt
+from worker.config.settings import load_profile, load_settings
 from worker.connection import broker_url, connect
 from worker.dispatch import send
 from worker.engine import Engine, open_engine
@@ -28,7 +29,6 @@ from worker.records.article import (
     JobId,
     WorkerPresence,
 )
-from worker.settings import load_profile, load_settings
 from worker.telemetry import chunk_span, start_tracing
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from worker.profile import ModelSettings
+    from worker.config.profile import ModelSettings
 
 __all__ = ["app", "leave", "process_chunk"]
 

@@ -17,8 +17,8 @@ from worker.support import check_title
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.config.profile import Profile
     from worker.engine import Engine, Generation
-    from worker.profile import Profile
 
 __all__ = ["Title", "write_titles"]
 

@@ -17,8 +17,8 @@ from worker.sentences import split_sentences
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.config.profile import Profile
     from worker.engine import Engine, Generation
-    from worker.profile import Profile
 
 __all__ = ["SHORT_WORDS", "Written", "write_sentences"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.support.fake_worker import Gate
 from tests.support.run_cli import Ran, run_cli
-from worker.model import embedded_folder
+from worker.config.weights import embedded_folder
 
 __all__ = ["Desk", "article_text", "read_rows"]
 

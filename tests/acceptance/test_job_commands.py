@@ -19,11 +19,11 @@ from tests.support.fake_engine import FAILS
 from tests.support.fake_worker import WAITS
 from tests.support.waiting import wait_until
 from worker.app import create_app
+from worker.config.settings import Settings, load_profile, load_settings
 from worker.connection import connect, open_store
 from worker.dispatch import Intake, Order
 from worker.jobs import JobStore
 from worker.records.article import Article, JobId
-from worker.settings import Settings, load_profile, load_settings
 
 _ROOT = Path(__file__).parents[2]
 

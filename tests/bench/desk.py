@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from worker.config.settings import Settings, load_settings
 from worker.connection import open_store
 from worker.jobs import JobStore
 from worker.records.article import Article
-from worker.settings import Settings, load_settings
 
 __all__ = ["Desk", "running_desk", "write_dump"]
 

@@ -31,12 +31,12 @@ from typing import Any
 from cli.documents import read_documents
 from tests.bench.side import SIDES, forward_only, open_side
 from tests.support.plain_engine import PlainEngine
+from worker.config.profile import Profile
+from worker.config.settings import Settings, load_profile, load_settings
 from worker.engine import Engine, Prompt
 from worker.engine.local import LocalEngine
 from worker.evaluation.rows import read_repair_rows
-from worker.profile import Profile
 from worker.records.article import Article
-from worker.settings import Settings, load_profile, load_settings
 
 __all__ = ["repair_prompts", "sample_sentences"]
 

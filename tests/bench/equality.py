@@ -20,9 +20,9 @@ import torch
 
 from tests.bench.engine import repair_prompts, sample_sentences
 from tests.support.plain_engine import PlainEngine
+from worker.config.settings import load_profile, load_settings
 from worker.engine import Prompt, go_on
 from worker.engine.local import LocalEngine
-from worker.settings import load_profile, load_settings
 
 __all__: list[str] = []
 

@@ -20,8 +20,8 @@ from itertools import islice
 
 from cli.documents import read_documents
 from tests.bench.desk import Desk, running_desk, write_dump
+from worker.config.settings import load_settings
 from worker.records.article import Article, ArticleState
-from worker.settings import load_settings
 
 __all__: list[str] = []
 

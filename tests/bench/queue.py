@@ -40,17 +40,17 @@ from tests.bench.worker import done_result
 from tests.support.broker import embedded_broker
 from tests.support.waiting import wait_until
 from worker.app import create_app
+from worker.config.settings import Settings, load_profile, load_settings
+from worker.config.weights import embedded_folder
 from worker.connection import broker_url, connect
 from worker.dispatch import Intake, Order
 from worker.jobs import JobStore
-from worker.model import embedded_folder
 from worker.records.article import (
     Article,
     Claim,
     JobId,
     Tally,
 )
-from worker.settings import Settings, load_profile, load_settings
 
 __all__: list[str] = []
 

@@ -25,13 +25,13 @@ from pathlib import Path
 
 from cli.documents import read_documents
 from tests.support.model_server import ModelServer, running_model_server
+from worker.config.profile import ModelSettings, Profile
+from worker.config.settings import Settings, load_profile, load_settings
+from worker.config.weights import EMBEDDED, embedded_folder
 from worker.engine import WatchedEngine, go_on
 from worker.engine.server import ServerEngine
-from worker.model import EMBEDDED, embedded_folder
 from worker.pipeline import process
-from worker.profile import ModelSettings, Profile
 from worker.records.article import Article, ArticleState, Processed
-from worker.settings import Settings, load_profile, load_settings
 
 __all__: list[str] = []
 

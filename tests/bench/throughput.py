@@ -26,9 +26,9 @@ from typing import Any
 from cli.documents import read_documents
 from tests.bench.desk import running_desk, write_dump
 from tests.support.plain_engine import PlainEngine
+from worker.config.settings import Settings, load_profile, load_settings
 from worker.pipeline import process
 from worker.records.article import Article
-from worker.settings import Settings, load_profile, load_settings
 
 __all__: list[str] = []
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.fake_engine import FakeEngine
+from worker.config.profile import Profile
 from worker.engine import Engine, Prompt, go_on
-from worker.profile import Profile
 from worker.records.article import (
     Article,
     ArticleState,

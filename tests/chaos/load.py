@@ -12,15 +12,15 @@ import redis
 from tests.chaos.place import Place, say
 from tests.support.fake_engine import FAILS
 from worker.app import QUEUE, create_app
+from worker.config.profile import Profile
+from worker.config.settings import load_profile
+from worker.config.weights import with_digest
 from worker.dispatch import Intake, Order
 from worker.errors import BrokerUnavailableError, JobNotFoundError, JobStateError
 from worker.jobs import JobStore
 from worker.key import Key
-from worker.model import with_digest
-from worker.profile import Profile
 from worker.records.article import Article, JobId
 from worker.records.priority import Priority
-from worker.settings import load_profile
 
 __all__ = ["Load", "Register", "find_job", "make_article"]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.worker import FOLDER
+from worker.config.settings import Settings, load_settings
+from worker.config.weights import embedded_folder
 from worker.connection import broker_url, connect
 from worker.jobs import JobStore
-from worker.model import embedded_folder
-from worker.settings import Settings, load_settings
 
 __all__ = ["Place", "say"]
 

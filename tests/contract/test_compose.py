@@ -28,8 +28,8 @@ import yaml
 
 from cli.exporter import command as exporter_command
 from worker.app import create_app
+from worker.config.settings import Settings
 from worker.gauge import DeskCollector
-from worker.settings import Settings
 
 # Its types are partial: strict checking would refuse most calls.
 kombu: Any = importlib.import_module("kombu")

@@ -14,8 +14,8 @@ import pytest
 from cli import main as main_module
 from cli.output import ENVELOPE_VERSION
 from worker import errors
+from worker.config.weights import embedded_folder
 from worker.errors import CopydeskError, ExitCode
-from worker.model import embedded_folder
 
 KEYS = {"envelope", "command", "status", "exit_code", "errors"}
 ERROR_KEYS = {"code", "message", "hint", "source"}

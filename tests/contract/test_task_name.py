@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from worker.app import PROCESS_CHUNK, QUEUE, create_app
+from worker.config.settings import Settings
 from worker.key import Key
-from worker.settings import Settings
 
 #: Everything of ours in a broker begins so; configs/docker/users.acl allows nothing else.
 PREFIX = "cd:"

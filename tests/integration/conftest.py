@@ -14,9 +14,9 @@ import redis
 
 from tests.support.broker import BROKER_KINDS, RunningBroker, embedded_broker, redis_server
 from tests.support.key_leak import leaked_keys
+from worker.config.settings import Settings, load_settings
 from worker.connection import connect
 from worker.jobs import JobStore
-from worker.settings import Settings, load_settings
 
 #: Longer than any test, and not a round number that a default could have.
 TTL_SECONDS = 3_603

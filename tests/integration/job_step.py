@@ -13,6 +13,7 @@ from tests.integration.sample import PROFILE, TALLY, WORKER, counts_sum, make_ar
 from tests.integration.worker_process import WorkerProcess
 from tests.support.waiting import wait_until
 from worker.app import QUEUE, create_app
+from worker.config.settings import Settings, load_profile
 from worker.dispatch import Intake, Order, Submission
 from worker.jobs import JobStore, NewChunk
 from worker.key import LANES, Key
@@ -25,7 +26,6 @@ from worker.records.article import (
     Processed,
 )
 from worker.records.priority import Priority
-from worker.settings import Settings, load_profile
 
 __all__ = [
     "attempts",

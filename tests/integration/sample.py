@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from worker.profile import Profile
+from worker.config.profile import Profile
 from worker.records.article import (
     Article,
     ArticleState,

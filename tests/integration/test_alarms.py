@@ -12,8 +12,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from worker.config.settings import Settings
 from worker.gauge import DeskCollector
-from worker.settings import Settings
 
 _PROMETHEUS = Path(__file__).parents[2] / "configs" / "prometheus"
 _RULES: list[dict[str, Any]] = [

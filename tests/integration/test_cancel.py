@@ -31,6 +31,7 @@ from tests.integration.sample import (
 from tests.support.waiting import wait_until
 from worker import lease as lease_module
 from worker.app import create_app
+from worker.config.settings import Settings
 from worker.errors import ExitCode, JobNotFoundError, JobStateError
 from worker.jobs import JobStore, NewChunk
 from worker.key import Key
@@ -38,7 +39,6 @@ from worker.lease import JobCancelledError, Lease
 from worker.reconciler import reconcile
 from worker.records.article import JobId, Verdict
 from worker.records.reason import Reason
-from worker.settings import Settings
 
 
 def _reasons(store: JobStore, job: JobId) -> list[tuple[str, Reason | None]]:

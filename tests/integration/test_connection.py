@@ -18,10 +18,10 @@ from tests.support.proxy import Proxy, proxy_to
 from tests.support.waiting import wait_until
 from worker import connection
 from worker.app import create_app
+from worker.config.settings import Settings, load_settings
 from worker.connection import broker_url, connect, open_store
 from worker.errors import BrokerUnavailableError, ConfigError, ExitCode
 from worker.jobs import JobStore
-from worker.settings import Settings, load_settings
 
 #: A port that is reserved, and that nothing listens on (RFC 6335: tcpmux, long out of use).
 _NOBODYS_PORT = 1

@@ -16,10 +16,10 @@ from tests.support.waiting import wait_until
 from worker import broker as broker_module
 from worker.app import create_app
 from worker.broker import EmbeddedBroker
+from worker.config.settings import load_settings
 from worker.connection import connect
 from worker.daemon import Daemon
 from worker.errors import BrokerUnavailableError, ExitCode
-from worker.settings import load_settings
 
 _START = """
 import sys

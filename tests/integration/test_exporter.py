@@ -24,6 +24,7 @@ from tests.integration.sample import PROFILE, WORKER, done, failed, make_article
 from tests.support.run_cli import run_cli, start_cli
 from tests.support.waiting import wait_until
 from worker.app import QUEUE
+from worker.config.settings import Settings, load_settings
 from worker.connection import broker_url, connect
 from worker.errors import ConfigError
 from worker.gauge import DeskCollector
@@ -37,7 +38,6 @@ from worker.records.article import (
     WorkerPresence,
 )
 from worker.records.reason import Reason
-from worker.settings import Settings, load_settings
 
 # It has no types: strict checking would refuse its calls.
 openmetrics: Any = importlib.import_module("prometheus_client.openmetrics.parser")

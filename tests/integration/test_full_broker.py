@@ -27,13 +27,13 @@ from tests.support.fake_worker import WAITS
 from tests.support.waiting import wait_until
 from worker import dispatch
 from worker.app import create_app
+from worker.config.settings import Settings, load_settings
 from worker.connection import broker_url, connect, open_store
 from worker.dispatch import Intake, Order, send
 from worker.errors import BrokerUnavailableError, ExitCode
 from worker.jobs import JobStore
 from worker.records.article import Article, ArticleState, JobId
 from worker.roster import Memory
-from worker.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from tests.integration.job_step import (
 from tests.integration.sample import PROFILE, done, make_article, make_articles
 from worker import dispatch
 from worker.app import create_app
+from worker.config.settings import Settings
 from worker.dispatch import Intake, NothingAcceptedError, Order, Submission
 from worker.errors import ExitCode, JobNotFoundError, JobStateError
 from worker.jobs import JobStore
@@ -26,7 +27,6 @@ from worker.key import Key
 from worker.records.article import Article, InputRefusal, JobId
 from worker.records.priority import Priority
 from worker.records.reason import Reason
-from worker.settings import Settings
 
 
 class _CutOffError(Exception):

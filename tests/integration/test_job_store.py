@@ -28,10 +28,10 @@ from tests.integration.sample import (
     make_article,
     make_articles,
 )
+from worker.config.profile import Profile
 from worker.errors import ArticleNotFoundError, ExitCode, JobNotFoundError, JobStateError
 from worker.jobs import JobStore, NewChunk
 from worker.key import LANES, Key
-from worker.profile import Profile
 from worker.records.article import ArticleState, InputRefusal, JobId
 from worker.records.priority import Priority
 from worker.records.reason import Reason

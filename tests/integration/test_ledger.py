@@ -20,10 +20,10 @@ from tests.integration.job_step import (
     states,
 )
 from tests.integration.sample import PROFILE, TALLY, WORKER, done, failed, make_articles
+from worker.config.profile import Profile
 from worker.jobs import JobStore
 from worker.key import LANES, Key
 from worker.ledger import LEASE_MILLISECONDS
-from worker.profile import Profile
 from worker.records.article import (
     Claim,
     DeadLetter,

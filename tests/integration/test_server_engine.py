@@ -11,14 +11,14 @@ import pytest
 
 from tests.support.model_server import ModelServer, running_model_server
 from tests.support.plain_engine import PlainEngine
+from worker.config.profile import ModelSettings, PromptTemplate
+from worker.config.settings import Settings
+from worker.config.weights import embedded_folder
 from worker.endpoint import served_models
 from worker.engine import Generation, Prompt
 from worker.engine import server as server_module
 from worker.engine.server import ServerEngine
 from worker.errors import EngineError
-from worker.model import embedded_folder
-from worker.profile import ModelSettings, PromptTemplate
-from worker.settings import Settings
 
 pytestmark = pytest.mark.model
 

@@ -26,12 +26,12 @@ from tests.support.broker import RunningBroker
 from tests.support.fake_worker import CLOCK, DEAF, HARD_LIMIT, LEASE, TIME_LIMIT, WAITS
 from tests.support.proxy import Proxy, proxy_to
 from tests.support.waiting import wait_until
+from worker.config.settings import Settings, load_settings
 from worker.connection import connect
 from worker.jobs import JobStore
 from worker.key import Key
 from worker.records.article import Article, ArticleState, JobId
 from worker.records.reason import Reason
-from worker.settings import Settings, load_settings
 
 pytestmark = pytest.mark.parametrize("broker", ["redis"], indirect=True)
 

@@ -21,10 +21,10 @@ from tests.integration.sample import make_article, make_articles
 from tests.integration.worker_process import running_worker
 from tests.support.fake_worker import DIES, PATIENCE, TIME_LIMIT, WAITS
 from tests.support.waiting import wait_until
+from worker.config.settings import Settings
 from worker.jobs import JobStore
 from worker.records.article import ArticleState
 from worker.records.reason import Reason
-from worker.settings import Settings
 
 
 def test_an_article_that_kills_every_worker_ends_as_failed(

@@ -12,8 +12,8 @@ from tests.integration.sample import make_article, make_articles
 from tests.integration.worker_process import running_worker
 from tests.support.fake_engine import BREAKS, FAILS
 from tests.support.fake_worker import DIES
+from worker.config.settings import Settings
 from worker.jobs import JobStore
-from worker.settings import Settings
 
 
 @pytest.mark.parametrize("broker", ["embedded"], indirect=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tests.support.fake_worker import GATE, Gate
 from tests.support.waiting import wait_until
+from worker.config.settings import Settings
 from worker.connection import broker_url
 from worker.jobs import JobStore
-from worker.settings import Settings
 
 __all__ = ["WorkerProcess", "running_worker"]
 

@@ -18,8 +18,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from worker.config.settings import load_profile, load_settings
 from worker.evaluation.measure import Task, measure
-from worker.settings import load_profile, load_settings
 
 __all__ = ["FLOORS", "Bar", "Gate", "Measure", "failures", "raised", "read_gate", "take"]
 

@@ -21,12 +21,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from worker.config.profile import PromptTemplate
+from worker.config.settings import load_profile, load_settings
 from worker.engine import Engine, Prompt, open_engine
 from worker.evaluation.repair import evaluate_repair
 from worker.evaluation.rows import read_repair_rows
 from worker.pipeline import mend_texts
-from worker.profile import PromptTemplate
-from worker.settings import load_profile, load_settings
 
 __all__: list[str] = []
 

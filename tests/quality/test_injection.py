@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from worker.config.settings import load_profile, load_settings
+from worker.config.weights import with_digest
 from worker.engine import open_engine
-from worker.model import with_digest
 from worker.pipeline import process
 from worker.records.article import Article
-from worker.settings import load_profile, load_settings
 
 TEXTS = Path(__file__).with_name("injections.jsonl")
 

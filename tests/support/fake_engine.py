@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from worker.config.profile import PromptTemplate
 from worker.engine import Generation, Prompt, go_on
 from worker.errors import EngineError
-from worker.profile import PromptTemplate
 
 __all__ = ["AWKWARD_WORDS", "BREAKS", "FAILS", "FakeEngine", "SayingEngine"]
 

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, LogitsProcessor, LogitsProcessorList
 
+from worker.config.profile import ModelSettings, PromptTemplate
+from worker.config.settings import Settings
+from worker.config.weights import adapter_folder, locate
 from worker.engine import Generation, Prompt, go_on
 from worker.engine.adapter import merge
 from worker.engine.draft import Draft
 from worker.engine.local import LocalEngine
-from worker.model import adapter_folder, locate
-from worker.profile import ModelSettings, PromptTemplate
-from worker.settings import Settings
 
 __all__ = ["KeepBias", "PlainEngine"]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from worker.config.profile import ModelSettings
+from worker.config.settings import Settings
 from worker.engine.server import ServerEngine
-from worker.profile import ModelSettings
-from worker.settings import Settings
 
 __all__ = [
     "NAME",

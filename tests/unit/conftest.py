@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.fake_engine import FakeEngine
-from worker.profile import CheckSettings, Profile, RepairSettings, SpottingSettings, SummarySettings
-from worker.settings import Settings, load_profile, load_settings
+from worker.config.profile import (
+    CheckSettings,
+    Profile,
+    RepairSettings,
+    SpottingSettings,
+    SummarySettings,
+)
+from worker.config.settings import Settings, load_profile, load_settings
 
 #: What the tests of the stages reckon with, however the shipped profile is tuned.
 LIMITS = {

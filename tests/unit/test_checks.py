@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from worker.checks import check_proposal
-from worker.profile import CheckSettings
+from worker.config.profile import CheckSettings
 from worker.records.reason import Reason
 from worker.support import check_summary_sentence
 

@@ -13,12 +13,12 @@ import torch
 
 from tests.support.plain_engine import PlainEngine
 from tests.support.tiny_model import WORDS, build_tiny_model
+from worker.config.profile import ModelSettings, PromptTemplate
+from worker.config.settings import Settings
 from worker.engine import Generation, Prompt, go_on
 from worker.engine import decoder as decoder_module
 from worker.engine.local import LocalEngine
 from worker.errors import EngineError
-from worker.profile import ModelSettings, PromptTemplate
-from worker.settings import Settings
 
 TASK = PromptTemplate(instruction="ba be")
 MANY = 60

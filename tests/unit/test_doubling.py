@@ -7,8 +7,8 @@ import time
 import pytest
 
 from tests.support.fake_engine import FakeEngine
+from worker.config.profile import Profile
 from worker.doubling import drop_doubles
-from worker.profile import Profile
 from worker.records.reason import Reason
 
 TWICE = "The cell has a membrane membrane of glass."

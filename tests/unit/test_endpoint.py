@@ -24,13 +24,13 @@ from tests.support.ruled_server import (
     ruled_server,
     text_of,
 )
+from worker.config.profile import PromptTemplate
+from worker.config.settings import Settings, load_profile
 from worker.engine import Prompt
 from worker.errors import EngineError, ExitCode
 from worker.pipeline import process
-from worker.profile import PromptTemplate
 from worker.records.article import Article, ArticleState
 from worker.records.reason import Reason
-from worker.settings import Settings, load_profile
 
 PROMPTS = tuple(
     Prompt(PromptTemplate(instruction="Mend it."), f"Sentence number {number}.", 20)

@@ -14,10 +14,10 @@ from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
 from tests.support.fake_engine import FakeEngine
+from worker.config.profile import CheckSettings, Profile
 from worker.engine.entailment import entailment_probabilities
 from worker.errors import EngineError
 from worker.judge import support_probabilities
-from worker.profile import CheckSettings, Profile
 
 WORDS = ("<unk>", "<pad>", "<sep>", "harbour", "closes", "opens", "in", "June", "May", "the")
 LABELS = {0: "CONTRADICTION", 1: "NEUTRAL", 2: "ENTAILMENT"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.fake_engine import FakeEngine
+from worker.config.profile import Profile
 from worker.engine import Generation, Prompt, go_on
 from worker.estimation import Estimator, estimate_edit_rates, load_estimator, needs_source
-from worker.profile import Profile
 from worker.repair import mend_articles
 
 PLAIN = "The harbour of Milltown will close for two weeks in June."

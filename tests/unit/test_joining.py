@@ -7,8 +7,8 @@ import time
 import pytest
 
 from tests.support.fake_engine import FakeEngine
+from worker.config.profile import Profile
 from worker.joining import join_sentences
-from worker.profile import Profile
 from worker.records.reason import Reason
 
 CUT = ["Talks on the old harbour.", "are not planned before May."]

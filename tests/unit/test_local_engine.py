@@ -13,11 +13,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.support.tiny_model import END_WORDS, WINDOW, WORDS, build_tiny_model
+from worker.config.profile import ModelSettings, PromptTemplate
+from worker.config.settings import Settings
 from worker.engine import Generation, Prompt, open_engine
 from worker.engine.local import LocalEngine
 from worker.errors import EngineError, ModelMissingError
-from worker.profile import ModelSettings, PromptTemplate
-from worker.settings import Settings
 
 
 def text_of(words: int, seed: int) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from tests.support.fake_engine import FakeEngine
+from worker.config.profile import Profile
 from worker.parting import Parted, link_texts, part_sentences
-from worker.profile import Profile
 from worker.records.reason import Reason
 
 LEFT, RIGHT = "The court said that the work was unlawful", "It added that the bank would appeal."

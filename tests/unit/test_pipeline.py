@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.fake_engine import BREAKS, FAILS, FakeEngine
+from worker.config.profile import Profile
 from worker.engine import Generation, Prompt, go_on
 from worker.errors import EngineError, ModelMissingError
 from worker.furniture import Stripped, strip_furniture
 from worker.pipeline import mend_texts, process
-from worker.profile import Profile
 from worker.records.article import (
     Article,
     ArticleFormat,

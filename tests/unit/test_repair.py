@@ -9,10 +9,10 @@ import pytest
 
 from tests.support.fake_engine import FAILS, FakeEngine
 from worker.acceptor import Acceptor, Evidence, features
+from worker.config.profile import CheckSettings, Profile
 from worker.edit import Kind, find_changes
 from worker.engine import Generation, Prompt
 from worker.errors import EngineError
-from worker.profile import CheckSettings, Profile
 from worker.records.reason import Reason
 from worker.repair import Mended, mend_articles
 

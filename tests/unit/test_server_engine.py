@@ -29,12 +29,12 @@ from tests.support.ruled_server import (
     ruled_server,
     text_of,
 )
+from worker.config.profile import PromptTemplate
+from worker.config.settings import Settings
 from worker.endpoint import BusyError
 from worker.engine import Generation, Prompt, open_engine
 from worker.engine import server as server_module
 from worker.engine.server import ServerEngine
-from worker.profile import PromptTemplate
-from worker.settings import Settings
 
 TASK = PromptTemplate(instruction="Mend it.", examples=(("It are.", "It is."),))
 PROMPTS = tuple(Prompt(TASK, f"Sentence number {number}.", 20 + number) for number in range(8))

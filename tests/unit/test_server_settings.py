@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from worker.config.profile import ModelSettings, Profile, PromptTemplate
+from worker.config.settings import Settings, load_profile, load_settings, profile_names
 from worker.errors import ConfigError
-from worker.profile import ModelSettings, Profile, PromptTemplate
-from worker.settings import Settings, load_profile, load_settings, profile_names
 
 # A model behind a server ---------------------------------------------------------------------
 

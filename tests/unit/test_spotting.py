@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from worker.config.profile import SpottingSettings
 from worker.engine import Generation
-from worker.profile import SpottingSettings
 from worker.spotting import reads_badly, worth_reading
 
 SETTINGS = SpottingSettings(surprisal_nats=1.0)

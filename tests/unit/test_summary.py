@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.support.fake_engine import FAILS, FakeEngine, SayingEngine
+from worker.config.profile import Profile, SummarySettings
 from worker.engine import Generation
 from worker.errors import EngineError
-from worker.profile import Profile, SummarySettings
 from worker.records.reason import Reason
 from worker.records.result import Method
 from worker.summary import Story, Summary, summarise

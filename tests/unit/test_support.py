@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.fake_engine import BREAKS, FAILS, FakeEngine
 from tests.support.waiting import wait_until
+from worker.config.profile import PromptTemplate
+from worker.config.settings import load_settings
 from worker.engine import Engine, Prompt
 from worker.errors import EngineError
-from worker.profile import PromptTemplate
-from worker.settings import load_settings
 
 REPAIR = PromptTemplate(instruction="Correct the sentence.")
 SUMMARY = PromptTemplate(instruction="Summarize the text.", examples=(("a b", "c"),))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.fake_engine import SayingEngine
+from worker.config.profile import Profile, PromptTemplate
 from worker.engine import Generation
-from worker.profile import Profile, PromptTemplate
 from worker.records.reason import Reason
 from worker.support import check_title
 from worker.title import Title, write_titles

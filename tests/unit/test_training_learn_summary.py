@@ -9,10 +9,10 @@ from random import Random
 import pytest
 
 from tests.support.tiny_model import build_tiny_model
+from worker.config.profile import ModelSettings, Profile, PromptTemplate
+from worker.config.settings import Settings
 from worker.errors import UsageError
 from worker.evaluation.rows import SummaryRow
-from worker.profile import ModelSettings, Profile, PromptTemplate
-from worker.settings import Settings
 from worker.training.learn_summary import LEAST_PAIRS, _tasks, learn_summary
 from worker.training.pair import Pair
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.fake_engine import FakeEngine
 from worker.choice import rank_sentences
+from worker.config.profile import Profile, PromptTemplate
 from worker.engine import Prompt
-from worker.profile import Profile, PromptTemplate
 from worker.records.article import Article
 from worker.records.reason import Reason
 from worker.records.result import Method

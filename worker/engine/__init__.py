@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from worker.profile import ModelSettings, PromptTemplate
-    from worker.settings import Settings
+    from worker.config.profile import ModelSettings, PromptTemplate
+    from worker.config.settings import Settings
 
 __all__ = ["Engine", "Generation", "Prompt", "WatchedEngine", "go_on", "open_engine"]
 

@@ -17,6 +17,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from worker.config.weights import adapter_folder, is_local, locate
 from worker.engine import Generation, Prompt, go_on
 from worker.engine.adapter import merge
 from worker.engine.decoder import Decoder, Row
@@ -24,14 +25,13 @@ from worker.engine.draft import Draft
 from worker.engine.packed import pack
 from worker.engine.rows import ATTENTION, KeyValues, has_plain_attention
 from worker.errors import EngineError
-from worker.model import adapter_folder, is_local, locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from worker.profile import ModelSettings, PromptTemplate
-    from worker.settings import Settings
+    from worker.config.profile import ModelSettings, PromptTemplate
+    from worker.config.settings import Settings
 
 __all__ = ["LocalEngine", "prepare"]
 

@@ -13,14 +13,14 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from worker.config.weights import EMBEDDED, embedded_folder, sha256_of
 from worker.engine.local import prepare
 from worker.errors import EngineError
-from worker.model import EMBEDDED, embedded_folder, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.settings import Settings
+    from worker.config.settings import Settings
 
 __all__ = ["pull"]
 

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     import httpx2
     from tenacity import RetryCallState
 
+    from worker.config.profile import ModelSettings, PromptTemplate
+    from worker.config.settings import Settings
     from worker.endpoint import Completion
-    from worker.profile import ModelSettings, PromptTemplate
-    from worker.settings import Settings
 
 __all__ = ["ServerEngine"]
 

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from worker.config.profile import Profile
+    from worker.config.settings import Settings
     from worker.engine import Engine
-    from worker.profile import Profile
-    from worker.settings import Settings
 
 __all__ = ["Task", "measure"]
 

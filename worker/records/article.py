@@ -13,7 +13,7 @@ from typing import Annotated, NewType
 
 from pydantic import StringConstraints
 
-from worker.profile import Profile
+from worker.config.profile import Profile
 from worker.records.priority import Priority
 from worker.records.reason import Reason
 from worker.records.result import Record, Result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from worker.settings import load_profile, load_settings
+from worker.config.settings import load_profile, load_settings
 
 
 def main() -> None:

@@ -21,12 +21,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from worker.acceptor import Acceptor, features
+from worker.config.profile import Profile
+from worker.config.settings import Settings
+from worker.config.weights import acceptor_file
 from worker.engine import open_engine
 from worker.evaluation.metric import nearness
-from worker.model import acceptor_file
-from worker.profile import Profile
 from worker.repair import propose
-from worker.settings import Settings
 from worker.training.card import draw_curve
 from worker.training.mixture import made_pairs
 from worker.training.pair import (

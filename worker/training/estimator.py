@@ -14,11 +14,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from worker.config.profile import Profile
+from worker.config.settings import Settings
+from worker.config.weights import estimator_file
 from worker.engine import Prompt, open_engine
 from worker.estimation import Estimator
-from worker.model import estimator_file
-from worker.profile import Profile
-from worker.settings import Settings
 from worker.training.pair import read_rows
 
 __all__ = ["make_estimator"]

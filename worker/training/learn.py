@@ -15,12 +15,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from worker.config.weights import acceptor_file, locate
 from worker.damage.sentence import damage
 from worker.edit import edit_rate
 from worker.errors import UsageError
 from worker.evaluation.repair import RepairReport, evaluate_repair
 from worker.evaluation.rows import RepairRow, read_repair_rows
-from worker.model import acceptor_file, locate
 from worker.training.acceptor import fit, label
 from worker.training.card import REPAIR_CARD, write_card
 from worker.training.lora import Recipe, Report, encode, end_token, hold_out, load_base, train
@@ -35,8 +35,8 @@ from worker.training.pair import (
 )
 
 if TYPE_CHECKING:
-    from worker.profile import Profile
-    from worker.settings import Settings
+    from worker.config.profile import Profile
+    from worker.config.settings import Settings
 
 __all__ = ["Learned", "learn_repair"]
 

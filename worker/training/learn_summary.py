@@ -15,11 +15,11 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from worker.config.weights import locate
 from worker.english.facts import words
 from worker.errors import UsageError
 from worker.evaluation.rows import SummaryRow, read_summary_rows
 from worker.evaluation.summary import SummaryReport, evaluate_summary
-from worker.model import locate
 from worker.sentences import split_sentences
 from worker.support import check_summary_sentence, check_title
 from worker.training.card import SUMMARY_CARD, write_card
@@ -27,8 +27,8 @@ from worker.training.lora import Recipe, Report, encode, end_token, hold_out, lo
 from worker.training.pair import Pair, is_fit, is_set_aside
 
 if TYPE_CHECKING:
-    from worker.profile import CheckSettings, Profile
-    from worker.settings import Settings
+    from worker.config.profile import CheckSettings, Profile
+    from worker.config.settings import Settings
 
 __all__ = ["LEAST_PAIRS", "LearnedSummary", "learn_summary"]
 

@@ -17,9 +17,9 @@ from zlib import crc32
 from rapidfuzz.distance import Levenshtein
 
 from worker.checks import check_proposal
+from worker.config.profile import CheckSettings
 from worker.edit import Change, Edit, apply_edits, edit_rate, find_changes
 from worker.english.facts import fold, words
-from worker.profile import CheckSettings
 
 __all__ = [
     "LEAST_VERSIONS",

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from worker.config.profile import CheckSettings
 from worker.english.facts import tokens, words
 from worker.english.lexicon import ATTRIBUTION_VERBS, LOADED_WORDS, MODALS, NEGATIONS
 from worker.english.quotation import is_balanced
-from worker.profile import CheckSettings
 from worker.support import check_summary_sentence
 from worker.training.pair import Pair
 from worker.writing import SHORT_WORDS

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from worker import model as model_module
-from worker.errors import ConfigError, ExitCode, ModelMissingError
-from worker.model import (
+from worker.config import weights as model_module
+from worker.config.profile import ModelSettings, Profile, PromptTemplate
+from worker.config.settings import Settings, load_profile
+from worker.config.weights import (
     EMBEDDED,
     embedded_folder,
     fingerprint,
@@ -18,8 +19,7 @@ from worker.model import (
     sha256_of,
     with_digest,
 )
-from worker.profile import ModelSettings, Profile, PromptTemplate
-from worker.settings import Settings, load_profile
+from worker.errors import ConfigError, ExitCode, ModelMissingError
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from worker import profile as profile_module
-from worker.errors import ConfigError, ExitCode
-from worker.profile import (
+from worker.config import profile as profile_module
+from worker.config.profile import (
     CheckSettings,
     ModelSettings,
     Profile,
@@ -20,7 +19,8 @@ from worker.profile import (
     SpottingSettings,
     SummarySettings,
 )
-from worker.settings import Settings, load_profile, load_settings, profile_names
+from worker.config.settings import Settings, load_profile, load_settings, profile_names
+from worker.errors import ConfigError, ExitCode
 
 
 def write_profile(configs: Path, text: str, name: str = "mine") -> Path:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from worker.errors import ConfigError, ModelMissingError
 
 if TYPE_CHECKING:
-    from worker.profile import ModelSettings, Profile
-    from worker.settings import Settings
+    from worker.config.profile import ModelSettings, Profile
+    from worker.config.settings import Settings
 
 __all__ = [
     "EMBEDDED",
@@ -55,7 +55,7 @@ EMBEDDED = WeightPackage(
 
 def adapter_folder(name: str) -> Path:
     """Where the adapter ``name`` is: weights that the project trained itself and ships."""
-    return Path(__file__).parent / "weights" / name
+    return Path(__file__).parents[1] / "weights" / name
 
 
 def acceptor_file(adapter: str) -> Path:

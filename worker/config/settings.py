@@ -28,8 +28,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from worker.config.profile import Profile, PromptTemplate
 from worker.errors import ConfigError
-from worker.profile import Profile, PromptTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,8 +56,8 @@ def _plain_key(key: SecretStr) -> SecretStr:
 
 
 def _default_configs() -> Path:
-    packaged = Path(__file__).parent / "configs"
-    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "configs"
+    packaged = Path(__file__).parents[1] / "configs"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "configs"
 
 
 class Settings(BaseSettings):
@@ -147,7 +147,7 @@ def profile_names(settings: Settings) -> list[str]:
 def load_profile(settings: Settings, name: str | None = None) -> Profile:
     """The profile ``name`` (default: the settings' own) with its prompts read in.
 
-    ``model_digest`` is left to ``worker.model.fingerprint``, which can see the weights.
+    ``model_digest`` is left to ``worker.config.weights.fingerprint``, which can see the weights.
 
     Raises:
         ConfigError: no such profile, an unknown key, a missing prompt file.

@@ -1,6 +1,6 @@
 """A profile: the frozen set of all that can change an output. Its digest names results.
 
-Read from its file by ``worker.settings``; an unknown key is an error.
+Read from its file by ``worker.config.settings``; an unknown key is an error.
 """
 
 from __future__ import annotations
