@@ -36,7 +36,7 @@ def command(
     from worker.config.settings import load_settings
     from worker.errors import UsageError
     from worker.gauge import DeskCollector
-    from worker.log import configure_logging
+    from worker.process.log import configure_logging
 
     registry = CollectorRegistry(support_collectors_without_names=True)
     registry.register(DeskCollector(load_settings()))

@@ -8,8 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from worker.daemon import Daemon
 from worker.errors import EngineError
+from worker.process.daemon import Daemon
 
 if TYPE_CHECKING:
     from worker.config.settings import Settings
@@ -32,7 +32,7 @@ class Service:
     """Broker and worker of one home folder."""
 
     def __init__(self, settings: Settings) -> None:
-        from worker.broker import EmbeddedBroker
+        from worker.process.embedded_valkey import EmbeddedBroker
 
         self._settings = settings
         self._broker = EmbeddedBroker(settings.home)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from worker.log import configure_logging
+from worker.process.log import configure_logging
 from worker.tasks import app, leave
 
 __all__: list[str] = []

@@ -13,9 +13,9 @@ import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
-from worker.broker import EmbeddedBroker
 from worker.errors import BrokerUnavailableError, ConfigError
 from worker.jobs import JobStore
+from worker.process.embedded_valkey import EmbeddedBroker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,7 +19,7 @@ from worker.app import QUEUE
 from worker.connection import broker_url, connect
 from worker.jobs import JobStore
 from worker.ledger import CHUNK_SECONDS_BOUNDS
-from worker.log import get_logger
+from worker.process.log import get_logger
 from worker.records.article import TERMINAL_STATES, ArticleState
 
 if TYPE_CHECKING:

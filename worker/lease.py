@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import redis
 
 from worker.ledger import LEASE_MILLISECONDS
-from worker.log import get_logger
+from worker.process.log import get_logger
 from worker.records.article import Verdict
 
 if TYPE_CHECKING:

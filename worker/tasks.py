@@ -21,7 +21,8 @@ from worker.engine import Engine, open_engine
 from worker.errors import BrokerUnavailableError
 from worker.jobs import JobStore
 from worker.lease import Lease, LeaseLostError
-from worker.log import bound, get_logger
+from worker.process.log import bound, get_logger
+from worker.process.tracing import chunk_span, start_tracing
 from worker.reconciler import STEP_SECONDS, reconcile
 from worker.records.article import (
     Claim,
@@ -29,7 +30,6 @@ from worker.records.article import (
     JobId,
     WorkerPresence,
 )
-from worker.telemetry import chunk_span, start_tracing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

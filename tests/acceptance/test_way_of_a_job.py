@@ -15,8 +15,8 @@ from tests.acceptance.desk import Desk, article_text, read_rows
 from tests.support.fake_worker import PATIENCE, WAITS
 from tests.support.run_cli import run_cli, start_cli
 from tests.support.waiting import wait_until
-from worker.broker import EmbeddedBroker
-from worker.daemon import Daemon
+from worker.process.daemon import Daemon
+from worker.process.embedded_valkey import EmbeddedBroker
 
 _STATES = ("queued", "running", "done", "failed", "cancelled")
 

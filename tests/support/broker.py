@@ -22,8 +22,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.support.waiting import wait_until
-from worker.broker import EmbeddedBroker
 from worker.connection import connect
+from worker.process.embedded_valkey import EmbeddedBroker
 
 __all__ = [
     "BROKER_KINDS",

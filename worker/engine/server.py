@@ -25,7 +25,7 @@ from worker.endpoint import (
     unreachable,
 )
 from worker.engine import Generation, Prompt, go_on
-from worker.log import get_logger
+from worker.process.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

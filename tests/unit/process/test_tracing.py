@@ -17,16 +17,16 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 from structlog.testing import capture_logs
 
-from worker import telemetry
-from worker.telemetry import chunk_span, start_tracing, stop_tracing
+from worker.process import tracing as telemetry
+from worker.process.tracing import chunk_span, start_tracing, stop_tracing
 
 QUOTE = "The mayor of Sandwick resigned"
 
 #: Works on a chunk, and says which packages that has imported.
 WORK = """
 import json, sys
-from worker.log import configure_logging
-from worker.telemetry import chunk_span, start_tracing, stop_tracing
+from worker.process.log import configure_logging
+from worker.process.tracing import chunk_span, start_tracing, stop_tracing
 configure_logging()
 start_tracing()
 with chunk_span("j1", 4, 8, 1) as span:

