@@ -13,7 +13,7 @@ from cli.verdict import exit_code_of, job_data, job_line
 from cli.watch import JobArgument
 
 if TYPE_CHECKING:
-    from worker.jobs import JobStore
+    from worker.queue.store.jobs import JobStore
     from worker.records.article import JobId, JobProgress
 
 __all__ = ["OutOption", "command", "write_results"]

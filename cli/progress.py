@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from worker.config.settings import Settings
-    from worker.jobs import JobStore
+    from worker.queue.store.jobs import JobStore
     from worker.records.article import JobId, JobProgress, WorkerPresence
 
     _Show = Callable[[JobProgress, float, Sequence[WorkerPresence]], None]

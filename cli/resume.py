@@ -15,7 +15,7 @@ from cli.watch import JobArgument
 from worker.errors import CopydeskError, NoInputError
 
 if TYPE_CHECKING:
-    from worker.jobs import JobStore
+    from worker.queue.store.jobs import JobStore
     from worker.records.article import JobId
 
 __all__ = ["command", "inputs_of"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from worker.config.settings import Settings
     from worker.dispatch import Submission
-    from worker.jobs import JobStore
+    from worker.queue.store.jobs import JobStore
     from worker.records.article import Article, InputRefusal, JobId
 
 __all__ = ["command"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from worker.config.settings import Settings
     from worker.dispatch import Intake, Submission
-    from worker.jobs import JobStore
+    from worker.queue.store.jobs import JobStore
     from worker.records.article import InputRefusal
 
 __all__ = [

@@ -15,6 +15,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from worker.engine import WatchedEngine
 from worker.lease import JobCancelledError
 from worker.pipeline import process
+from worker.queue.store.codec import cancelled_outcome
 from worker.records.article import (
     ArticleState,
     Outcome,
@@ -22,13 +23,12 @@ from worker.records.article import (
     Tally,
 )
 from worker.records.reason import Reason
-from worker.stored import cancelled_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.engine import Engine
-    from worker.jobs import JobStore
+    from worker.queue.store.jobs import JobStore
     from worker.records.article import Claim
 
 __all__ = ["MOST_ALONE", "Attempt"]

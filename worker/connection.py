@@ -14,8 +14,8 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 from worker.errors import BrokerUnavailableError, ConfigError
-from worker.jobs import JobStore
 from worker.process.embedded_valkey import EmbeddedBroker
+from worker.queue.store.jobs import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 
 from worker.app import PROCESS_CHUNK, QUEUE
 from worker.errors import BrokerUnavailableError, ExitCode, JobStateError, NoInputError
-from worker.jobs import NewChunk
+from worker.queue.store.jobs import NewChunk
 from worker.records.article import Article, InputRefusal, JobId
 from worker.records.priority import Priority
 from worker.template import with_shared_lines
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from worker.config.profile import Profile
     from worker.config.settings import Settings
-    from worker.jobs import JobStore
+    from worker.queue.store.jobs import JobStore
     from worker.records.article import Doorbell, JobProgress
 
 __all__ = ["Intake", "NothingAcceptedError", "Order", "Submission", "send"]

@@ -17,9 +17,9 @@ from prometheus_client.utils import floatToGoString
 
 from worker.app import QUEUE
 from worker.connection import broker_url, connect
-from worker.jobs import JobStore
-from worker.ledger import CHUNK_SECONDS_BOUNDS
 from worker.process.log import get_logger
+from worker.queue.store.jobs import JobStore
+from worker.queue.store.ledger import CHUNK_SECONDS_BOUNDS
 from worker.records.article import TERMINAL_STATES, ArticleState
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from worker.config.settings import Settings
+    from worker.queue.store.roster import Roster
     from worker.records.article import JobProgress
-    from worker.roster import Roster
 
 __all__ = ["DeskCollector"]
 

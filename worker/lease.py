@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Self
 
 import redis
 
-from worker.ledger import LEASE_MILLISECONDS
 from worker.process.log import get_logger
+from worker.queue.store.ledger import LEASE_MILLISECONDS
 from worker.records.article import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from worker.ledger import Ledger
+    from worker.queue.store.ledger import Ledger
     from worker.records.article import Claim
 
 __all__ = ["JobCancelledError", "Lease", "LeaseLostError"]

@@ -17,7 +17,7 @@ from worker.records.reason import Reason
 if TYPE_CHECKING:
     from celery import Celery
 
-    from worker.jobs import JobStore
+    from worker.queue.store.jobs import JobStore
     from worker.records.article import Doorbell, JobId
 
 __all__ = ["STEP_SECONDS", "reconcile"]

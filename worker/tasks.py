@@ -19,10 +19,10 @@ from worker.connection import broker_url, connect
 from worker.dispatch import send
 from worker.engine import Engine, open_engine
 from worker.errors import BrokerUnavailableError
-from worker.jobs import JobStore
 from worker.lease import Lease, LeaseLostError
 from worker.process.log import bound, get_logger
 from worker.process.tracing import chunk_span, start_tracing
+from worker.queue.store.jobs import JobStore
 from worker.reconciler import STEP_SECONDS, reconcile
 from worker.records.article import (
     Claim,

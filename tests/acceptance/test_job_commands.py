@@ -22,7 +22,7 @@ from worker.app import create_app
 from worker.config.settings import Settings, load_profile, load_settings
 from worker.connection import connect, open_store
 from worker.dispatch import Intake, Order
-from worker.jobs import JobStore
+from worker.queue.store.jobs import JobStore
 from worker.records.article import Article, JobId
 
 _ROOT = Path(__file__).parents[2]

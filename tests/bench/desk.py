@@ -14,7 +14,7 @@ from pathlib import Path
 
 from worker.config.settings import Settings, load_settings
 from worker.connection import open_store
-from worker.jobs import JobStore
+from worker.queue.store.jobs import JobStore
 from worker.records.article import Article
 
 __all__ = ["Desk", "running_desk", "write_dump"]

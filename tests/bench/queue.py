@@ -44,7 +44,7 @@ from worker.config.settings import Settings, load_profile, load_settings
 from worker.config.weights import embedded_folder
 from worker.connection import broker_url, connect
 from worker.dispatch import Intake, Order
-from worker.jobs import JobStore
+from worker.queue.store.jobs import JobStore
 from worker.records.article import (
     Article,
     Claim,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from tests.chaos.place import Place, say
 from tests.chaos.worker import LATE, RECORDED, WITNESS
-from worker.jobs import JobStore
-from worker.key import Key
+from worker.queue.store.jobs import JobStore
+from worker.queue.store.keys import Key
 from worker.records.article import ACTIVE_STATES, ArticleState, JobId
 
 __all__ = ["Account", "audit", "is_over"]

@@ -17,8 +17,8 @@ from worker.config.settings import load_profile
 from worker.config.weights import with_digest
 from worker.dispatch import Intake, Order
 from worker.errors import BrokerUnavailableError, JobNotFoundError, JobStateError
-from worker.jobs import JobStore
-from worker.key import Key
+from worker.queue.store.jobs import JobStore
+from worker.queue.store.keys import Key
 from worker.records.article import Article, JobId
 from worker.records.priority import Priority
 

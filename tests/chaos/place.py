@@ -14,7 +14,7 @@ from tests.chaos.worker import FOLDER
 from worker.config.settings import Settings, load_settings
 from worker.config.weights import embedded_folder
 from worker.connection import broker_url, connect
-from worker.jobs import JobStore
+from worker.queue.store.jobs import JobStore
 
 __all__ = ["Place", "say"]
 

@@ -20,8 +20,8 @@ from tests.chaos.load import Register, find_job, make_article
 from tests.chaos.place import Place, say
 from tests.chaos.watch import Recovery, Watch
 from worker.errors import ExitCode
-from worker.key import Key
 from worker.process.embedded_valkey import EmbeddedBroker
+from worker.queue.store.keys import Key
 from worker.records.article import JobId
 from worker.records.priority import Priority
 

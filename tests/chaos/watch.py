@@ -12,7 +12,7 @@ import redis
 
 from tests.chaos.place import Place, say
 from worker.connection import broker_url, connect
-from worker.key import Key
+from worker.queue.store.keys import Key
 
 __all__ = ["Recovery", "Watch"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.support.fake_engine import FakeEngine
 from worker.engine import Engine, Generation, Prompt, go_on
-from worker.ledger import Ledger
+from worker.queue.store.ledger import Ledger
 from worker.records.article import Claim, Processed, Tally
 
 __all__ = ["FOLDER", "LATE", "RECORDED", "WITNESS", "child_file", "main"]

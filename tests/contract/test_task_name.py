@@ -9,7 +9,7 @@ import pytest
 
 from worker.app import PROCESS_CHUNK, QUEUE, create_app
 from worker.config.settings import Settings
-from worker.key import Key
+from worker.queue.store.keys import Key
 
 #: Everything of ours in a broker begins so; configs/docker/users.acl allows nothing else.
 PREFIX = "cd:"

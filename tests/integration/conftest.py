@@ -16,7 +16,7 @@ from tests.support.broker import BROKER_KINDS, RunningBroker, embedded_broker, r
 from tests.support.key_leak import leaked_keys
 from worker.config.settings import Settings, load_settings
 from worker.connection import connect
-from worker.jobs import JobStore
+from worker.queue.store.jobs import JobStore
 
 #: Longer than any test, and not a round number that a default could have.
 TTL_SECONDS = 3_603

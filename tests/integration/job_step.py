@@ -15,8 +15,8 @@ from tests.support.waiting import wait_until
 from worker.app import QUEUE, create_app
 from worker.config.settings import Settings, load_profile
 from worker.dispatch import Intake, Order, Submission
-from worker.jobs import JobStore, NewChunk
-from worker.key import LANES, Key
+from worker.queue.store.jobs import JobStore, NewChunk
+from worker.queue.store.keys import LANES, Key
 from worker.records.article import (
     Article,
     ArticleState,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from worker.config.profile import Profile
+from worker.queue.store.codec import cancelled_outcome
 from worker.records.article import (
     Article,
     ArticleState,
@@ -20,7 +21,6 @@ from worker.records.result import (
     Result,
     SummarySentence,
 )
-from worker.stored import cancelled_outcome
 
 __all__ = [
     "PROFILE",

@@ -33,9 +33,9 @@ from worker import lease as lease_module
 from worker.app import create_app
 from worker.config.settings import Settings
 from worker.errors import ExitCode, JobNotFoundError, JobStateError
-from worker.jobs import JobStore, NewChunk
-from worker.key import Key
 from worker.lease import JobCancelledError, Lease
+from worker.queue.store.jobs import JobStore, NewChunk
+from worker.queue.store.keys import Key
 from worker.reconciler import reconcile
 from worker.records.article import JobId, Verdict
 from worker.records.reason import Reason

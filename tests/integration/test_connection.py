@@ -21,7 +21,7 @@ from worker.app import create_app
 from worker.config.settings import Settings, load_settings
 from worker.connection import broker_url, connect, open_store
 from worker.errors import BrokerUnavailableError, ConfigError, ExitCode
-from worker.jobs import JobStore
+from worker.queue.store.jobs import JobStore
 
 #: A port that is reserved, and that nothing listens on (RFC 6335: tcpmux, long out of use).
 _NOBODYS_PORT = 1

@@ -28,8 +28,8 @@ from worker.config.settings import Settings, load_settings
 from worker.connection import broker_url, connect
 from worker.errors import ConfigError
 from worker.gauge import DeskCollector
-from worker.jobs import JobStore, NewChunk
-from worker.key import Key
+from worker.queue.store.jobs import JobStore, NewChunk
+from worker.queue.store.keys import Key
 from worker.records.article import (
     Claim,
     JobId,

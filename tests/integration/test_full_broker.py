@@ -31,9 +31,9 @@ from worker.config.settings import Settings, load_settings
 from worker.connection import broker_url, connect, open_store
 from worker.dispatch import Intake, Order, send
 from worker.errors import BrokerUnavailableError, ExitCode
-from worker.jobs import JobStore
+from worker.queue.store.jobs import JobStore
+from worker.queue.store.roster import Memory
 from worker.records.article import Article, ArticleState, JobId
-from worker.roster import Memory
 
 
 @pytest.fixture(autouse=True)

@@ -22,8 +22,8 @@ from worker.app import create_app
 from worker.config.settings import Settings
 from worker.dispatch import Intake, NothingAcceptedError, Order, Submission
 from worker.errors import ExitCode, JobNotFoundError, JobStateError
-from worker.jobs import JobStore
-from worker.key import Key
+from worker.queue.store.jobs import JobStore
+from worker.queue.store.keys import Key
 from worker.records.article import Article, InputRefusal, JobId
 from worker.records.priority import Priority
 from worker.records.reason import Reason

@@ -30,8 +30,8 @@ from tests.integration.sample import (
 )
 from worker.config.profile import Profile
 from worker.errors import ArticleNotFoundError, ExitCode, JobNotFoundError, JobStateError
-from worker.jobs import JobStore, NewChunk
-from worker.key import LANES, Key
+from worker.queue.store.jobs import JobStore, NewChunk
+from worker.queue.store.keys import LANES, Key
 from worker.records.article import ArticleState, InputRefusal, JobId
 from worker.records.priority import Priority
 from worker.records.reason import Reason
@@ -287,7 +287,7 @@ def _rung(client: redis.Redis) -> set[str]:
 def test_a_removed_job_leaves_results_and_statistics_only(
     store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.jobs._REMOVED_AT_ONCE", 2)
+    monkeypatch.setattr("worker.queue.store.jobs._REMOVED_AT_ONCE", 2)
     job = store.create(PROFILE, deadline=timedelta(hours=1), inputs=["a.txt"])
     store.add(job, [NewChunk([one], known=False) for one in make_articles(3)])
     store.refuse(job, [_refusal(1)])

@@ -30,10 +30,10 @@ from tests.integration.sample import (
     failed,
     make_article,
 )
-from worker import ledger as ledger_module
 from worker.errors import JobNotFoundError, JobStateError
-from worker.jobs import JobStore, NewChunk
-from worker.key import LANES, Key
+from worker.queue.store import ledger as ledger_module
+from worker.queue.store.jobs import JobStore, NewChunk
+from worker.queue.store.keys import LANES, Key
 from worker.records.article import ArticleState, Claim, Verdict
 from worker.records.reason import Reason
 

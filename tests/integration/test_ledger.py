@@ -21,9 +21,10 @@ from tests.integration.job_step import (
 )
 from tests.integration.sample import PROFILE, TALLY, WORKER, done, failed, make_articles
 from worker.config.profile import Profile
-from worker.jobs import JobStore
-from worker.key import LANES, Key
-from worker.ledger import LEASE_MILLISECONDS
+from worker.queue.store.jobs import JobStore
+from worker.queue.store.keys import LANES, Key
+from worker.queue.store.ledger import LEASE_MILLISECONDS
+from worker.queue.store.scripts import run_script
 from worker.records.article import (
     Claim,
     DeadLetter,
@@ -35,7 +36,6 @@ from worker.records.article import (
 )
 from worker.records.reason import Reason
 from worker.records.result import Edit, Removal
-from worker.script import run_script
 
 
 def _claim(store: JobStore, job: JobId, task: str, *, retried: bool = False) -> Claim | str:

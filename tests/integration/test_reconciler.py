@@ -23,12 +23,12 @@ from tests.integration.job_step import (
 )
 from tests.integration.sample import TALLY, WORKER, done
 from tests.support.waiting import wait_until
-from worker import ledger as ledger_module
 from worker.app import PROCESS_CHUNK, QUEUE, create_app
 from worker.config.settings import Settings
 from worker.dispatch import send
-from worker.jobs import JobStore
-from worker.key import LANES, Key
+from worker.queue.store import ledger as ledger_module
+from worker.queue.store.jobs import JobStore
+from worker.queue.store.keys import LANES, Key
 from worker.reconciler import reconcile
 from worker.records.article import Doorbell, JobId, WorkerPresence
 from worker.records.priority import Priority

@@ -20,8 +20,8 @@ from tests.integration.job_step import (
 )
 from tests.integration.sample import PROFILE, TALLY, done, failed, make_article, make_articles
 from worker.errors import ExitCode, JobStateError
-from worker.jobs import JobStore, NewChunk
-from worker.key import Key
+from worker.queue.store.jobs import JobStore, NewChunk
+from worker.queue.store.keys import Key
 from worker.records.article import Article, JobId
 from worker.records.priority import Priority
 from worker.records.reason import Reason

@@ -28,8 +28,8 @@ from tests.support.proxy import Proxy, proxy_to
 from tests.support.waiting import wait_until
 from worker.config.settings import Settings, load_settings
 from worker.connection import connect
-from worker.jobs import JobStore
-from worker.key import Key
+from worker.queue.store.jobs import JobStore
+from worker.queue.store.keys import Key
 from worker.records.article import Article, ArticleState, JobId
 from worker.records.reason import Reason
 

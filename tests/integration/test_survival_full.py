@@ -24,9 +24,9 @@ from tests.support.waiting import wait_until
 from worker.config.settings import Settings, load_settings
 from worker.config.weights import embedded_folder
 from worker.connection import connect
-from worker.jobs import JobStore
-from worker.key import Key
 from worker.process.embedded_valkey import EmbeddedBroker
+from worker.queue.store.jobs import JobStore
+from worker.queue.store.keys import Key
 from worker.records.article import Article, ArticleState, JobId
 
 #: Longer than any test.

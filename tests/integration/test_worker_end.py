@@ -22,7 +22,7 @@ from tests.integration.worker_process import running_worker
 from tests.support.fake_worker import DIES, PATIENCE, TIME_LIMIT, WAITS
 from tests.support.waiting import wait_until
 from worker.config.settings import Settings
-from worker.jobs import JobStore
+from worker.queue.store.jobs import JobStore
 from worker.records.article import ArticleState
 from worker.records.reason import Reason
 

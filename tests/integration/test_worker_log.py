@@ -13,7 +13,7 @@ from tests.integration.worker_process import running_worker
 from tests.support.fake_engine import BREAKS, FAILS
 from tests.support.fake_worker import DIES
 from worker.config.settings import Settings
-from worker.jobs import JobStore
+from worker.queue.store.jobs import JobStore
 
 
 @pytest.mark.parametrize("broker", ["embedded"], indirect=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from worker.key import LANES, Key
+from worker.queue.store.keys import LANES, Key
 
 __all__ = ["leaked_keys"]
 

@@ -14,8 +14,8 @@ from tests.support.fake_engine import FAILS, FakeEngine
 from worker.attempt import MOST_ALONE, Attempt
 from worker.config.profile import Profile
 from worker.engine import Engine, Generation, Prompt, go_on
-from worker.jobs import JobStore
 from worker.lease import JobCancelledError, LeaseLostError
+from worker.queue.store.jobs import JobStore
 from worker.records.article import (
     Article,
     ArticleState,

@@ -1,7 +1,7 @@
 """The ledger of chunks: who holds which, until when, and what has become of it.
 
 It is the truth; a Celery message is only the doorbell that brings a worker to look. Every
-transition is one atomic script of ``worker/lua``. Knows no Celery.
+transition is one atomic script of ``worker/queue/store/lua``. Knows no Celery.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import redis
 
-from worker.clock import broker_microseconds
 from worker.config.profile import Profile
-from worker.key import LANES, Key, member_of, read_member
+from worker.queue.store.clock import broker_microseconds
+from worker.queue.store.codec import dump_outcomes, pack_result, read_articles
+from worker.queue.store.keys import LANES, Key, member_of, read_member
+from worker.queue.store.scripts import run_script
 from worker.records.article import (
     Article,
     ArticleState,
@@ -33,8 +35,6 @@ from worker.records.article import (
 )
 from worker.records.reason import REASON_FIELDS
 from worker.records.result import Result
-from worker.script import run_script
-from worker.stored import dump_outcomes, pack_result, read_articles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

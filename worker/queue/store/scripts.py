@@ -1,4 +1,4 @@
-"""Runs the Lua scripts of ``worker/lua``: every transition of the store is one of them.
+"""Runs the Lua scripts of ``worker/queue/store/lua``: every transition of the store is one of them.
 
 Each script's header states its keys, arguments and return.
 """

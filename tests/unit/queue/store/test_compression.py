@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import zstandard
 
-from worker import blob
-from worker.blob import pack, unpack
+from worker.queue.store import compression as blob
+from worker.queue.store.compression import pack, unpack
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from worker.clock import broker_microseconds
-from worker.collection import Collection
 from worker.config.profile import Profile
 from worker.errors import JobNotFoundError, JobStateError
-from worker.key import Key
-from worker.ledger import Ledger
+from worker.queue.store.articles import Collection
+from worker.queue.store.clock import broker_microseconds
+from worker.queue.store.codec import (
+    PROGRESS_FIELDS,
+    dump_outcomes,
+    pack_articles,
+    read_outcomes,
+    read_progress,
+)
+from worker.queue.store.keys import Key
+from worker.queue.store.ledger import Ledger
+from worker.queue.store.roster import Roster
+from worker.queue.store.scripts import run_script
 from worker.records.article import (
     Article,
     ArticleState,
@@ -31,15 +40,6 @@ from worker.records.article import (
 )
 from worker.records.priority import Priority
 from worker.records.reason import REASON_FIELDS, Reason
-from worker.roster import Roster
-from worker.script import run_script
-from worker.stored import (
-    PROGRESS_FIELDS,
-    dump_outcomes,
-    pack_articles,
-    read_outcomes,
-    read_progress,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

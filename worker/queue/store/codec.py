@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from worker.blob import pack, unpack
+from worker.queue.store.compression import pack, unpack
 from worker.records.article import (
     Article,
     ArticleState,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from worker.clock import broker_microseconds
-from worker.key import LANES, Key, read_member
-from worker.ledger import LIVE_MILLISECONDS
+from worker.queue.store.clock import broker_microseconds
+from worker.queue.store.keys import LANES, Key, read_member
+from worker.queue.store.ledger import LIVE_MILLISECONDS
 from worker.records.article import JobId, WorkerPresence, WorkerTask
 
 if TYPE_CHECKING:

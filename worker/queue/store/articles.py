@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from worker.config.profile import Profile
 from worker.errors import ArticleNotFoundError, JobNotFoundError
-from worker.key import Key
+from worker.queue.store.codec import read_articles, read_collected, read_outcomes, read_unfinished
+from worker.queue.store.keys import Key
 from worker.records.article import (
     CollectedArticle,
     DeadLetter,
     InputRefusal,
     JobId,
 )
-from worker.stored import read_articles, read_collected, read_outcomes, read_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
