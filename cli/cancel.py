@@ -15,7 +15,7 @@ def command(job: JobArgument, as_json: JsonFlag = False) -> Report:
     What waits is cancelled at once, what is worked on before the model's next batch.
     """
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
     from worker.records.article import JobId
 
     with open_store(load_settings()) as store:

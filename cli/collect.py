@@ -30,7 +30,7 @@ def command(job: JobArgument, out: OutOption = Path("out"), as_json: JsonFlag = 
     was before. Exit codes as for watch.
     """
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
     from worker.records.article import JobId
 
     with open_store(load_settings()) as store:

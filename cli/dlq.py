@@ -22,7 +22,7 @@ def command(
     copydesk retry JOB puts them back into the queue.
     """
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
     from worker.records.article import JobId
 
     with open_store(load_settings()) as store:

@@ -94,8 +94,8 @@ def _server(model: ModelSettings, settings: Settings) -> str:
 
 
 def _broker(settings: Settings) -> str:
-    from worker.connection import open_store
     from worker.process.embedded_valkey import EmbeddedBroker
+    from worker.queue.connection import open_store
 
     if not settings.broker_url and not EmbeddedBroker(settings.home).running:
         return "embedded, not running; copydesk up or run starts it"

@@ -35,8 +35,8 @@ def command(
 
     from worker.config.settings import load_settings
     from worker.errors import UsageError
-    from worker.gauge import DeskCollector
     from worker.process.log import configure_logging
+    from worker.queue.metrics import DeskCollector
 
     registry = CollectorRegistry(support_collectors_without_names=True)
     registry.register(DeskCollector(load_settings()))

@@ -13,7 +13,7 @@ __all__ = ["command"]
 def command(as_json: JsonFlag = False) -> Report:
     """List every job that has not expired, newest first."""
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
 
     with open_store(load_settings()) as store:
         found = store.jobs()

@@ -89,8 +89,8 @@ def _keeper(store: JobStore, settings: Settings) -> Callable[[], None]:
     """A reconciler's step, at most every two seconds."""
     import redis
 
-    from worker.app import create_app
-    from worker.reconciler import STEP_SECONDS, reconcile
+    from worker.queue.celery_app import create_app
+    from worker.queue.reconciler import STEP_SECONDS, reconcile
 
     app, name = create_app(settings), f"watch-{os.getpid()}@{socket.gethostname()}"
     due = 0.0

@@ -35,7 +35,7 @@ def command(
     """
     from cli.documents import read_documents
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
     from worker.records.article import JobId
 
     settings = load_settings()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from worker.config.settings import Settings
-    from worker.dispatch import Submission
+    from worker.queue.intake import Submission
     from worker.queue.store.jobs import JobStore
     from worker.records.article import Article, InputRefusal, JobId
 
@@ -44,7 +44,7 @@ def command(
     output. Exit code 1 when an input is refused again.
     """
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
     from worker.records.article import JobId
 
     if articles and failed:
@@ -78,8 +78,8 @@ def command(
 
 
 def _retry(store: JobStore, job: JobId, articles: Sequence[str] | None, settings: Settings) -> int:
-    from worker.app import create_app
-    from worker.dispatch import send
+    from worker.queue.celery_app import create_app
+    from worker.queue.intake import send
 
     store.progress(job)  # no such job is an error, also where nothing failed
     ids = list(articles or (letter.article for letter in store.collection.dead_letters(job)))

@@ -20,7 +20,7 @@ def command(
     Results live on to their own end, so that the same articles need not be computed twice.
     """
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
     from worker.records.article import JobId
 
     with open_store(load_settings()) as store:

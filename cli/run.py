@@ -40,7 +40,7 @@ def command(
     What ``copydesk up`` has started is used and left running. Exit codes as for watch.
     """
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
 
     # A service manager's SIGTERM must not leave broker and worker behind: it ends like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -23,7 +23,8 @@ WORKER_COMMAND = (sys.executable, "-P", "-m", "worker")
 _START_SECONDS = 120.0
 
 #: A worker that is told to go gets 30 s for its chunk, then gives it back to the queue
-#: (``worker_soft_shutdown_timeout`` in worker/app.py). Celery sleeps all of them when a chunk is
+#: (``worker_soft_shutdown_timeout`` in worker/queue/celery_app.py). Celery sleeps all of them when
+#: a chunk is
 #: in hand, also when that is done after one; an idle worker goes at once.
 _STOP_SECONDS = 45.0
 
@@ -73,7 +74,7 @@ class Service:
         Raises:
             EngineError: ``worker_start_failed``, with the end of its log.
         """
-        from worker.connection import open_store
+        from worker.queue.connection import open_store
 
         end = time.monotonic() + _START_SECONDS
         with open_store(self._settings) as store:

@@ -22,7 +22,7 @@ def command(
     from cli.markdown import render_article
     from cli.results import result_row
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
     from worker.records.article import ArticleState, JobId
 
     with open_store(load_settings()) as store:

@@ -29,9 +29,9 @@ def command(
     so far: 0 well, 1 some failed, 6 all failed.
     """
     from cli.progress import worker_line
-    from worker.app import QUEUE
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.celery_app import QUEUE
+    from worker.queue.connection import open_store
     from worker.records.article import JobId
 
     with open_store(load_settings()) as store:

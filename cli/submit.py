@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from worker.config.settings import Settings
-    from worker.dispatch import Intake, Submission
+    from worker.queue.intake import Intake, Submission
     from worker.queue.store.jobs import JobStore
     from worker.records.article import InputRefusal
 
@@ -73,7 +73,7 @@ def command(
     an open job: what is in it is worked on, and copydesk resume adds the rest.
     """
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
 
     settings = load_settings(profile=profile)
     try:
@@ -118,12 +118,12 @@ def submit_inputs(
 
     Raises:
         NothingAcceptedError: none of them is an article.
-        ConfigError, BrokerUnavailableError: see ``worker.dispatch.Intake.submit``.
+        ConfigError, BrokerUnavailableError: see ``worker.queue.intake.Intake.submit``.
     """
     from cli.documents import read_documents
     from worker.config.settings import load_profile
     from worker.config.weights import with_digest
-    from worker.dispatch import Order
+    from worker.queue.intake import Order
 
     order = Order(
         profile=with_digest(load_profile(settings), settings),
@@ -140,8 +140,8 @@ def submit_inputs(
 @contextmanager
 def open_intake(store: JobStore, settings: Settings) -> Iterator[Intake]:
     """An intake that tells the person how far it is, and why it waits."""
-    from worker.app import create_app
-    from worker.dispatch import Intake
+    from worker.queue.celery_app import create_app
+    from worker.queue.intake import Intake
 
     with counter("articles") as count:
         yield Intake(

@@ -28,7 +28,7 @@ def command(job: JobArgument, timeout: TimeoutOption = None, as_json: JsonFlag =
     Exit code 0 when all is done, 1 when some failed, 6 when all failed, 5 after --timeout.
     """
     from worker.config.settings import load_settings
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
     from worker.records.article import JobId
 
     settings = load_settings()

@@ -19,7 +19,7 @@ def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
     """
     from worker.config.settings import load_profile, load_settings
     from worker.config.weights import locate
-    from worker.connection import open_store
+    from worker.queue.connection import open_store
 
     settings = load_settings(profile=profile)
     locate(load_profile(settings).model, settings.home)

@@ -6,7 +6,7 @@ import os
 import socket
 
 from worker.process.log import configure_logging
-from worker.tasks import app, leave
+from worker.queue.tasks import app, leave
 
 __all__: list[str] = []
 

@@ -18,10 +18,10 @@ from tests.support.broker import valkey_server
 from tests.support.fake_engine import FAILS
 from tests.support.fake_worker import WAITS
 from tests.support.waiting import wait_until
-from worker.app import create_app
 from worker.config.settings import Settings, load_profile, load_settings
-from worker.connection import connect, open_store
-from worker.dispatch import Intake, Order
+from worker.queue.celery_app import create_app
+from worker.queue.connection import connect, open_store
+from worker.queue.intake import Intake, Order
 from worker.queue.store.jobs import JobStore
 from worker.records.article import Article, JobId
 
@@ -269,7 +269,7 @@ def _cut_off(desk: Desk, inputs: tuple[str, ...], folder: Path) -> str:
         raise _CutOffError
 
     with _store_of(desk) as (store, settings), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.dispatch._WINDOW_ARTICLES", 3)
+        patch.setattr("worker.queue.intake._WINDOW_ARTICLES", 3)
         order = Order(load_profile(settings), inputs=inputs, folder=str(folder))
         with pytest.raises(_CutOffError):
             Intake(store, create_app(settings), settings).submit(documents(), order)

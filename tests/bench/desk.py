@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from worker.config.settings import Settings, load_settings
-from worker.connection import open_store
+from worker.queue.connection import open_store
 from worker.queue.store.jobs import JobStore
 from worker.records.article import Article
 

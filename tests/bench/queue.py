@@ -39,11 +39,11 @@ from tests.bench import tutorial
 from tests.bench.worker import done_result
 from tests.support.broker import embedded_broker
 from tests.support.waiting import wait_until
-from worker.app import create_app
 from worker.config.settings import Settings, load_profile, load_settings
 from worker.config.weights import embedded_folder
-from worker.connection import broker_url, connect
-from worker.dispatch import Intake, Order
+from worker.queue.celery_app import create_app
+from worker.queue.connection import broker_url, connect
+from worker.queue.intake import Intake, Order
 from worker.queue.store.jobs import JobStore
 from worker.records.article import (
     Article,

@@ -71,7 +71,8 @@ def _open_engine(*_: object) -> Engine:
 def main() -> None:
     """Run until a signal says stop."""
     # Imported here: the module reads its settings and opens its connection at import.
-    from worker import __main__, attempt, tasks  # noqa: PLC0415
+    from worker import __main__  # noqa: PLC0415
+    from worker.queue import attempt, tasks  # noqa: PLC0415
 
     file, mode = Path(sys.argv.pop(1)), sys.argv.pop(1)
     process = _sleep if mode == "bare" else vars(attempt)["process"]

@@ -26,7 +26,7 @@ _BELL_SECONDS = 0.04
 def main() -> None:
     """One command, and exit with its code."""
     from cli.main import main as run  # noqa: PLC0415
-    from worker import dispatch  # noqa: PLC0415
+    from worker.queue import intake as dispatch  # noqa: PLC0415
 
     send = dispatch.send
 

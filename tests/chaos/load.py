@@ -11,12 +11,12 @@ import redis
 
 from tests.chaos.place import Place, say
 from tests.support.fake_engine import FAILS
-from worker.app import QUEUE, create_app
 from worker.config.profile import Profile
 from worker.config.settings import load_profile
 from worker.config.weights import with_digest
-from worker.dispatch import Intake, Order
 from worker.errors import BrokerUnavailableError, JobNotFoundError, JobStateError
+from worker.queue.celery_app import QUEUE, create_app
+from worker.queue.intake import Intake, Order
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
 from worker.records.article import Article, JobId

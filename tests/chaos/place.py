@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.chaos.worker import FOLDER
 from worker.config.settings import Settings, load_settings
 from worker.config.weights import embedded_folder
-from worker.connection import broker_url, connect
+from worker.queue.connection import broker_url, connect
 from worker.queue.store.jobs import JobStore
 
 __all__ = ["Place", "say"]

@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from tests.chaos.place import Place, say
-from worker.connection import broker_url, connect
+from worker.queue.connection import broker_url, connect
 from worker.queue.store.keys import Key
 
 __all__ = ["Recovery", "Watch"]

@@ -75,7 +75,8 @@ def _witness(complete: Callable[..., bool]) -> Callable[..., bool]:
 def main() -> None:
     """Run until a signal says stop."""
     # Imported here: the module reads its settings and opens its connection at import.
-    from worker import __main__, tasks  # noqa: PLC0415
+    from worker import __main__  # noqa: PLC0415
+    from worker.queue import tasks  # noqa: PLC0415
 
     vars(tasks)["open_engine"] = _open_engine
     Ledger.complete = _witness(Ledger.complete)  # type: ignore[method-assign]

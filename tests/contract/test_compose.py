@@ -27,9 +27,9 @@ import redis
 import yaml
 
 from cli.exporter import command as exporter_command
-from worker.app import create_app
 from worker.config.settings import Settings
-from worker.gauge import DeskCollector
+from worker.queue.celery_app import create_app
+from worker.queue.metrics import DeskCollector
 
 # Its types are partial: strict checking would refuse most calls.
 kombu: Any = importlib.import_module("kombu")

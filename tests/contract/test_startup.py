@@ -78,7 +78,7 @@ def test_help_imports_nothing_heavy(command: str) -> None:
     assert not HEAVY & set(imported)
 
 
-@pytest.mark.parametrize("module", ["worker.dispatch", "worker.tasks"])
+@pytest.mark.parametrize("module", ["worker.queue.intake", "worker.queue.tasks"])
 def test_the_queue_side_imports_no_model(module: str) -> None:
     program = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from worker.app import PROCESS_CHUNK, QUEUE, create_app
 from worker.config.settings import Settings
+from worker.queue.celery_app import PROCESS_CHUNK, QUEUE, create_app
 from worker.queue.store.keys import Key
 
 #: Everything of ours in a broker begins so; configs/docker/users.acl allows nothing else.

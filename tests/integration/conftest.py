@@ -15,7 +15,7 @@ import redis
 from tests.support.broker import BROKER_KINDS, RunningBroker, embedded_broker, redis_server
 from tests.support.key_leak import leaked_keys
 from worker.config.settings import Settings, load_settings
-from worker.connection import connect
+from worker.queue.connection import connect
 from worker.queue.store.jobs import JobStore
 
 #: Longer than any test, and not a round number that a default could have.

@@ -12,9 +12,9 @@ import redis
 from tests.integration.sample import PROFILE, TALLY, WORKER, counts_sum, make_articles
 from tests.integration.worker_process import WorkerProcess
 from tests.support.waiting import wait_until
-from worker.app import QUEUE, create_app
 from worker.config.settings import Settings, load_profile
-from worker.dispatch import Intake, Order, Submission
+from worker.queue.celery_app import QUEUE, create_app
+from worker.queue.intake import Intake, Order, Submission
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import LANES, Key
 from worker.records.article import (

@@ -13,7 +13,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from worker.config.settings import Settings
-from worker.gauge import DeskCollector
+from worker.queue.metrics import DeskCollector
 
 _PROMETHEUS = Path(__file__).parents[2] / "configs" / "prometheus"
 _RULES: list[dict[str, Any]] = [

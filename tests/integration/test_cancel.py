@@ -29,14 +29,14 @@ from tests.integration.sample import (
     make_articles,
 )
 from tests.support.waiting import wait_until
-from worker import lease as lease_module
-from worker.app import create_app
 from worker.config.settings import Settings
 from worker.errors import ExitCode, JobNotFoundError, JobStateError
-from worker.lease import JobCancelledError, Lease
+from worker.queue import lease as lease_module
+from worker.queue.celery_app import create_app
+from worker.queue.lease import JobCancelledError, Lease
+from worker.queue.reconciler import reconcile
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import Key
-from worker.reconciler import reconcile
 from worker.records.article import JobId, Verdict
 from worker.records.reason import Reason
 

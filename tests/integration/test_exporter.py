@@ -23,11 +23,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from tests.integration.sample import PROFILE, WORKER, done, failed, make_article, make_articles
 from tests.support.run_cli import run_cli, start_cli
 from tests.support.waiting import wait_until
-from worker.app import QUEUE
 from worker.config.settings import Settings, load_settings
-from worker.connection import broker_url, connect
 from worker.errors import ConfigError
-from worker.gauge import DeskCollector
+from worker.queue.celery_app import QUEUE
+from worker.queue.connection import broker_url, connect
+from worker.queue.metrics import DeskCollector
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import Key
 from worker.records.article import (

@@ -25,12 +25,12 @@ from tests.integration.worker_process import running_worker
 from tests.support.broker import valkey_server
 from tests.support.fake_worker import WAITS
 from tests.support.waiting import wait_until
-from worker import dispatch
-from worker.app import create_app
 from worker.config.settings import Settings, load_settings
-from worker.connection import broker_url, connect, open_store
-from worker.dispatch import Intake, Order, send
 from worker.errors import BrokerUnavailableError, ExitCode
+from worker.queue import intake as dispatch
+from worker.queue.celery_app import create_app
+from worker.queue.connection import broker_url, connect, open_store
+from worker.queue.intake import Intake, Order, send
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.roster import Memory
 from worker.records.article import Article, ArticleState, JobId

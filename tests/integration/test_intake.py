@@ -17,11 +17,11 @@ from tests.integration.job_step import (
     submit_all,
 )
 from tests.integration.sample import PROFILE, done, make_article, make_articles
-from worker import dispatch
-from worker.app import create_app
 from worker.config.settings import Settings
-from worker.dispatch import Intake, NothingAcceptedError, Order, Submission
 from worker.errors import ExitCode, JobNotFoundError, JobStateError
+from worker.queue import intake as dispatch
+from worker.queue.celery_app import create_app
+from worker.queue.intake import Intake, NothingAcceptedError, Order, Submission
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
 from worker.records.article import Article, InputRefusal, JobId

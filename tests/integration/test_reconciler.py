@@ -23,13 +23,13 @@ from tests.integration.job_step import (
 )
 from tests.integration.sample import TALLY, WORKER, done
 from tests.support.waiting import wait_until
-from worker.app import PROCESS_CHUNK, QUEUE, create_app
 from worker.config.settings import Settings
-from worker.dispatch import send
+from worker.queue.celery_app import PROCESS_CHUNK, QUEUE, create_app
+from worker.queue.intake import send
+from worker.queue.reconciler import reconcile
 from worker.queue.store import ledger as ledger_module
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import LANES, Key
-from worker.reconciler import reconcile
 from worker.records.article import Doorbell, JobId, WorkerPresence
 from worker.records.priority import Priority
 

@@ -27,7 +27,7 @@ from tests.support.fake_worker import CLOCK, DEAF, HARD_LIMIT, LEASE, TIME_LIMIT
 from tests.support.proxy import Proxy, proxy_to
 from tests.support.waiting import wait_until
 from worker.config.settings import Settings, load_settings
-from worker.connection import connect
+from worker.queue.connection import connect
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
 from worker.records.article import Article, ArticleState, JobId

@@ -23,8 +23,8 @@ from tests.support.run_cli import Ran, run_cli
 from tests.support.waiting import wait_until
 from worker.config.settings import Settings, load_settings
 from worker.config.weights import embedded_folder
-from worker.connection import connect
 from worker.process.embedded_valkey import EmbeddedBroker
+from worker.queue.connection import connect
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
 from worker.records.article import Article, ArticleState, JobId

@@ -29,7 +29,7 @@ from tests.support.fake_engine import BREAKS, FAILS
 from tests.support.fake_worker import WAITS
 from tests.support.waiting import wait_until
 from worker.config.settings import Settings, load_profile, load_settings
-from worker.connection import connect
+from worker.queue.connection import connect
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.records.article import Article, ArticleState
 from worker.records.priority import Priority

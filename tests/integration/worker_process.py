@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.fake_worker import GATE, Gate
 from tests.support.waiting import wait_until
 from worker.config.settings import Settings
-from worker.connection import broker_url
+from worker.queue.connection import broker_url
 from worker.queue.store.jobs import JobStore
 
 __all__ = ["WorkerProcess", "running_worker"]

@@ -22,8 +22,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.support.waiting import wait_until
-from worker.connection import connect
 from worker.process.embedded_valkey import EmbeddedBroker
+from worker.queue.connection import connect
 
 __all__ = [
     "BROKER_KINDS",

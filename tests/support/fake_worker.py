@@ -131,7 +131,8 @@ def main() -> None:
         _put_clock_forward(float(os.environ[CLOCK]))
     # Imported here: the module reads its settings and opens its connection at import, and kombu
     # takes its clock.
-    from worker import __main__, lease, tasks  # noqa: PLC0415
+    from worker import __main__  # noqa: PLC0415
+    from worker.queue import lease, tasks  # noqa: PLC0415
     from worker.queue.store import ledger  # noqa: PLC0415
 
     vars(tasks)["open_engine"] = _open_engine

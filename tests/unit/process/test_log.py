@@ -95,13 +95,13 @@ def not_a_key(quote: str) -> None:
 
 
 def test_an_event_is_one_json_object_with_its_fields(stream: Stream) -> None:
-    get_logger("worker.tasks").info("chunk_recorded", job="j1", articles=8, seconds=1.25)
+    get_logger("worker.queue.tasks").info("chunk_recorded", job="j1", articles=8, seconds=1.25)
 
     told = stream.record()
     assert list(told)[:4] == ["time", "level", "logger", "event"]
     assert told["time"].endswith("Z")
     assert datetime.now(UTC) - datetime.fromisoformat(told.pop("time")) < timedelta(seconds=5)
-    said = {"level": "info", "logger": "worker.tasks", "event": "chunk_recorded"}
+    said = {"level": "info", "logger": "worker.queue.tasks", "event": "chunk_recorded"}
     assert told == said | {"job": "j1", "articles": 8, "seconds": 1.25}
 
 
@@ -115,9 +115,9 @@ def test_our_own_standard_loggers_come_out_alike(stream: Stream) -> None:
 
 def test_what_is_bound_is_in_all_records_within(stream: Stream) -> None:
     with bound(job="j1", chunk=4):
-        get_logger("worker.tasks").info("inside")
+        get_logger("worker.queue.tasks").info("inside")
         logging.getLogger("celery.worker").info("inside")
-    get_logger("worker.tasks").info("outside")
+    get_logger("worker.queue.tasks").info("outside")
 
     ours, celerys, outside = stream.records()
     assert (ours["job"], ours["chunk"]) == ("j1", 4)
@@ -126,7 +126,7 @@ def test_what_is_bound_is_in_all_records_within(stream: Stream) -> None:
 
 
 def test_below_the_level_nothing_is_written(stream: Stream) -> None:
-    get_logger("worker.tasks").debug("detail")
+    get_logger("worker.queue.tasks").debug("detail")
     logging.getLogger("kombu").debug("detail")
 
     assert stream.getvalue() == ""
@@ -147,7 +147,7 @@ def test_of_an_exception_the_type_and_the_frames_are_logged(
     try:
         fails(quote)
     except (KeyError, ValueError) as error:
-        get_logger("worker.tasks").exception("failed", error=error)
+        get_logger("worker.queue.tasks").exception("failed", error=error)
 
     told = stream.record()
     assert (told["level"], told["event"], told["error"]) == ("error", "failed", kind)
@@ -165,7 +165,7 @@ def test_our_own_exceptions_keep_their_message_and_their_causes_do_not(stream: S
         except KeyError as error:
             raise EngineError("the model is gone") from error
     except EngineError as error:
-        get_logger("worker.tasks").exception("failed", error=error)
+        get_logger("worker.queue.tasks").exception("failed", error=error)
 
     told = stream.record()
     named = [line for line in told["exception"].splitlines() if not line.startswith(" ")]
@@ -182,7 +182,7 @@ def test_exceptions_are_told_to_a_limit(stream: Stream) -> None:
         deeper()
     except RecursionError as error:
         error.__cause__ = error
-        get_logger("worker.tasks").exception("failed")
+        get_logger("worker.queue.tasks").exception("failed")
 
     lines = stream.record()["exception"].splitlines()
     assert lines.count("RecursionError") == 5
@@ -191,7 +191,7 @@ def test_exceptions_are_told_to_a_limit(stream: Stream) -> None:
 
 
 def test_an_exception_that_is_not_there_adds_nothing(stream: Stream) -> None:
-    get_logger("worker.tasks").error("failed", exc_info=True)
+    get_logger("worker.queue.tasks").error("failed", exc_info=True)
     logging.getLogger("celery").error("failed", exc_info=True)  # noqa: LOG014
 
     assert [set(told) for told in stream.records()] == [{"time", "level", "logger", "event"}] * 2
@@ -199,7 +199,7 @@ def test_an_exception_that_is_not_there_adds_nothing(stream: Stream) -> None:
 
 def test_of_a_field_that_is_an_object_the_type_is_logged(stream: Stream) -> None:
     figures = Figures.model_construct(words=QUOTES[0])  # type: ignore[arg-type]
-    get_logger("worker.tasks").info("told", one=figures, many=[figures, 3], raw=b"Sandwick")
+    get_logger("worker.queue.tasks").info("told", one=figures, many=[figures, 3], raw=b"Sandwick")
 
     told = stream.record()
     assert told["one"] == "tests.unit.test_log.Figures"
@@ -362,7 +362,7 @@ def test_a_terminal_gets_prose(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         not_a_key(QUOTES[0])
     except KeyError:
-        get_logger("worker.tasks").exception("failed", articles=8)
+        get_logger("worker.queue.tasks").exception("failed", articles=8)
 
     first, second, *_ = stream.getvalue().splitlines()
     assert not first.startswith("{")
@@ -392,7 +392,7 @@ def test_celery_installs_no_handler_and_sets_the_level(
 
 
 def test_without_configuration_nothing_is_printed() -> None:
-    logger = "get_logger('worker.lease')"
+    logger = "get_logger('worker.queue.lease')"
     program = f"from worker.log import get_logger; {logger}.error('lease_lost')"
     command = [sys.executable, "-P", "-c", program]
     done = subprocess.run(command, capture_output=True, timeout=60, check=True)

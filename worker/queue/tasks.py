@@ -12,18 +12,18 @@ from celery import bootsteps, signals
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from celery.worker import state
 
-from worker.app import PROCESS_CHUNK, create_app
-from worker.attempt import MOST_ALONE, Attempt
 from worker.config.settings import load_profile, load_settings
-from worker.connection import broker_url, connect
-from worker.dispatch import send
 from worker.engine import Engine, open_engine
 from worker.errors import BrokerUnavailableError
-from worker.lease import Lease, LeaseLostError
 from worker.process.log import bound, get_logger
 from worker.process.tracing import chunk_span, start_tracing
+from worker.queue.attempt import MOST_ALONE, Attempt
+from worker.queue.celery_app import PROCESS_CHUNK, create_app
+from worker.queue.connection import broker_url, connect
+from worker.queue.intake import send
+from worker.queue.lease import Lease, LeaseLostError
+from worker.queue.reconciler import STEP_SECONDS, reconcile
 from worker.queue.store.jobs import JobStore
-from worker.reconciler import STEP_SECONDS, reconcile
 from worker.records.article import (
     Claim,
     Doorbell,

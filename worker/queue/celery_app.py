@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery
 from kombu.entity import Queue
 
-from worker.connection import broker_url
+from worker.queue.connection import broker_url
 from worker.queue.store.keys import LANES
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ PROCESS_CHUNK = "copydesk.process_chunk"
 QUEUE = "copydesk"
 
 #: A message that was delivered, and not renewed for so long, is delivered again. Workers
-#: renew theirs while they work (worker/lease.py).
+#: renew theirs while they work (worker/queue/lease.py).
 VISIBILITY_TIMEOUT_SECONDS = 60
 
 _POLICY: dict[str, Any] = {

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from worker.engine import WatchedEngine
-from worker.lease import JobCancelledError
 from worker.pipeline import process
+from worker.queue.lease import JobCancelledError
 from worker.queue.store.codec import cancelled_outcome
 from worker.records.article import (
     ArticleState,
@@ -49,7 +49,7 @@ class Attempt:
         claim: the chunk.
         engine: is called when the first article needs it.
         checkpoint: is told the stage that begins, and called with ``""`` between two batches of
-            the engine; may raise what ``worker.lease.Lease.checkpoint`` raises.
+            the engine; may raise what ``worker.queue.lease.Lease.checkpoint`` raises.
         limit_seconds: how long a task may take, for messages.
     """
 

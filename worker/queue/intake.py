@@ -10,8 +10,8 @@ import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from worker.app import PROCESS_CHUNK, QUEUE
 from worker.errors import BrokerUnavailableError, ExitCode, JobStateError, NoInputError
+from worker.queue.celery_app import PROCESS_CHUNK, QUEUE
 from worker.queue.store.jobs import NewChunk
 from worker.records.article import Article, InputRefusal, JobId
 from worker.records.priority import Priority

@@ -15,9 +15,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from worker.app import QUEUE
-from worker.connection import broker_url, connect
 from worker.process.log import get_logger
+from worker.queue.celery_app import QUEUE
+from worker.queue.connection import broker_url, connect
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.ledger import CHUNK_SECONDS_BOUNDS
 from worker.records.article import TERMINAL_STATES, ArticleState
@@ -55,7 +55,7 @@ class DeskCollector(Collector):
 
     def __init__(self, settings: Settings) -> None:
         url = broker_url(settings)
-        # Options in the URL win over those of worker/connection.py.
+        # Options in the URL win over those of worker/queue/connection.py.
         self._url = f"{url}{'&' if '?' in url else '?'}{_OPTIONS}"
         self._ttl_seconds = int(settings.job_ttl.total_seconds())
         connect(self._url).close()

@@ -11,10 +11,10 @@ import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from tests.support.fake_engine import FAILS, FakeEngine
-from worker.attempt import MOST_ALONE, Attempt
 from worker.config.profile import Profile
 from worker.engine import Engine, Generation, Prompt, go_on
-from worker.lease import JobCancelledError, LeaseLostError
+from worker.queue.attempt import MOST_ALONE, Attempt
+from worker.queue.lease import JobCancelledError, LeaseLostError
 from worker.queue.store.jobs import JobStore
 from worker.records.article import (
     Article,

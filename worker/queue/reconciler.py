@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.app import QUEUE
-from worker.dispatch import send
 from worker.errors import JobNotFoundError, JobStateError
+from worker.queue.celery_app import QUEUE
+from worker.queue.intake import send
 from worker.records.reason import Reason
 
 if TYPE_CHECKING:
