@@ -83,7 +83,7 @@ def _model(settings: Settings) -> str:
 
 
 def _server(model: ModelSettings, settings: Settings) -> str:
-    from worker.endpoint import served_models
+    from worker.engine.openai_api import served_models
 
     names = served_models(model, settings)
     if model.name in names:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from worker.engine.fluency import text_nats
 from worker.english.lexicon import NEGATIONS, NUMBER_WORDS
-from worker.fluency import text_nats
 from worker.records.reason import Reason
 from worker.records.result import Edit
 from worker.sentences import unquoted

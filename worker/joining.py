@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from worker.engine.fluency import text_nats
 from worker.english.lexicon import AUXILIARIES, FUNCTION_WORDS, MODALS, PRONOUNS
-from worker.fluency import text_nats
 from worker.records.reason import Reason
 from worker.records.result import Edit
 from worker.sentences import is_short_form, quoted_after

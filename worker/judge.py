@@ -50,7 +50,7 @@ def support_probabilities(
     name, checks = profile.summary.support_prompt, profile.checks
     if claims and checks.entailment_model:
         # Imported here: torch takes seconds, and only a worker's child or an evaluation needs it.
-        from worker.engine.entailment import entailment_probabilities  # noqa: PLC0415
+        from worker.engine.nli import entailment_probabilities  # noqa: PLC0415
 
         return entailment_probabilities(
             [(" ".join(evidence), claim) for evidence, claim in claims],

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from worker.engine.fluency import text_nats
 from worker.english.lexicon import (
     AUXILIARIES,
     CONJUNCTIONS,
@@ -20,7 +21,6 @@ from worker.english.lexicon import (
     PREPOSITIONS,
     PRONOUNS,
 )
-from worker.fluency import text_nats
 from worker.records.reason import Reason
 from worker.records.result import Edit
 from worker.sentences import unquoted

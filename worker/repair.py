@@ -11,9 +11,9 @@ from worker.acceptor import Evidence, load_acceptor
 from worker.checks import check_proposal
 from worker.edit import apply_edits, edit_rate, find_changes
 from worker.engine import Prompt
+from worker.engine.fluency import text_nats
 from worker.english.facts import words
 from worker.estimation import load_estimator, needs_source
-from worker.fluency import text_nats
 from worker.records.reason import Reason
 from worker.spotting import reads_badly, worth_reading
 

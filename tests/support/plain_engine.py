@@ -16,7 +16,7 @@ from worker.config.settings import Settings
 from worker.config.weights import adapter_folder, locate
 from worker.engine import Generation, Prompt, go_on
 from worker.engine.adapter import merge
-from worker.engine.draft import Draft
+from worker.engine.decoding.draft import Draft
 from worker.engine.local import LocalEngine
 
 __all__ = ["KeepBias", "PlainEngine"]

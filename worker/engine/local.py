@@ -1,6 +1,6 @@
 """The engine on this machine: loads a model and its adapters, turns prompts into tokens and back.
 
-``worker.engine.decoder`` does the decoding. Memory is bounded by ``batch_tokens``.
+``worker.engine.decoding.decoder`` does the decoding. Memory is bounded by ``batch_tokens``.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from worker.config.weights import adapter_folder, is_local, locate
 from worker.engine import Generation, Prompt, go_on
 from worker.engine.adapter import merge
-from worker.engine.decoder import Decoder, Row
-from worker.engine.draft import Draft
-from worker.engine.packed import pack
-from worker.engine.rows import ATTENTION, KeyValues, has_plain_attention
+from worker.engine.decoding.decoder import Decoder, Row
+from worker.engine.decoding.draft import Draft
+from worker.engine.decoding.key_values import ATTENTION, KeyValues, has_plain_attention
+from worker.engine.decoding.packed_linear import pack
 from worker.errors import EngineError
 
 if TYPE_CHECKING:

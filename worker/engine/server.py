@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from anyio.from_thread import start_blocking_portal
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from worker.endpoint import (
+from worker.engine import Generation, Prompt, go_on
+from worker.engine.openai_api import (
     PASSING,
     UNANSWERED,
     BusyError,
@@ -24,7 +25,6 @@ from worker.endpoint import (
     read_completion,
     unreachable,
 )
-from worker.engine import Generation, Prompt, go_on
 from worker.process.log import get_logger
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from worker.config.profile import ModelSettings, PromptTemplate
     from worker.config.settings import Settings
-    from worker.endpoint import Completion
+    from worker.engine.openai_api import Completion
 
 __all__ = ["ServerEngine"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from worker.engine.draft import Draft
+from worker.engine.decoding.draft import Draft
 
 TEXT = "the crew comed back to the harbour with 12 people on Monday ."
 SOURCE = TEXT.split()

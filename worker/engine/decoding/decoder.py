@@ -4,7 +4,7 @@ Three kinds of passes: one over the prompt that all share, one over each row's o
 whole draft, and steps for the rows that leave their draft. In a step each row takes its last
 token and the next ones of its draft; the model says for all of them at once what it would have
 written, and the row keeps the longest prefix that it agrees with and one token more. Rows that
-are finished leave. See ``worker.engine.draft`` for the method's sources.
+are finished leave. See ``worker.engine.decoding.draft`` for the method's sources.
 
 With no keep-bias the answers are those of plain greedy decoding: the first of the most likely
 tokens is taken. In bfloat16 passes of different shapes round differently, so that a near-tie
@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from worker.engine.rows import KeyValues, Pass
+from worker.engine.decoding.key_values import KeyValues, Pass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.engine.draft import Draft
+    from worker.engine.decoding.draft import Draft
 
 __all__ = ["Decoder", "Row"]
 
@@ -92,7 +92,7 @@ class Decoder:
     """A causal language model that answers prompts.
 
     Args:
-        model: of transformers, loaded with the attention of ``worker.engine.rows``.
+        model: of transformers, loaded with the attention of ``worker.engine.decoding.key_values``.
         ends: tokens that end an answer.
         batch_tokens: tokens of one first pass.
     """

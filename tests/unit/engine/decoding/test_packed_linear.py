@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from worker.engine.packed import _PackedLinear, pack
+from worker.engine.decoding.packed_linear import _PackedLinear, pack
 
 SUPPORTED = torch.ops.mkldnn._is_mkldnn_bf16_supported()
 

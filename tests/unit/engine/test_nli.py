@@ -15,7 +15,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import CheckSettings, Profile
-from worker.engine.entailment import entailment_probabilities
+from worker.engine.nli import entailment_probabilities
 from worker.errors import EngineError
 from worker.judge import support_probabilities
 
