@@ -29,8 +29,6 @@ from worker.contradiction import find_contradictions
 from worker.english.loaded_words import loaded_words
 from worker.english.model_talk import order_in
 from worker.errors import CopydeskError, EngineError
-from worker.furniture import strip_furniture
-from worker.language import is_english
 from worker.paragraph import settle_paragraphs
 from worker.parting import Parted, link_texts
 from worker.records.article import (
@@ -50,6 +48,8 @@ from worker.records.result import (
 )
 from worker.repair import Mended, mend_articles
 from worker.sentences import split
+from worker.stages.clean.furniture import strip_furniture
+from worker.stages.clean.language import is_english
 from worker.summary import Story, Summary, summarise
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from tests.support.fake_engine import BREAKS, FAILS, FakeEngine
 from worker.config.profile import Profile
 from worker.engine import Generation, Prompt, go_on
 from worker.errors import EngineError, ModelMissingError
-from worker.furniture import Stripped, strip_furniture
 from worker.pipeline import mend_texts, process
 from worker.records.article import (
     Article,
@@ -22,6 +21,7 @@ from worker.records.article import (
 )
 from worker.records.reason import Reason
 from worker.records.result import Method, Result
+from worker.stages.clean.furniture import Stripped, strip_furniture
 
 TITLE = "Harbour of Milltown to close for two weeks"
 FIRST = (

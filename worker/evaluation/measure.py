@@ -22,12 +22,12 @@ from worker.evaluation.rows import (
 )
 from worker.evaluation.summary import SummaryReport, evaluate_summary
 from worker.evaluation.support import Judged, SupportReport, evaluate_support
-from worker.furniture import strip_furniture
 from worker.judge import support_probabilities, support_score
 from worker.pipeline import mend_texts, process, settle_texts
 from worker.records.article import Article
 from worker.records.result import Result
 from worker.sentences import split_sentences
+from worker.stages.clean.furniture import strip_furniture
 from worker.support import check_summary_sentence
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from worker.queue.celery_app import PROCESS_CHUNK, QUEUE
 from worker.queue.store.jobs import NewChunk
 from worker.records.article import Article, InputRefusal, JobId
 from worker.records.priority import Priority
-from worker.template import with_shared_lines
+from worker.stages.clean.shared_lines import with_shared_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

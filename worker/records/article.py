@@ -85,7 +85,8 @@ class Article(Record):
     source: str = ""
     """Where it came from, for people: ``file`` or ``file:line``."""
     shared_lines: tuple[str, ...] = ()
-    """Those of its lines that many articles have that came in with it, see ``worker.template``."""
+    """Those of its lines that many articles have that came in with it, see
+    ``worker.stages.clean.shared_lines``."""
 
     @property
     def lines(self) -> list[str]:

@@ -106,10 +106,10 @@ def test_an_event_is_one_json_object_with_its_fields(stream: Stream) -> None:
 
 
 def test_our_own_standard_loggers_come_out_alike(stream: Stream) -> None:
-    logging.getLogger("worker.page").warning("gave up after %d tries", 3)
+    logging.getLogger("worker.stages.clean.html_page").warning("gave up after %d tries", 3)
 
     told = stream.record()
-    assert (told["level"], told["logger"]) == ("warning", "worker.page")
+    assert (told["level"], told["logger"]) == ("warning", "worker.stages.clean.html_page")
     assert told["event"] == "gave up after 3 tries"
 
 

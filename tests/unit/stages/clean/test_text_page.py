@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from worker.furniture import strip_furniture
 from worker.records.article import Article, ArticleFormat
 from worker.records.reason import Reason
-from worker.segment import is_page, story_lines
+from worker.stages.clean.furniture import strip_furniture
+from worker.stages.clean.text_page import is_page, story_lines
 
 MENU = ["Home", "World", "Business", "Sport", "Sign in", "Subscribe", "Search", "Weather"]
 STORY = [

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from worker.furniture import Stripped, strip_furniture
-from worker.page import read_page
 from worker.records.article import Article, ArticleFormat
 from worker.records.reason import Reason
+from worker.stages.clean.furniture import Stripped, strip_furniture
+from worker.stages.clean.html_page import read_page
 
 TITLE = "Harbour bridge reopens after two years of repairs"
 LEAD = "The harbour bridge in Milltown reopened to traffic on Monday, the city council said."

@@ -1,6 +1,7 @@
 """An HTML page down to its headline and the lines of its story.
 
-Knows trafilatura and lxml, and no rule about wording: those are ``worker.furniture``'s.
+Knows trafilatura and lxml, and no rule about wording: those are
+``worker.stages.clean.furniture``'s.
 Nothing is fetched and nothing is logged.
 """
 

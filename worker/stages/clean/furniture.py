@@ -1,7 +1,9 @@
 """Stage 1, strip: page furniture out, story in.
 
-Rules over lines, each removal with its line, text and reason. ``worker.boilerplate`` knows the
-wordings, ``worker.page`` makes the first cut of HTML. Where a rule is not certain the line stays:
+Rules over lines, each removal with its line, text and reason. ``worker.stages.clean.boilerplate``
+knows the
+wordings, ``worker.stages.clean.html_page`` makes the first cut of HTML. Where a rule is not
+certain the line stays:
 furniture in a story is ugly, a fact that is gone is wrong.
 """
 
@@ -12,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from worker.boilerplate import bare_line, furniture_reason, is_list_label, is_promo
-from worker.page import read_page
 from worker.records.article import Article, ArticleFormat
 from worker.records.reason import Reason
 from worker.records.result import Removal
-from worker.segment import is_page, story_lines
+from worker.stages.clean.boilerplate import bare_line, furniture_reason, is_list_label, is_promo
+from worker.stages.clean.html_page import read_page
+from worker.stages.clean.text_page import is_page, story_lines
 
 __all__ = ["Stripped", "strip_furniture"]
 

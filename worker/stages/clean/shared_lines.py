@@ -2,7 +2,8 @@
 
 Learnt where articles come in, from those that come in together, and written to the article: so
 what is taken out of it is a property of the article, whichever worker it comes to, and is part of
-its digest. Bare text and Markdown only, since `worker.page` knows the templates of HTML.
+its digest. Bare text and Markdown only, since `worker.stages.clean.html_page` knows the templates
+of HTML.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from worker.furniture import strip_furniture
 from worker.records.article import Article, ArticleFormat
 from worker.records.reason import Reason
-from worker.template import with_shared_lines
+from worker.stages.clean.furniture import strip_furniture
+from worker.stages.clean.shared_lines import with_shared_lines
 
 STORIES = (
     "Fishermen along the western coast landed twice as much herring this spring as last year.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.language import is_english
+from worker.stages.clean.language import is_english
 
 ENGLISH = "The council said on Monday that the ferry between the two ports will run again in May."
 

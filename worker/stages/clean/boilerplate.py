@@ -1,6 +1,7 @@
 """Wordings that news sites put around a story, line by line.
 
-Judges one line alone; what a line's place in the article tells is for ``worker.furniture``.
+Judges one line alone; what a line's place in the article tells is for
+``worker.stages.clean.furniture``.
 """
 
 from __future__ import annotations
