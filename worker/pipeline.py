@@ -29,8 +29,6 @@ from worker.contradiction import find_contradictions
 from worker.english.loaded_words import loaded_words
 from worker.english.model_talk import order_in
 from worker.errors import CopydeskError, EngineError
-from worker.paragraph import settle_paragraphs
-from worker.parting import Parted, link_texts
 from worker.records.article import (
     Article,
     ArticleState,
@@ -47,9 +45,11 @@ from worker.records.result import (
     WordChange,
 )
 from worker.repair import Mended, mend_articles
-from worker.sentences import split
 from worker.stages.clean.furniture import strip_furniture
 from worker.stages.clean.language import is_english
+from worker.stages.split.boundaries import settle_paragraphs
+from worker.stages.split.run_ons import Parted, link_texts
+from worker.stages.split.sentences import split
 from worker.summary import Story, Summary, summarise
 
 if TYPE_CHECKING:

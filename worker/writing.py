@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from worker.choice import select
 from worker.engine import Prompt
-from worker.sentences import split_sentences
+from worker.stages.split.sentences import split_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from worker.damage.document import DamagedArticle, FaultKind, damage_article
 from worker.evaluation.rows import TextRow
 from worker.evaluation.slicing import call_in_slices
 from worker.records.article import Article
-from worker.sentences import split_sentences
+from worker.stages.split.sentences import split_sentences
 
 __all__ = ["DamageReport", "evaluate_damage"]
 

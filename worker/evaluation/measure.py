@@ -26,8 +26,8 @@ from worker.judge import support_probabilities, support_score
 from worker.pipeline import mend_texts, process, settle_texts
 from worker.records.article import Article
 from worker.records.result import Result
-from worker.sentences import split_sentences
 from worker.stages.clean.furniture import strip_furniture
+from worker.stages.split.sentences import split_sentences
 from worker.support import check_summary_sentence
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from worker.evaluation.rows import SummaryRow
 from worker.evaluation.slicing import call_in_slices
 from worker.records.article import Article
 from worker.records.result import Method, Result, SummarySentence
-from worker.sentences import split_sentences
+from worker.stages.split.sentences import split_sentences
 
 __all__ = ["SummaryReport", "evaluate_summary"]
 

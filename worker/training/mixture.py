@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from worker.damage.sentence import damage
-from worker.sentences import split_sentences
+from worker.stages.split.sentences import split_sentences
 from worker.training.pair import (
     Pair,
     Row,

@@ -17,7 +17,7 @@ from random import Random
 
 from worker.choice import rank_sentences, select
 from worker.english.facts import words
-from worker.sentences import split_sentences
+from worker.stages.split.sentences import split_sentences
 from worker.support import check_title
 from worker.training.claim import Article, claim_pairs, reworded_claims
 from worker.training.lora import BASE_NAME, Recipe, encode, end_token, load_base, surprisals, train

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from worker.records.reason import Reason
-from worker.sentences import Split, is_short_form, split, split_sentences
+from worker.stages.split.sentences import Split, is_short_form, split, split_sentences
 
 
 def mended(text: str) -> tuple[str, list[Reason]]:

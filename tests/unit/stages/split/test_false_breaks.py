@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile
-from worker.joining import join_sentences
 from worker.records.reason import Reason
+from worker.stages.split.false_breaks import join_sentences
 
 CUT = ["Talks on the old harbour.", "are not planned before May."]
 JOINED = "Talks on the old harbour are not planned before May."

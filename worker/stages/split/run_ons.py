@@ -23,7 +23,7 @@ from worker.english.lexicon import (
 )
 from worker.records.reason import Reason
 from worker.records.result import Edit
-from worker.sentences import unquoted
+from worker.stages.split.sentences import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence

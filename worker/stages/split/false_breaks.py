@@ -16,7 +16,7 @@ from worker.engine.fluency import text_nats
 from worker.english.lexicon import AUXILIARIES, FUNCTION_WORDS, MODALS, PRONOUNS
 from worker.records.reason import Reason
 from worker.records.result import Edit
-from worker.sentences import is_short_form, quoted_after
+from worker.stages.split.sentences import is_short_form, quoted_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile
-from worker.parting import Parted, link_texts, part_sentences
 from worker.records.reason import Reason
+from worker.stages.split.run_ons import Parted, link_texts, part_sentences
 
 LEFT, RIGHT = "The court said that the work was unlawful", "It added that the bank would appeal."
 RUN_ON = f"{LEFT} {RIGHT}"

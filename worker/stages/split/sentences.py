@@ -1,7 +1,7 @@
 """Stage 2, first: paragraphs to sentences, stray pieces taken out.
 
 A lone function word behind a full stop carries nothing; where it could be meant it stays. What a
-full stop has cut in two is for ``worker.joining``.
+full stop has cut in two is for ``worker.stages.split.false_breaks``.
 """
 
 from __future__ import annotations

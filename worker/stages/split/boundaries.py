@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.doubling import drop_doubles
-from worker.joining import join_sentences
-from worker.parting import Parted, part_sentences
+from worker.stages.split.doubled_words import drop_doubles
+from worker.stages.split.false_breaks import join_sentences
+from worker.stages.split.run_ons import Parted, part_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile
-from worker.doubling import drop_doubles
 from worker.records.reason import Reason
+from worker.stages.split.doubled_words import drop_doubles
 
 TWICE = "The cell has a membrane membrane of glass."
 ONCE = "The cell has a membrane of glass."

@@ -14,7 +14,7 @@ from worker.engine.fluency import text_nats
 from worker.english.lexicon import NEGATIONS, NUMBER_WORDS
 from worker.records.reason import Reason
 from worker.records.result import Edit
-from worker.sentences import unquoted
+from worker.stages.split.sentences import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
