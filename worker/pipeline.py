@@ -44,9 +44,9 @@ from worker.records.result import (
     Result,
     WordChange,
 )
-from worker.repair import Mended, mend_articles
 from worker.stages.clean.furniture import strip_furniture
 from worker.stages.clean.language import is_english
+from worker.stages.repair.repair import Mended, mend_articles
 from worker.stages.split.boundaries import settle_paragraphs
 from worker.stages.split.run_ons import Parted, link_texts
 from worker.stages.split.sentences import split

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import LCSseq
 
-from worker.checks import Verdict
 from worker.config.profile import CheckSettings
 from worker.english.facts import (
     Token,
@@ -36,6 +35,7 @@ from worker.english.sentence_view import Reading
 from worker.evidence import find_evidence
 from worker.records.reason import Reason
 from worker.role import SAYING, turned
+from worker.stages.repair.fidelity import Verdict
 
 __all__ = ["SupportVerdict", "check_summary_sentence", "check_title"]
 

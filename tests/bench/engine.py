@@ -46,7 +46,7 @@ _ONE_BY_ONE = ("plain", "prompt_lookup", "paragraphs")
 #: Prompts of one forward pass where its limit is measured; the best of these counts.
 _LIMIT_BATCHES = (8, 16, 32)
 
-#: As the pipeline reckons an answer's budget (worker/repair.py).
+#: As the pipeline reckons an answer's budget (worker/stages/repair/repair.py).
 _SPARE_TOKENS = 8
 
 

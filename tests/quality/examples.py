@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from worker.edit import find_changes
+from worker.stages.repair.changes import find_changes
 
 __all__: list[str] = []
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fake_engine import SayingEngine
-from worker.checks import Verdict
 from worker.config.profile import Profile, PromptTemplate
 from worker.engine import Generation
 from worker.judge import claim_text, support_probabilities, support_score
+from worker.stages.repair.fidelity import Verdict
 from worker.support import SupportVerdict
 
 CLAIMS = [(["The ferry was late.", "It rained."], "The ferry was late in the rain.")]

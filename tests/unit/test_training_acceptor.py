@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from worker.acceptor import Acceptor, Evidence, features
-from worker.edit import find_changes
+from worker.stages.repair.acceptor import Acceptor, Evidence, features
+from worker.stages.repair.changes import find_changes
 from worker.training.acceptor import Labelled, fit
 
 SOURCE = "The prices of bread has risen again in spring."

@@ -9,10 +9,10 @@ from random import Random
 import pytest
 
 from tests.support.tiny_model import WORDS, build_tiny_model
-from worker.acceptor import load_acceptor
 from worker.config.profile import ModelSettings, Profile
 from worker.config.settings import Settings
 from worker.errors import UsageError
+from worker.stages.repair.acceptor import load_acceptor
 from worker.training.card import draw_curve, draw_losses
 from worker.training.learn import LEAST_PAIRS, _mixed, learn_repair
 from worker.training.pair import Pair

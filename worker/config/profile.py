@@ -96,7 +96,7 @@ class SpottingSettings(_Section):
 
     surprisal_nats: float = 1.0
     """Mean nats per token of a sentence as its own repair, above which it reads badly; see
-    worker/spotting.py."""
+    worker/stages/repair/spotting.py."""
 
 
 class RepairSettings(_Section):
@@ -119,7 +119,8 @@ class RepairSettings(_Section):
 
 
 class CheckSettings(_Section):
-    """Limits of the checks on proposals and summary sentences; see worker/checks.py."""
+    """Limits of the checks on proposals and summary sentences; see
+    worker/stages/repair/fidelity.py."""
 
     min_length_ratio: float = 0.75
     max_length_ratio: float = 1.3

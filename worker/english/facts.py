@@ -1,6 +1,7 @@
 """What a text claims, as countable facts: numbers, names, quotations, negations, modals, content.
 
-Pure and linear in the length of the text. Judges nothing: `worker.checks` compares the counts.
+Pure and linear in the length of the text. Judges nothing: `worker.stages.repair.fidelity` compares
+the counts.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from worker.engine import open_engine
-from worker.estimation import estimate_edit_rates
 from worker.evaluation.damage import DamageReport, evaluate_damage
 from worker.evaluation.furniture import FurnitureReport, evaluate_furniture
 from worker.evaluation.repair import RepairReport, evaluate_repair
@@ -27,6 +26,7 @@ from worker.pipeline import mend_texts, process, settle_texts
 from worker.records.article import Article
 from worker.records.result import Result
 from worker.stages.clean.furniture import strip_furniture
+from worker.stages.repair.needs_source import estimate_edit_rates
 from worker.stages.split.sentences import split_sentences
 from worker.support import check_summary_sentence
 

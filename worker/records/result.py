@@ -45,7 +45,7 @@ class WordChange(Record):
     """Words of a sentence that a model's proposal replaced; either side may be empty."""
 
     kind: str
-    """Such as ``article_missing``; see ``worker.edit.Kind``."""
+    """Such as ``article_missing``; see ``worker.stages.repair.changes.Kind``."""
     before: str
     after: str
     scores: dict[str, float] = {}

@@ -20,13 +20,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from worker.acceptor import Acceptor, features
 from worker.config.profile import Profile
 from worker.config.settings import Settings
 from worker.config.weights import acceptor_file
 from worker.engine import open_engine
 from worker.evaluation.metric import nearness
-from worker.repair import propose
+from worker.stages.repair.acceptor import Acceptor, features
+from worker.stages.repair.repair import propose
 from worker.training.card import draw_curve
 from worker.training.mixture import made_pairs
 from worker.training.pair import (

@@ -18,7 +18,7 @@ from worker.config.profile import Profile
 from worker.config.settings import Settings
 from worker.config.weights import estimator_file
 from worker.engine import Prompt, open_engine
-from worker.estimation import Estimator
+from worker.stages.repair.needs_source import Estimator
 from worker.training.pair import read_rows
 
 __all__ = ["make_estimator"]

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from worker.config.weights import acceptor_file, locate
 from worker.damage.sentence import damage
-from worker.edit import edit_rate
 from worker.errors import UsageError
 from worker.evaluation.repair import RepairReport, evaluate_repair
 from worker.evaluation.rows import RepairRow, read_repair_rows
+from worker.stages.repair.changes import edit_rate
 from worker.training.acceptor import fit, label
 from worker.training.card import REPAIR_CARD, write_card
 from worker.training.lora import Recipe, Report, encode, end_token, hold_out, load_base, train

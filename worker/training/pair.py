@@ -1,6 +1,7 @@
 """Pairs of a sentence and what the model is to answer, drawn from sets of post-edits.
 
-A pair with an edit is one that `worker.checks` would let through: what the service refuses
+A pair with an edit is one that `worker.stages.repair.fidelity` would let through: what the service
+refuses
 need not be learned.
 """
 
@@ -16,10 +17,10 @@ from zlib import crc32
 
 from rapidfuzz.distance import Levenshtein
 
-from worker.checks import check_proposal
 from worker.config.profile import CheckSettings
-from worker.edit import Change, Edit, apply_edits, edit_rate, find_changes
 from worker.english.facts import fold, words
+from worker.stages.repair.changes import Change, Edit, apply_edits, edit_rate, find_changes
+from worker.stages.repair.fidelity import check_proposal
 
 __all__ = [
     "LEAST_VERSIONS",

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from worker.edit import find_changes
+from worker.stages.repair.changes import find_changes
 from worker.training.lora import BASE_NAME, Recipe, encode, end_token, load_base, surprisals, train
 from worker.training.mixture import FIRST, SECOND, candidates, count_kinds, mix
 from worker.training.pair import Pair

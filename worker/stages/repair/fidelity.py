@@ -39,8 +39,8 @@ from worker.english.model_talk import chatter_in
 from worker.english.quotation import quotations
 from worker.english.sentence_view import Reading, relatives
 from worker.english.spelling import respell
-from worker.order import rearranged, role_difference, voice_difference
 from worker.records.reason import Reason
+from worker.stages.repair.word_order import rearranged, role_difference, voice_difference
 
 __all__ = ["Verdict", "check_proposal"]
 

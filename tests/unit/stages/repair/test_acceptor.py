@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from worker import acceptor as acceptor_module
-from worker.acceptor import Acceptor, Evidence, features, load_acceptor
-from worker.edit import Kind, apply_edits, find_changes
 from worker.errors import ModelMissingError
+from worker.stages.repair import acceptor as acceptor_module
+from worker.stages.repair.acceptor import Acceptor, Evidence, features, load_acceptor
+from worker.stages.repair.changes import Kind, apply_edits, find_changes
 
 SOURCE = "The prices of bread has risen again in spring."
 EVIDENCE = Evidence(gain_nats=2.0, fluency_nats=1.0, source_nats=0.5, words=9, changes=2)

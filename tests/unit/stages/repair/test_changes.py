@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.edit import apply_edits, edit_rate, find_edits
+from worker.stages.repair.changes import apply_edits, edit_rate, find_edits
 
 
 @pytest.mark.parametrize(

@@ -7,24 +7,24 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from worker.acceptor import Evidence, load_acceptor
-from worker.checks import check_proposal
-from worker.edit import apply_edits, edit_rate, find_changes
 from worker.engine import Prompt
 from worker.engine.fluency import text_nats
 from worker.english.facts import words
-from worker.estimation import load_estimator, needs_source
 from worker.records.reason import Reason
-from worker.spotting import reads_badly, worth_reading
+from worker.stages.repair.acceptor import Evidence, load_acceptor
+from worker.stages.repair.changes import apply_edits, edit_rate, find_changes
+from worker.stages.repair.fidelity import check_proposal
+from worker.stages.repair.needs_source import load_estimator, needs_source
+from worker.stages.repair.spotting import reads_badly, worth_reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.acceptor import Acceptor
     from worker.config.profile import Profile
-    from worker.edit import Change, Edit
     from worker.engine import Engine, Generation
-    from worker.estimation import Estimator
+    from worker.stages.repair.acceptor import Acceptor
+    from worker.stages.repair.changes import Change, Edit
+    from worker.stages.repair.needs_source import Estimator
 
 __all__ = ["Judged", "Mended", "mend_articles", "propose"]
 

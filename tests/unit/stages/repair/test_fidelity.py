@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from worker.checks import check_proposal
 from worker.config.profile import CheckSettings
 from worker.records.reason import Reason
+from worker.stages.repair.fidelity import check_proposal
 from worker.support import check_summary_sentence
 
 #: The limits the figures in the module were measured at.

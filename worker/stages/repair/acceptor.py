@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from worker.config.weights import acceptor_file
-from worker.edit import Change, Kind
 from worker.errors import ModelMissingError
+from worker.stages.repair.changes import Change, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

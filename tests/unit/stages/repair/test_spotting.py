@@ -6,7 +6,7 @@ import pytest
 
 from worker.config.profile import SpottingSettings
 from worker.engine import Generation
-from worker.spotting import reads_badly, worth_reading
+from worker.stages.repair.spotting import reads_badly, worth_reading
 
 SETTINGS = SpottingSettings(surprisal_nats=1.0)
 PLAIN = "The ferry to Bremen left on time."

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fake_engine import FAILS, FakeEngine
-from worker.acceptor import Acceptor, Evidence, features
 from worker.config.profile import CheckSettings, Profile
-from worker.edit import Kind, find_changes
 from worker.engine import Generation, Prompt
 from worker.errors import EngineError
 from worker.records.reason import Reason
-from worker.repair import Mended, mend_articles
+from worker.stages.repair.acceptor import Acceptor, Evidence, features
+from worker.stages.repair.changes import Kind, find_changes
+from worker.stages.repair.repair import Mended, mend_articles
 
 PLAIN = "The ferry to Bremen left on time on Monday."
 AWKWARD = "The crew comed back to the harbour with 12 people on Monday."
@@ -28,7 +28,9 @@ def mend(sentence: str, proposal: str, profile: Profile, engine: FakeEngine) -> 
 
 def judged_by(acceptor: Acceptor, profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Profile:
     """The profile with an adapter that has this acceptor."""
-    monkeypatch.setattr("worker.repair.load_acceptor", {"repair.x": acceptor}.__getitem__)
+    monkeypatch.setattr(
+        "worker.stages.repair.repair.load_acceptor", {"repair.x": acceptor}.__getitem__
+    )
     template = profile.prompts["repair.v2.toml"].model_copy(update={"adapter": "repair.x"})
     return profile.model_copy(update={"prompts": {**profile.prompts, "repair.v2.toml": template}})
 

@@ -1,6 +1,7 @@
 """Whether a proposal with the words of its source puts them into another relation.
 
-Called by ``worker.checks`` when nothing is lost or won: what is left then differs in order alone.
+Called by ``worker.stages.repair.fidelity`` when nothing is lost or won: what is left then differs
+in order alone.
 """
 
 from __future__ import annotations

@@ -11,8 +11,13 @@ import pytest
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile
 from worker.engine import Generation, Prompt, go_on
-from worker.estimation import Estimator, estimate_edit_rates, load_estimator, needs_source
-from worker.repair import mend_articles
+from worker.stages.repair.needs_source import (
+    Estimator,
+    estimate_edit_rates,
+    load_estimator,
+    needs_source,
+)
+from worker.stages.repair.repair import mend_articles
 
 PLAIN = "The harbour of Milltown will close for two weeks in June."
 LOST = "Quay the weeks was to crane fortunately on morning have."
