@@ -50,7 +50,7 @@ from worker.stages.repair.repair import Mended, mend_articles
 from worker.stages.split.boundaries import settle_paragraphs
 from worker.stages.split.run_ons import Parted, link_texts
 from worker.stages.split.sentences import split
-from worker.summary import Story, Summary, summarise
+from worker.stages.summarise.assembly import Story, Summary, summarise
 
 if TYPE_CHECKING:
     from worker.config.profile import Profile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from worker.judge import NO, YES
+from worker.stages.summarise.entailment import NO, YES
 from worker.training.claim import claim_pairs, reworded_claims
 
 SENTENCES = (

@@ -21,14 +21,14 @@ from worker.evaluation.rows import (
 )
 from worker.evaluation.summary import SummaryReport, evaluate_summary
 from worker.evaluation.support import Judged, SupportReport, evaluate_support
-from worker.judge import support_probabilities, support_score
 from worker.pipeline import mend_texts, process, settle_texts
 from worker.records.article import Article
 from worker.records.result import Result
 from worker.stages.clean.furniture import strip_furniture
 from worker.stages.repair.needs_source import estimate_edit_rates
 from worker.stages.split.sentences import split_sentences
-from worker.support import check_summary_sentence
+from worker.stages.summarise.entailment import support_probabilities, support_score
+from worker.stages.summarise.support import check_summary_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

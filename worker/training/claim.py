@@ -14,8 +14,8 @@ from random import Random
 from worker.damage.claim import spoil
 from worker.english.facts import names, negations, numbers
 from worker.english.sentence_view import Reading
-from worker.evidence import find_evidence
-from worker.judge import NO, YES, claim_text
+from worker.stages.summarise.entailment import NO, YES, claim_text
+from worker.stages.summarise.evidence import find_evidence
 from worker.training.pair import Pair, Row, is_fit
 
 __all__ = ["Article", "claim_pairs", "reworded_claims"]

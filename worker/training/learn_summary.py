@@ -21,7 +21,7 @@ from worker.errors import UsageError
 from worker.evaluation.rows import SummaryRow, read_summary_rows
 from worker.evaluation.summary import SummaryReport, evaluate_summary
 from worker.stages.split.sentences import split_sentences
-from worker.support import check_summary_sentence, check_title
+from worker.stages.summarise.support import check_summary_sentence, check_title
 from worker.training.card import SUMMARY_CARD, write_card
 from worker.training.lora import Recipe, Report, encode, end_token, hold_out, load_base, train
 from worker.training.pair import Pair, is_fit, is_set_aside

@@ -15,9 +15,9 @@ from worker.config.profile import CheckSettings
 from worker.english.facts import tokens, words
 from worker.english.lexicon import ATTRIBUTION_VERBS, LOADED_WORDS, MODALS, NEGATIONS
 from worker.english.quotation import is_balanced
-from worker.support import check_summary_sentence
+from worker.stages.summarise.support import check_summary_sentence
+from worker.stages.summarise.writing import SHORT_WORDS
 from worker.training.pair import Pair
-from worker.writing import SHORT_WORDS
 
 __all__ = ["Cut", "find_cuts", "shorten"]
 

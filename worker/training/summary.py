@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from worker.choice import rank_sentences, select
 from worker.english.facts import words
 from worker.stages.split.sentences import split_sentences
-from worker.support import check_title
+from worker.stages.summarise.ranking import rank_sentences, select
+from worker.stages.summarise.support import check_title
 from worker.training.claim import Article, claim_pairs, reworded_claims
 from worker.training.lora import BASE_NAME, Recipe, encode, end_token, load_base, surprisals, train
 from worker.training.pair import Pair, is_fit, read_rows

@@ -17,7 +17,7 @@ from tests.support.fake_engine import FakeEngine
 from worker.config.profile import CheckSettings, Profile
 from worker.engine.nli import entailment_probabilities
 from worker.errors import EngineError
-from worker.judge import support_probabilities
+from worker.stages.summarise.entailment import support_probabilities
 
 WORDS = ("<unk>", "<pad>", "<sep>", "harbour", "closes", "opens", "in", "June", "May", "the")
 LABELS = {0: "CONTRADICTION", 1: "NEUTRAL", 2: "ENTAILMENT"}

@@ -7,7 +7,7 @@ import pytest
 from worker.config.profile import CheckSettings
 from worker.records.reason import Reason
 from worker.stages.repair.fidelity import check_proposal
-from worker.support import check_summary_sentence
+from worker.stages.summarise.support import check_summary_sentence
 
 #: The limits the figures in the module were measured at.
 LIMITS = CheckSettings(min_support=0.8)

@@ -10,7 +10,7 @@ from worker.engine import Generation
 from worker.errors import EngineError
 from worker.records.reason import Reason
 from worker.records.result import Method
-from worker.summary import Story, Summary, summarise
+from worker.stages.summarise.assembly import Story, Summary, summarise
 
 SENTENCES = (
     "The harbour of Milltown will close for two weeks in June, the council said on Monday.",

@@ -1,6 +1,7 @@
 """Whether a text says what a claim says, by a model that was trained to tell.
 
-The rules of ``worker.support`` see words; this sees who did what, and a sentence that has lost its
+The rules of ``worker.stages.summarise.support`` see words; this sees who did what, and a sentence
+that has lost its
 middle. The two are wrong about different claims, so that a claim needs both.
 """
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from worker.config.profile import Profile
     from worker.engine import Engine
-    from worker.support import SupportVerdict
+    from worker.stages.summarise.support import SupportVerdict
 
 __all__ = ["NO", "YES", "claim_text", "support_probabilities", "support_score"]
 

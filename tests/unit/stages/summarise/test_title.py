@@ -8,8 +8,8 @@ from tests.support.fake_engine import SayingEngine
 from worker.config.profile import Profile, PromptTemplate
 from worker.engine import Generation
 from worker.records.reason import Reason
-from worker.support import check_title
-from worker.title import Title, write_titles
+from worker.stages.summarise.support import check_title
+from worker.stages.summarise.title import Title, write_titles
 
 SENTENCES = (
     "The harbour of Milltown will close for two weeks in June, while the quay is mended.",

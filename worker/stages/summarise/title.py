@@ -9,10 +9,10 @@ from worker.engine import Prompt
 from worker.english.loaded_words import loaded_words
 from worker.english.model_talk import order_in
 from worker.english.quotation import is_balanced
-from worker.judge import support_probabilities
 from worker.records.reason import Reason
 from worker.records.result import Refusal
-from worker.support import check_title
+from worker.stages.summarise.entailment import support_probabilities
+from worker.stages.summarise.support import check_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from worker.choice import rank_sentences, select
+from worker.stages.summarise.ranking import rank_sentences, select
 
 LEAD = "The harbour of Milltown will close for two weeks in June."
 QUAY = "Workers will repair the quay of the harbour, which a storm damaged in February."

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.support.fake_engine import FakeEngine
-from worker.choice import rank_sentences
 from worker.config.profile import Profile, PromptTemplate
 from worker.engine import Prompt
 from worker.records.article import Article
 from worker.records.reason import Reason
 from worker.records.result import Method
-from worker.summary import Story, summarise
-from worker.writing import Written, write_sentences
+from worker.stages.summarise.assembly import Story, summarise
+from worker.stages.summarise.ranking import rank_sentences
+from worker.stages.summarise.writing import Written, write_sentences
 
 SENTENCES = (
     "The harbour of Milltown, which is the largest in the north, will close again in June.",

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from worker.choice import overlaps, rank_sentences, select
-from worker.judge import support_probabilities
 from worker.records.reason import Reason
 from worker.records.result import (
     EvidenceSentence,
@@ -19,10 +17,12 @@ from worker.records.result import (
     Refusal,
     SummarySentence,
 )
-from worker.support import check_summary_sentence
-from worker.theme import lost_theme, themes
-from worker.title import Title, write_titles
-from worker.writing import Written, write_sentences
+from worker.stages.summarise.entailment import support_probabilities
+from worker.stages.summarise.ranking import overlaps, rank_sentences, select
+from worker.stages.summarise.support import check_summary_sentence
+from worker.stages.summarise.title import Title, write_titles
+from worker.stages.summarise.topics import lost_theme, themes
+from worker.stages.summarise.writing import Written, write_sentences
 
 if TYPE_CHECKING:
     from worker.config.profile import Profile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.theme import lost_theme, themes
+from worker.stages.summarise.topics import lost_theme, themes
 
 SENTENCES = (
     "The ferry to Bremen sank on Monday.",

@@ -32,10 +32,10 @@ from worker.english.loaded_words import loaded_words
 from worker.english.model_talk import chatter_in
 from worker.english.quotation import is_balanced, quotations
 from worker.english.sentence_view import Reading
-from worker.evidence import find_evidence
 from worker.records.reason import Reason
-from worker.role import SAYING, turned
 from worker.stages.repair.fidelity import Verdict
+from worker.stages.summarise.evidence import find_evidence
+from worker.stages.summarise.who_did_what import SAYING, turned
 
 __all__ = ["SupportVerdict", "check_summary_sentence", "check_title"]
 

@@ -10,9 +10,9 @@ import pytest
 from tests.support.fake_engine import SayingEngine
 from worker.config.profile import Profile, PromptTemplate
 from worker.engine import Generation
-from worker.judge import claim_text, support_probabilities, support_score
 from worker.stages.repair.fidelity import Verdict
-from worker.support import SupportVerdict
+from worker.stages.summarise.entailment import claim_text, support_probabilities, support_score
+from worker.stages.summarise.support import SupportVerdict
 
 CLAIMS = [(["The ferry was late.", "It rained."], "The ferry was late in the rain.")]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from worker.choice import select
 from worker.engine import Prompt
 from worker.stages.split.sentences import split_sentences
+from worker.stages.summarise.ranking import select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
