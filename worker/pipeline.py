@@ -25,7 +25,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from worker.contradiction import find_contradictions
 from worker.english.loaded_words import loaded_words
 from worker.english.model_talk import order_in
 from worker.errors import CopydeskError, EngineError
@@ -46,6 +45,7 @@ from worker.records.result import (
 )
 from worker.stages.clean.furniture import strip_furniture
 from worker.stages.clean.language import is_english
+from worker.stages.flag.contradiction import find_contradictions
 from worker.stages.repair.repair import Mended, mend_articles
 from worker.stages.split.boundaries import settle_paragraphs
 from worker.stages.split.run_ons import Parted, link_texts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.contradiction import find_contradictions
+from worker.stages.flag.contradiction import find_contradictions
 
 
 @pytest.mark.parametrize(
