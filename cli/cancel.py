@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cli.output import JsonFlag, Report
-from cli.verdict import job_data, job_line
+from cli.output.job_summary import job_data, job_line
+from cli.output.report import JsonFlag, Report
 from cli.watch import JobArgument
 
 __all__ = ["command"]

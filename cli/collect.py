@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import JsonFlag, Report, talk
-from cli.progress import counter
-from cli.verdict import exit_code_of, job_data, job_line
+from cli.output.job_summary import exit_code_of, job_data, job_line
+from cli.output.progress import counter
+from cli.output.report import JsonFlag, Report, talk
 from cli.watch import JobArgument
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def write_results(store: JobStore, job: JobId, out: Path) -> JobProgress:
         JobNotFoundError: no such job.
         OutputError: a file could not be written.
     """
-    from cli.results import ResultWriter
+    from cli.output.files import ResultWriter
     from worker.records.article import TERMINAL_STATES
 
     progress = store.progress(job)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import JsonFlag, Report
+from cli.output.report import JsonFlag, Report
 
 __all__ = ["command"]
 

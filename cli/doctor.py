@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from cli.output import JsonFlag, Problem, Report
+from cli.output.report import JsonFlag, Problem, Report
 from worker.errors import CopydeskError, ExitCode
 
 if TYPE_CHECKING:

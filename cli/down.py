@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.output import JsonFlag, Report, talk
+from cli.output.report import JsonFlag, Report, talk
 from cli.service import Service
 
 __all__ = ["command"]

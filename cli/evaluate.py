@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cli.output import JsonFlag, Report
-from cli.progress import portion
+from cli.output.progress import portion
+from cli.output.report import JsonFlag, Report
 from cli.submit import ProfileOption
 
 __all__ = ["command"]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import JsonFlag, Report, render, talk
+from cli.output.report import JsonFlag, Report, render, talk
 
 __all__ = ["command"]
 

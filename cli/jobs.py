@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cli.output import JsonFlag, Report
-from cli.verdict import job_data, job_line
+from cli.output.job_summary import job_data, job_line
+from cli.output.report import JsonFlag, Report
 
 __all__ = ["command"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import JsonFlag, Report
+from cli.output.report import JsonFlag, Report
 from cli.submit import ProfileOption
 from worker.errors import UsageError
 

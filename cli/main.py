@@ -32,7 +32,7 @@ from cli import (
     watch,
     worker,
 )
-from cli.output import Problem, Report, render, talk
+from cli.output.report import Problem, Report, render, talk
 from worker import __version__
 from worker.errors import CopydeskError, ExitCode
 

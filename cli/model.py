@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli.output import JsonFlag, Report, talk
+from cli.output.report import JsonFlag, Report, talk
 
 __all__ = ["app"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import JsonFlag, Report
+from cli.output.report import JsonFlag, Report
 from cli.submit import error_problems, open_intake, report_submission
 from cli.watch import JobArgument
 from worker.errors import CopydeskError, NoInputError
@@ -33,7 +33,7 @@ def command(
 
     Articles that are in it are passed over, by their ids. Exit codes as for submit.
     """
-    from cli.documents import read_documents
+    from cli.documents.documents import read_documents
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
     from worker.records.article import JobId

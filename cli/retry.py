@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import JsonFlag, Report, talk
+from cli.output.report import JsonFlag, Report, talk
 from cli.resume import inputs_of
 from cli.submit import open_intake, refusal_problems
 from cli.watch import JobArgument
@@ -92,7 +92,7 @@ def _retry(store: JobStore, job: JobId, articles: Sequence[str] | None, settings
 
 def _read_again(store: JobStore, job: JobId, settings: Settings) -> Submission:
     """The refused inputs' files once more; only what was refused then is taken from them."""
-    from cli.documents import read_documents
+    from cli.documents.documents import read_documents
 
     sources = {refusal.source for refusal in store.collection.refusals(job)}
     # A file of which some lines were refused may be gone by now.

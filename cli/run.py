@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.collect import OutOption, write_results
-from cli.output import JsonFlag, Report, talk
-from cli.progress import follow
+from cli.output.job_summary import exit_code_of, job_data, job_line
+from cli.output.progress import follow
+from cli.output.report import JsonFlag, Report, talk
 from cli.service import Service
 from cli.submit import (
     Inputs,
@@ -18,7 +19,6 @@ from cli.submit import (
     refusal_problems,
     submit_inputs,
 )
-from cli.verdict import exit_code_of, job_data, job_line
 from cli.watch import TimeoutOption, timeout_of
 from worker.errors import CopydeskError
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import JsonFlag, Report
+from cli.output.report import JsonFlag, Report
 from cli.watch import JobArgument
 from worker.errors import ExitCode
 
@@ -19,8 +19,8 @@ def command(
     as_json: JsonFlag = False,
 ) -> Report:
     """Print one article: summary, repaired text, what was changed, removed and refused."""
-    from cli.markdown import render_article
-    from cli.results import result_row
+    from cli.output.files import result_row
+    from cli.output.markdown import render_article
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
     from worker.records.article import ArticleState, JobId

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import JsonFlag, Report
-from cli.verdict import exit_code_of, job_data, job_line
+from cli.output.job_summary import exit_code_of, job_data, job_line
+from cli.output.report import JsonFlag, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def command(
     For a job also what was done in its texts, counted by reason, and the exit code says how it went
     so far: 0 well, 1 some failed, 6 all failed.
     """
-    from cli.progress import worker_line
+    from cli.output.progress import worker_line
     from worker.config.settings import load_settings
     from worker.queue.celery_app import QUEUE
     from worker.queue.connection import open_store

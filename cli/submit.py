@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import JsonFlag, Problem, Report, talk
-from cli.progress import counter
+from cli.output.progress import counter
+from cli.output.report import JsonFlag, Problem, Report, talk
 from worker.errors import CopydeskError, ExitCode, UsageError
 from worker.records.priority import Priority
 
@@ -120,7 +120,7 @@ def submit_inputs(
         NothingAcceptedError: none of them is an article.
         ConfigError, BrokerUnavailableError: see ``worker.queue.intake.Intake.submit``.
     """
-    from cli.documents import read_documents
+    from cli.documents.documents import read_documents
     from worker.config.settings import load_profile
     from worker.config.weights import with_digest
     from worker.queue.intake import Order

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cli.output import JsonFlag, Report
-from cli.progress import follow
-from cli.verdict import exit_code_of, job_data, job_line
+from cli.output.job_summary import exit_code_of, job_data, job_line
+from cli.output.progress import follow
+from cli.output.report import JsonFlag, Report
 
 __all__ = ["JobArgument", "TimeoutOption", "command", "timeout_of"]
 

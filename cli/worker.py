@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from cli.output import JsonFlag, Report, render
+from cli.output.report import JsonFlag, Report, render
 from cli.service import WORKER_COMMAND, worker_environment
 from cli.submit import ProfileOption
 

@@ -34,7 +34,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from cli.documents import read_documents
+from cli.documents.documents import read_documents
 from tests.bench import tutorial
 from tests.bench.worker import done_result
 from tests.support.broker import embedded_broker

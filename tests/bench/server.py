@@ -23,7 +23,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from cli.documents import read_documents
+from cli.documents.documents import read_documents
 from tests.support.model_server import ModelServer, running_model_server
 from worker.config.profile import ModelSettings, Profile
 from worker.config.settings import Settings, load_profile, load_settings

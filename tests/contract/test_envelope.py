@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cli import main as main_module
-from cli.output import ENVELOPE_VERSION
+from cli.output.report import ENVELOPE_VERSION
 from worker import errors
 from worker.config.weights import embedded_folder
 from worker.errors import CopydeskError, ExitCode

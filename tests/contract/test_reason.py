@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-from cli.markdown import REASON_TEXT
+from cli.output.markdown import REASON_TEXT
 from worker.records import reason
 from worker.records.reason import Reason
 

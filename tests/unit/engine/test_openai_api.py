@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cli import doctor
-from cli.output import Report
+from cli.output.report import Report
 from tests.support.ruled_server import (
     NAME,
     SOON,

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from cli.encoding import decode_text, looks_binary, marked_encoding
+from cli.documents.encoding import decode_text, looks_binary, marked_encoding
 
 NEWS = "The café owner “would not” pay — not even €5, said José Núñez."
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.progress import worker_line
+from cli.output.progress import worker_line
 from worker.records.article import JobId, WorkerPresence, WorkerTask
 
 _NOW = 1_800_000_000.0
@@ -16,7 +16,7 @@ _JOB = JobId("260101-0000-abcdef")
 @pytest.fixture(autouse=True)
 def now(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock stands still."""
-    monkeypatch.setattr("cli.progress.time.time", lambda: _NOW)
+    monkeypatch.setattr("cli.output.progress.time.time", lambda: _NOW)
 
 
 def _worker(*tasks: WorkerTask, **fields: Any) -> WorkerPresence:

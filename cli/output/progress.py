@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cli.output import safe_tty, talk
-from cli.verdict import job_line
+from cli.output.job_summary import job_line
+from cli.output.report import safe_tty, talk
 from worker.errors import BrokerUnavailableError, WaitTimeoutError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.output import Problem, Report, render, safe_tty, talk
+from cli.output.report import Problem, Report, render, safe_tty, talk
 from worker.errors import EngineError, ExitCode
 
 PROBLEM = Problem("no_story", "nothing but furniture", "look at it", source="a.txt:3")

@@ -15,9 +15,9 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from cli.drafts import BUFFER_BYTES, Draft, Origin, read_lines, read_text, refuse
-from cli.encoding import looks_binary
-from cli.table import read_table
+from cli.documents.draft import BUFFER_BYTES, Draft, Origin, read_lines, read_text, refuse
+from cli.documents.encoding import looks_binary
+from cli.documents.table import read_table
 from worker.records.article import Article, ArticleFormat, InputRefusal
 from worker.records.reason import Reason
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.verdict import exit_code_of, job_data, job_line
+from cli.output.job_summary import exit_code_of, job_data, job_line
 from worker.errors import ExitCode
 from worker.records.article import ArticleState, JobId, JobProgress
 

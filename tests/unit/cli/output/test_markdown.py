@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from markdown_it import MarkdownIt
 
-from cli.markdown import METHOD_TEXT, REASON_TEXT, escape_line, escape_text, render_article
+from cli.output.markdown import METHOD_TEXT, REASON_TEXT, escape_line, escape_text, render_article
 from worker.records.article import (
     Article,
     ArticleState,

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from cli.drafts import (
+from cli.documents.draft import (
     BUFFER_BYTES,
     TEXT_FIELDS,
     Draft,
@@ -16,7 +16,7 @@ from cli.drafts import (
     refuse_stream,
     show_keys,
 )
-from cli.encoding import marked_encoding
+from cli.documents.encoding import marked_encoding
 from worker.records.reason import Reason
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
-from cli.markdown import render_article
+from cli.output.markdown import render_article
 from worker import __version__
 from worker.errors import OutputError
 from worker.records.article import (

@@ -1,6 +1,7 @@
 """Drafts out of one opened file: a text, lines of JSON, rows of CSV.
 
-A draft has no settled id and is not checked yet; that is done in ``cli.documents``. Nothing here
+A draft has no settled id and is not checked yet; that is done in ``cli.documents.documents``.
+Nothing here
 raises for bad content: it becomes an ``InputRefusal``, and the records after it go on.
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import from_json
 
-from cli.encoding import decode_text, looks_binary, marked_encoding
+from cli.documents.encoding import decode_text, looks_binary, marked_encoding
 from worker.records.article import ArticleFormat, InputRefusal
 from worker.records.reason import Reason
 

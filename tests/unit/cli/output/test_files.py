@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cli.results import ResultWriter, result_row
+from cli.output.files import ResultWriter, result_row
 from worker import __version__
 from worker.errors import OutputError
 from worker.records.article import (
@@ -315,7 +315,7 @@ WRITE_TOO_MUCH = """
     from pathlib import Path
     sys.path.insert(0, "tests/unit")
     from test_results import done, progress
-    from cli.results import ResultWriter
+    from cli.output.files import ResultWriter
     from worker.errors import OutputError
 
     out = Path(sys.argv[1])
