@@ -16,7 +16,7 @@ def command(job: JobArgument, as_json: JsonFlag = False) -> Report:
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
-    from worker.records.article import JobId
+    from worker.records.job import JobId
 
     with open_store(load_settings()) as store:
         store.cancel(JobId(job))

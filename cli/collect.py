@@ -14,7 +14,7 @@ from cli.watch import JobArgument
 
 if TYPE_CHECKING:
     from worker.queue.store.jobs import JobStore
-    from worker.records.article import JobId, JobProgress
+    from worker.records.job import JobId, JobProgress
 
 __all__ = ["OutOption", "command", "write_results"]
 
@@ -31,7 +31,7 @@ def command(job: JobArgument, out: OutOption = Path("out"), as_json: JsonFlag = 
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
-    from worker.records.article import JobId
+    from worker.records.job import JobId
 
     with open_store(load_settings()) as store:
         progress = write_results(store, JobId(job), out)

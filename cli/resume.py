@@ -16,7 +16,7 @@ from worker.errors import CopydeskError, NoInputError
 
 if TYPE_CHECKING:
     from worker.queue.store.jobs import JobStore
-    from worker.records.article import JobId
+    from worker.records.job import JobId
 
 __all__ = ["command", "inputs_of"]
 
@@ -36,7 +36,7 @@ def command(
     from cli.documents.documents import read_documents
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
-    from worker.records.article import JobId
+    from worker.records.job import JobId
 
     settings = load_settings()
     try:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from worker.config.settings import Settings
     from worker.queue.intake import Submission
     from worker.queue.store.jobs import JobStore
-    from worker.records.article import Article, InputRefusal, JobId
+    from worker.records.article import Article, InputRefusal
+    from worker.records.job import JobId
 
 __all__ = ["command"]
 
@@ -45,7 +46,7 @@ def command(
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
-    from worker.records.article import JobId
+    from worker.records.job import JobId
 
     if articles and failed:
         raise UsageError("--failed and ids of articles exclude each other")

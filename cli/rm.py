@@ -21,7 +21,7 @@ def command(
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
-    from worker.records.article import JobId
+    from worker.records.job import JobId
 
     with open_store(load_settings()) as store:
         for job in jobs:

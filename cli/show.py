@@ -23,7 +23,8 @@ def command(
     from cli.output.markdown import render_article
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
-    from worker.records.article import ArticleState, JobId
+    from worker.records.article import ArticleState
+    from worker.records.job import JobId
 
     with open_store(load_settings()) as store:
         collected = store.collection.article(JobId(job), article)

@@ -32,7 +32,7 @@ def command(
     from worker.config.settings import load_settings
     from worker.queue.celery_app import QUEUE
     from worker.queue.connection import open_store
-    from worker.records.article import JobId
+    from worker.records.job import JobId
 
     with open_store(load_settings()) as store:
         if job is not None:

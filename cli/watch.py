@@ -29,7 +29,7 @@ def command(job: JobArgument, timeout: TimeoutOption = None, as_json: JsonFlag =
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
-    from worker.records.article import JobId
+    from worker.records.job import JobId
 
     settings = load_settings()
     with open_store(settings) as store:

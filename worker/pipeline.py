@@ -28,12 +28,7 @@ from typing import TYPE_CHECKING
 from worker.english.loaded_words import loaded_words
 from worker.english.model_talk import order_in
 from worker.errors import CopydeskError, EngineError
-from worker.records.article import (
-    Article,
-    ArticleState,
-    Outcome,
-    Processed,
-)
+from worker.records.article import Article, ArticleState, Outcome, Processed
 from worker.records.reason import Reason
 from worker.records.result import (
     Edit,
@@ -54,7 +49,7 @@ from worker.stages.summarise.assembly import Story, Summary, summarise
 
 if TYPE_CHECKING:
     from worker.config.profile import Profile
-    from worker.engine import Engine
+    from worker.engine.protocol import Engine
 
 __all__ = ["mend_texts", "process", "settle_texts"]
 

@@ -1,1 +1,1 @@
-"""."""
+"""What commands print and write: reports, progress, Markdown and result files."""

@@ -21,12 +21,8 @@ from pydantic import Field
 from cli.output.markdown import render_article
 from worker import __version__
 from worker.errors import OutputError
-from worker.records.article import (
-    ArticleState,
-    CollectedArticle,
-    InputRefusal,
-    JobProgress,
-)
+from worker.records.article import ArticleState, CollectedArticle, InputRefusal
+from worker.records.job import JobProgress
 from worker.records.reason import REASON_FIELDS, Reason
 from worker.records.result import (
     Edit,

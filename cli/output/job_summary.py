@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from worker.errors import ExitCode
 
 if TYPE_CHECKING:
-    from worker.records.article import JobProgress
+    from worker.records.job import JobProgress
 
 __all__ = ["exit_code_of", "job_data", "job_line"]
 

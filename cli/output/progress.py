@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from worker.config.settings import Settings
     from worker.queue.store.jobs import JobStore
-    from worker.records.article import JobId, JobProgress, WorkerPresence
+    from worker.records.job import JobId, JobProgress
+    from worker.records.worker import WorkerPresence
 
     _Show = Callable[[JobProgress, float, Sequence[WorkerPresence]], None]
 

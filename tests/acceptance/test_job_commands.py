@@ -23,7 +23,8 @@ from worker.queue.celery_app import create_app
 from worker.queue.connection import connect, open_store
 from worker.queue.intake import Intake, Order
 from worker.queue.store.jobs import JobStore
-from worker.records.article import Article, JobId
+from worker.records.article import Article
+from worker.records.job import JobId
 
 _ROOT = Path(__file__).parents[2]
 

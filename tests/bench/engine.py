@@ -33,8 +33,8 @@ from tests.bench.side import SIDES, forward_only, open_side
 from tests.support.plain_engine import PlainEngine
 from worker.config.profile import Profile
 from worker.config.settings import Settings, load_profile, load_settings
-from worker.engine import Engine, Prompt
 from worker.engine.local import LocalEngine
+from worker.engine.protocol import Engine, Prompt
 from worker.evaluation.rows import read_repair_rows
 from worker.records.article import Article
 

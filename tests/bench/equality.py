@@ -21,8 +21,8 @@ import torch
 from tests.bench.engine import repair_prompts, sample_sentences
 from tests.support.plain_engine import PlainEngine
 from worker.config.settings import load_profile, load_settings
-from worker.engine import Prompt, go_on
 from worker.engine.local import LocalEngine
+from worker.engine.protocol import Prompt, go_on
 
 __all__: list[str] = []
 

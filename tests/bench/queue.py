@@ -45,12 +45,9 @@ from worker.queue.celery_app import create_app
 from worker.queue.connection import broker_url, connect
 from worker.queue.intake import Intake, Order
 from worker.queue.store.jobs import JobStore
-from worker.records.article import (
-    Article,
-    Claim,
-    JobId,
-    Tally,
-)
+from worker.records.article import Article
+from worker.records.chunk import Claim, Tally
+from worker.records.job import JobId
 
 __all__: list[str] = []
 

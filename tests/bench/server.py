@@ -28,8 +28,9 @@ from tests.support.model_server import ModelServer, running_model_server
 from worker.config.profile import ModelSettings, Profile
 from worker.config.settings import Settings, load_profile, load_settings
 from worker.config.weights import EMBEDDED, embedded_folder
-from worker.engine import WatchedEngine, go_on
+from worker.engine.protocol import go_on
 from worker.engine.server import ServerEngine
+from worker.engine.watched import WatchedEngine
 from worker.pipeline import process
 from worker.records.article import Article, ArticleState, Processed
 

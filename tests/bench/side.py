@@ -15,8 +15,8 @@ import torch
 from tests.support.plain_engine import PlainEngine
 from worker.config.profile import ModelSettings
 from worker.config.settings import Settings
-from worker.engine import Engine, Generation, Prompt, go_on
 from worker.engine.local import LocalEngine
+from worker.engine.protocol import Engine, Generation, Prompt, go_on
 
 __all__ = ["SIDES", "forward_only", "open_side"]
 

@@ -17,13 +17,8 @@ from typing import Any
 
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile
-from worker.engine import Engine, Prompt, go_on
-from worker.records.article import (
-    Article,
-    ArticleState,
-    Outcome,
-    Processed,
-)
+from worker.engine.protocol import Engine, Prompt, go_on
+from worker.records.article import Article, ArticleState, Outcome, Processed
 from worker.records.result import Method, Result
 
 __all__ = ["CHUNK_SECONDS", "done_result", "main"]

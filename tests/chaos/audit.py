@@ -10,7 +10,8 @@ from tests.chaos.place import Place, say
 from tests.chaos.worker import LATE, RECORDED, WITNESS
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
-from worker.records.article import ACTIVE_STATES, ArticleState, JobId
+from worker.records.article import ACTIVE_STATES, ArticleState
+from worker.records.job import JobId
 
 __all__ = ["Account", "audit", "is_over"]
 

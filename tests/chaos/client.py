@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from celery import Celery
 
-    from worker.records.article import Doorbell
+    from worker.records.chunk import Doorbell
 
 __all__ = ["WINDOW_ARTICLES", "main"]
 

@@ -19,7 +19,8 @@ from worker.queue.celery_app import QUEUE, create_app
 from worker.queue.intake import Intake, Order
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
-from worker.records.article import Article, JobId
+from worker.records.article import Article
+from worker.records.job import JobId
 from worker.records.priority import Priority
 
 __all__ = ["Load", "Register", "find_job", "make_article"]

@@ -22,7 +22,7 @@ from tests.chaos.watch import Recovery, Watch
 from worker.errors import ExitCode
 from worker.process.embedded_valkey import EmbeddedBroker
 from worker.queue.store.keys import Key
-from worker.records.article import JobId
+from worker.records.job import JobId
 from worker.records.priority import Priority
 
 __all__ = ["WHOLE_WORKERS", "Kill", "Striker", "plan"]

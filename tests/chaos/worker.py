@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.fake_engine import FakeEngine
-from worker.engine import Engine, Generation, Prompt, go_on
+from worker.engine.protocol import Engine, Generation, Prompt, go_on
 from worker.queue.store.ledger import Ledger
-from worker.records.article import Claim, Processed, Tally
+from worker.records.article import Processed
+from worker.records.chunk import Claim, Tally
 
 __all__ = ["FOLDER", "LATE", "RECORDED", "WITNESS", "child_file", "main"]
 

@@ -17,14 +17,9 @@ from worker.queue.celery_app import QUEUE, create_app
 from worker.queue.intake import Intake, Order, Submission
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import LANES, Key
-from worker.records.article import (
-    Article,
-    ArticleState,
-    Claim,
-    CollectedArticle,
-    JobId,
-    Processed,
-)
+from worker.records.article import Article, ArticleState, CollectedArticle, Processed
+from worker.records.chunk import Claim
+from worker.records.job import JobId
 from worker.records.priority import Priority
 
 __all__ = [

@@ -6,14 +6,9 @@ from collections.abc import Sequence
 
 from worker.config.profile import Profile
 from worker.queue.store.codec import cancelled_outcome
-from worker.records.article import (
-    Article,
-    ArticleState,
-    JobProgress,
-    Outcome,
-    Processed,
-    Tally,
-)
+from worker.records.article import Article, ArticleState, Outcome, Processed
+from worker.records.chunk import Tally
+from worker.records.job import JobProgress
 from worker.records.reason import Reason
 from worker.records.result import (
     EvidenceSentence,

@@ -37,7 +37,8 @@ from worker.queue.lease import JobCancelledError, Lease
 from worker.queue.reconciler import reconcile
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import Key
-from worker.records.article import JobId, Verdict
+from worker.records.chunk import Verdict
+from worker.records.job import JobId
 from worker.records.reason import Reason
 
 

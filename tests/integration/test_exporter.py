@@ -30,14 +30,11 @@ from worker.queue.connection import broker_url, connect
 from worker.queue.metrics import DeskCollector
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import Key
-from worker.records.article import (
-    Claim,
-    JobId,
-    Processed,
-    Tally,
-    WorkerPresence,
-)
+from worker.records.article import Processed
+from worker.records.chunk import Claim, Tally
+from worker.records.job import JobId
 from worker.records.reason import Reason
+from worker.records.worker import WorkerPresence
 
 # It has no types: strict checking would refuse its calls.
 openmetrics: Any = importlib.import_module("prometheus_client.openmetrics.parser")

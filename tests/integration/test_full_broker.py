@@ -33,7 +33,8 @@ from worker.queue.connection import broker_url, connect, open_store
 from worker.queue.intake import Intake, Order, send
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.roster import Memory
-from worker.records.article import Article, ArticleState, JobId
+from worker.records.article import Article, ArticleState
+from worker.records.job import JobId
 
 
 @pytest.fixture(autouse=True)

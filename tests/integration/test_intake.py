@@ -24,7 +24,8 @@ from worker.queue.celery_app import create_app
 from worker.queue.intake import Intake, NothingAcceptedError, Order, Submission
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
-from worker.records.article import Article, InputRefusal, JobId
+from worker.records.article import Article, InputRefusal
+from worker.records.job import JobId
 from worker.records.priority import Priority
 from worker.records.reason import Reason
 

@@ -32,7 +32,8 @@ from worker.config.profile import Profile
 from worker.errors import ArticleNotFoundError, ExitCode, JobNotFoundError, JobStateError
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import LANES, Key
-from worker.records.article import ArticleState, InputRefusal, JobId
+from worker.records.article import ArticleState, InputRefusal
+from worker.records.job import JobId
 from worker.records.priority import Priority
 from worker.records.reason import Reason
 

@@ -34,7 +34,8 @@ from worker.errors import JobNotFoundError, JobStateError
 from worker.queue.store import ledger as ledger_module
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import LANES, Key
-from worker.records.article import ArticleState, Claim, Verdict
+from worker.records.article import ArticleState
+from worker.records.chunk import Claim, Verdict
 from worker.records.reason import Reason
 
 _MESSAGES = st.sampled_from(["message-1", "message-2"])

@@ -25,15 +25,9 @@ from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import LANES, Key
 from worker.queue.store.ledger import LEASE_MILLISECONDS
 from worker.queue.store.scripts import run_script
-from worker.records.article import (
-    Claim,
-    DeadLetter,
-    JobId,
-    Processed,
-    Tally,
-    Trial,
-    Verdict,
-)
+from worker.records.article import DeadLetter, Processed
+from worker.records.chunk import Claim, Tally, Trial, Verdict
+from worker.records.job import JobId
 from worker.records.reason import Reason
 from worker.records.result import Edit, Removal
 

@@ -30,8 +30,10 @@ from worker.queue.reconciler import reconcile
 from worker.queue.store import ledger as ledger_module
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import LANES, Key
-from worker.records.article import Doorbell, JobId, WorkerPresence
+from worker.records.chunk import Doorbell
+from worker.records.job import JobId
 from worker.records.priority import Priority
+from worker.records.worker import WorkerPresence
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from tests.integration.sample import PROFILE, TALLY, done, failed, make_article,
 from worker.errors import ExitCode, JobStateError
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import Key
-from worker.records.article import Article, JobId
+from worker.records.article import Article
+from worker.records.job import JobId
 from worker.records.priority import Priority
 from worker.records.reason import Reason
 

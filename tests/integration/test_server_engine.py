@@ -14,9 +14,9 @@ from tests.support.plain_engine import PlainEngine
 from worker.config.profile import ModelSettings, PromptTemplate
 from worker.config.settings import Settings
 from worker.config.weights import embedded_folder
-from worker.engine import Generation, Prompt
 from worker.engine import server as server_module
 from worker.engine.openai_api import served_models
+from worker.engine.protocol import Generation, Prompt
 from worker.engine.server import ServerEngine
 from worker.errors import EngineError
 

@@ -30,7 +30,8 @@ from worker.config.settings import Settings, load_settings
 from worker.queue.connection import connect
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
-from worker.records.article import Article, ArticleState, JobId
+from worker.records.article import Article, ArticleState
+from worker.records.job import JobId
 from worker.records.reason import Reason
 
 pytestmark = pytest.mark.parametrize("broker", ["redis"], indirect=True)

@@ -27,7 +27,8 @@ from worker.process.embedded_valkey import EmbeddedBroker
 from worker.queue.connection import connect
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
-from worker.records.article import Article, ArticleState, JobId
+from worker.records.article import Article, ArticleState
+from worker.records.job import JobId
 
 #: Longer than any test.
 _TTL_SECONDS = 600

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from worker.config.profile import PromptTemplate
 from worker.config.settings import load_profile, load_settings
-from worker.engine import Engine, Prompt, open_engine
+from worker.engine.opening import open_engine
+from worker.engine.protocol import Engine, Prompt
 from worker.evaluation.repair import evaluate_repair
 from worker.evaluation.rows import read_repair_rows
 from worker.pipeline import mend_texts

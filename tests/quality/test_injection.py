@@ -10,7 +10,7 @@ import pytest
 
 from worker.config.settings import load_profile, load_settings
 from worker.config.weights import with_digest
-from worker.engine import open_engine
+from worker.engine.opening import open_engine
 from worker.pipeline import process
 from worker.records.article import Article
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from worker.config.profile import PromptTemplate
-from worker.engine import Generation, Prompt, go_on
+from worker.engine.protocol import Generation, Prompt, go_on
 from worker.errors import EngineError
 
 __all__ = ["AWKWARD_WORDS", "BREAKS", "FAILS", "FakeEngine", "SayingEngine"]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tests.support.fake_engine import FakeEngine
-from worker.engine import Engine, Generation, Prompt, go_on
+from worker.engine.protocol import Engine, Generation, Prompt, go_on
 from worker.errors import EngineError
 
 __all__ = [

@@ -14,10 +14,10 @@ from transformers import AutoModelForCausalLM, LogitsProcessor, LogitsProcessorL
 from worker.config.profile import ModelSettings, PromptTemplate
 from worker.config.settings import Settings
 from worker.config.weights import adapter_folder, locate
-from worker.engine import Generation, Prompt, go_on
 from worker.engine.adapter import merge
 from worker.engine.decoding.draft import Draft
 from worker.engine.local import LocalEngine
+from worker.engine.protocol import Generation, Prompt, go_on
 
 __all__ = ["KeepBias", "PlainEngine"]
 

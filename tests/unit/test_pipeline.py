@@ -9,16 +9,10 @@ import pytest
 
 from tests.support.fake_engine import BREAKS, FAILS, FakeEngine
 from worker.config.profile import Profile
-from worker.engine import Generation, Prompt, go_on
+from worker.engine.protocol import Generation, Prompt, go_on
 from worker.errors import EngineError, ModelMissingError
 from worker.pipeline import mend_texts, process
-from worker.records.article import (
-    Article,
-    ArticleFormat,
-    ArticleState,
-    Outcome,
-    Processed,
-)
+from worker.records.article import Article, ArticleFormat, ArticleState, Outcome, Processed
 from worker.records.reason import Reason
 from worker.records.result import Method, Result
 from worker.stages.clean.furniture import Stripped, strip_furniture

@@ -119,8 +119,7 @@ class RepairSettings(_Section):
 
 
 class CheckSettings(_Section):
-    """Limits of the checks on proposals and summary sentences; see
-    worker/stages/repair/fidelity.py."""
+    """Limits of the checks on proposals and summary sentences."""
 
     min_length_ratio: float = 0.75
     max_length_ratio: float = 1.3

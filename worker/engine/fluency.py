@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.engine import Prompt
+from worker.engine.protocol import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from worker.config.profile import Profile
-    from worker.engine import Engine
+    from worker.engine.protocol import Engine
 
 __all__ = ["text_nats"]
 

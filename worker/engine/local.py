@@ -18,12 +18,12 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from worker.config.weights import adapter_folder, is_local, locate
-from worker.engine import Generation, Prompt, go_on
 from worker.engine.adapter import merge
 from worker.engine.decoding.decoder import Decoder, Row
 from worker.engine.decoding.draft import Draft
 from worker.engine.decoding.key_values import ATTENTION, KeyValues, has_plain_attention
 from worker.engine.decoding.packed_linear import pack
+from worker.engine.protocol import Generation, Prompt, go_on
 from worker.errors import EngineError
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from anyio.from_thread import start_blocking_portal
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from worker.engine import Generation, Prompt, go_on
 from worker.engine.openai_api import (
     PASSING,
     UNANSWERED,
@@ -25,6 +24,7 @@ from worker.engine.openai_api import (
     read_completion,
     unreachable,
 )
+from worker.engine.protocol import Generation, Prompt, go_on
 from worker.process.log import get_logger
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from worker.engine import open_engine
+from worker.engine.opening import open_engine
 from worker.evaluation.damage import DamageReport, evaluate_damage
 from worker.evaluation.furniture import FurnitureReport, evaluate_furniture
 from worker.evaluation.repair import RepairReport, evaluate_repair
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from worker.config.profile import Profile
     from worker.config.settings import Settings
-    from worker.engine import Engine
+    from worker.engine.protocol import Engine
 
 __all__ = ["Task", "measure"]
 

@@ -12,24 +12,20 @@ from typing import TYPE_CHECKING
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from worker.engine import WatchedEngine
+from worker.engine.watched import WatchedEngine
 from worker.pipeline import process
 from worker.queue.lease import JobCancelledError
 from worker.queue.store.codec import cancelled_outcome
-from worker.records.article import (
-    ArticleState,
-    Outcome,
-    Processed,
-    Tally,
-)
+from worker.records.article import ArticleState, Outcome, Processed
+from worker.records.chunk import Tally
 from worker.records.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.engine import Engine
+    from worker.engine.protocol import Engine
     from worker.queue.store.jobs import JobStore
-    from worker.records.article import Claim
+    from worker.records.chunk import Claim
 
 __all__ = ["MOST_ALONE", "Attempt"]
 

@@ -13,7 +13,8 @@ from kombu.exceptions import OperationalError
 from worker.errors import BrokerUnavailableError, ExitCode, JobStateError, NoInputError
 from worker.queue.celery_app import PROCESS_CHUNK, QUEUE
 from worker.queue.store.jobs import NewChunk
-from worker.records.article import Article, InputRefusal, JobId
+from worker.records.article import Article, InputRefusal
+from worker.records.job import JobId
 from worker.records.priority import Priority
 from worker.stages.clean.shared_lines import with_shared_lines
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from worker.config.profile import Profile
     from worker.config.settings import Settings
     from worker.queue.store.jobs import JobStore
-    from worker.records.article import Doorbell, JobProgress
+    from worker.records.chunk import Doorbell
+    from worker.records.job import JobProgress
 
 __all__ = ["Intake", "NothingAcceptedError", "Order", "Submission", "send"]
 

@@ -10,14 +10,14 @@ import redis
 
 from worker.process.log import get_logger
 from worker.queue.store.ledger import LEASE_MILLISECONDS
-from worker.records.article import Verdict
+from worker.records.chunk import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
     from worker.queue.store.ledger import Ledger
-    from worker.records.article import Claim
+    from worker.records.chunk import Claim
 
 __all__ = ["JobCancelledError", "Lease", "LeaseLostError"]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from worker.config.settings import Settings
     from worker.queue.store.roster import Roster
-    from worker.records.article import JobProgress
+    from worker.records.job import JobProgress
 
 __all__ = ["DeskCollector"]
 

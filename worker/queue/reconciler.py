@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from worker.queue.store.jobs import JobStore
-    from worker.records.article import Doorbell, JobId
+    from worker.records.chunk import Doorbell
+    from worker.records.job import JobId
 
 __all__ = ["STEP_SECONDS", "reconcile"]
 

@@ -13,7 +13,8 @@ from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLo
 from celery.worker import state
 
 from worker.config.settings import load_profile, load_settings
-from worker.engine import Engine, open_engine
+from worker.engine.opening import open_engine
+from worker.engine.protocol import Engine
 from worker.errors import BrokerUnavailableError
 from worker.process.log import bound, get_logger
 from worker.process.tracing import chunk_span, start_tracing
@@ -24,12 +25,9 @@ from worker.queue.intake import send
 from worker.queue.lease import Lease, LeaseLostError
 from worker.queue.reconciler import STEP_SECONDS, reconcile
 from worker.queue.store.jobs import JobStore
-from worker.records.article import (
-    Claim,
-    Doorbell,
-    JobId,
-    WorkerPresence,
-)
+from worker.records.chunk import Claim, Doorbell
+from worker.records.job import JobId
+from worker.records.worker import WorkerPresence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

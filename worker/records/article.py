@@ -1,20 +1,14 @@
-"""Frozen wire types and states: article, outcome, job, claim.
-
-What crosses a border (the store, a file, the engine's callers) is one of these.
-Knows no Redis, no Celery, no stage.
-"""
+"""Articles: as they come in, as they end, and as they are collected."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from enum import StrEnum
-from typing import Annotated, NewType
+from typing import Annotated
 
 from pydantic import StringConstraints
 
-from worker.config.profile import Profile
-from worker.records.priority import Priority
 from worker.records.reason import Reason
 from worker.records.result import Record, Result
 
@@ -24,25 +18,16 @@ __all__ = [
     "Article",
     "ArticleFormat",
     "ArticleState",
-    "Claim",
     "CollectedArticle",
     "DeadLetter",
-    "Doorbell",
     "InputRefusal",
-    "JobId",
-    "JobProgress",
     "Outcome",
     "Processed",
-    "Tally",
-    "Trial",
-    "Verdict",
-    "WorkerPresence",
-    "WorkerTask",
 ]
 
-JobId = NewType("JobId", str)
-
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
+
+
 _SAFE_STEM = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 
@@ -62,6 +47,8 @@ class ArticleState(StrEnum):
 
 
 ACTIVE_STATES = frozenset({ArticleState.QUEUED, ArticleState.RUNNING})
+
+
 TERMINAL_STATES = frozenset({ArticleState.DONE, ArticleState.FAILED, ArticleState.CANCELLED})
 
 
@@ -136,6 +123,13 @@ class Outcome(Record):
     """The last stage that was seen to begin, where it is a failure of the queue's."""
 
 
+class Processed(Record):
+    """What the pipeline made of one article."""
+
+    outcome: Outcome
+    result: Result | None = None
+
+
 class CollectedArticle(Record):
     """An article of a job as ``collect`` and ``show`` see it."""
 
@@ -145,38 +139,6 @@ class CollectedArticle(Record):
     """``None`` unless the article is done."""
     result_is_lost: bool = False
     """It was done, and the store has its result no more."""
-
-
-class JobProgress(Record):
-    """A job's counters at one moment, read in one step."""
-
-    id: JobId
-    profile: str
-    priority: Priority
-    created: float
-    """Unix time in seconds."""
-    deadline: float | None
-    """Unix time in seconds; what is not done by then is cancelled."""
-    closed: bool
-    """Submit has delivered all of the job's articles."""
-    cancel: Reason | None
-    """Why the job was taken back; ``None`` unless it was."""
-    total: int
-    queued: int
-    running: int
-    done: int
-    failed: int
-    cancelled: int
-    cached: int
-    """How many of ``done`` were found by digest."""
-    refused: int
-    """Inputs that submit did not accept; not part of ``total``."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing is left to wait for."""
-        ended = self.closed or self.cancel is not None
-        return ended and self.queued + self.running == 0
 
 
 class DeadLetter(Record):
@@ -196,100 +158,3 @@ class DeadLetter(Record):
         """The letter of an article with its outcome."""
         said = outcome.model_dump(include={"reason", "message", "hint", "attempts", "stage"})
         return cls(article=article.id, source=article.source, **said)
-
-
-class Doorbell(Record):
-    """A message that is to be sent: there is a chunk to be claimed."""
-
-    job: JobId
-    chunk: int
-    lane: int
-    """Which list of the queue it goes into, 0 is taken first."""
-    stamp_ms: int
-    """When the ledger noted it, in Unix milliseconds of the broker's clock."""
-
-
-class Claim(Record):
-    """A chunk that one task holds."""
-
-    job: JobId
-    chunk: int
-    token: str
-    """Fencing token: what is recorded without the current one is refused."""
-    attempts: int
-    """How often the chunk was claimed, this time included."""
-    last_stage: str
-    """The stage that an earlier holder had begun last; empty where there was none."""
-    profile: Profile
-    articles: tuple[Article, ...]
-
-
-class Verdict(StrEnum):
-    """What a holder learns when it renews its lease."""
-
-    HELD = "held"
-    """Go on."""
-    LOST = "lost"
-    """Another task has the chunk, or its job is gone: stop, nothing will be recorded."""
-    CANCELLED = "cancelled"
-    """The job was taken back: stop, and record what is done."""
-
-
-class Processed(Record):
-    """What the pipeline made of one article."""
-
-    outcome: Outcome
-    result: Result | None = None
-
-
-class Tally(Record):
-    """What the work on a chunk took."""
-
-    worker: str
-    seconds: float
-    """On the wall."""
-    engine_seconds: float = 0.0
-    """Of those, the seconds inside the engine."""
-    tokens_read: int = 0
-    """Tokens of prompts and drafts that the engine read."""
-    tokens_written: int = 0
-    """Tokens that the engine wrote."""
-
-
-class Trial(Record):
-    """A time that an article was worked on alone, after its chunk had lost a worker or its time."""
-
-    number: int
-    """From 1."""
-    was_too_slow: bool
-    """An earlier trial went over the time limit."""
-
-
-class WorkerTask(Record):
-    """A chunk that a worker holds."""
-
-    job: JobId
-    chunk: int
-    articles: int
-    stage: str
-    """The stage that was seen to begin last."""
-    since: float
-    """Unix time in seconds."""
-
-
-class WorkerPresence(Record):
-    """A worker that has shown itself in the last minutes."""
-
-    name: str
-    host: str
-    pid: int
-    started: float
-    """Unix time in seconds."""
-    done_chunks: int
-    """Since it started."""
-    idle_seconds: float = 0.0
-    """Since it has shown itself last."""
-    stale: bool = False
-    """It was not seen for so long that it is taken for dead."""
-    tasks: tuple[WorkerTask, ...] = ()
-    """What it works on."""

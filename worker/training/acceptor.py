@@ -23,7 +23,7 @@ from sklearn.model_selection import GroupKFold
 from worker.config.profile import Profile
 from worker.config.settings import Settings
 from worker.config.weights import acceptor_file
-from worker.engine import open_engine
+from worker.engine.opening import open_engine
 from worker.evaluation.metric import nearness
 from worker.stages.repair.acceptor import Acceptor, features
 from worker.stages.repair.repair import propose

@@ -17,7 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from worker.config.profile import Profile
 from worker.config.settings import Settings
 from worker.config.weights import estimator_file
-from worker.engine import Prompt, open_engine
+from worker.engine.opening import open_engine
+from worker.engine.protocol import Prompt
 from worker.stages.repair.needs_source import Estimator
 from worker.training.pair import read_rows
 

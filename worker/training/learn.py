@@ -165,7 +165,7 @@ def _fit_acceptor(
 
 def _measure(rows: Sequence[Row], profile: Profile, settings: Settings) -> RepairReport:
     # Imported here: they would load torch for a command that only names them.
-    from worker.engine import open_engine  # noqa: PLC0415
+    from worker.engine.opening import open_engine  # noqa: PLC0415
     from worker.pipeline import mend_texts  # noqa: PLC0415
 
     engine = open_engine(profile.model, settings)

@@ -162,7 +162,7 @@ def _train(
 
 def _measure(rows: Sequence[SummaryRow], profile: Profile, settings: Settings) -> SummaryReport:
     # Imported here: they would load torch for a command that only names them.
-    from worker.engine import open_engine  # noqa: PLC0415
+    from worker.engine.opening import open_engine  # noqa: PLC0415
     from worker.pipeline import process  # noqa: PLC0415
 
     engine = open_engine(profile.model, settings)

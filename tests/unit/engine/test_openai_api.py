@@ -26,7 +26,7 @@ from tests.support.ruled_server import (
 )
 from worker.config.profile import PromptTemplate
 from worker.config.settings import Settings, load_profile
-from worker.engine import Prompt
+from worker.engine.protocol import Prompt
 from worker.errors import EngineError, ExitCode
 from worker.pipeline import process
 from worker.records.article import Article, ArticleState

@@ -12,19 +12,13 @@ from billiard.exceptions import SoftTimeLimitExceeded
 
 from tests.support.fake_engine import FAILS, FakeEngine
 from worker.config.profile import Profile
-from worker.engine import Engine, Generation, Prompt, go_on
+from worker.engine.protocol import Engine, Generation, Prompt, go_on
 from worker.queue.attempt import MOST_ALONE, Attempt
 from worker.queue.lease import JobCancelledError, LeaseLostError
 from worker.queue.store.jobs import JobStore
-from worker.records.article import (
-    Article,
-    ArticleState,
-    Claim,
-    JobId,
-    Outcome,
-    Processed,
-    Trial,
-)
+from worker.records.article import Article, ArticleState, Outcome, Processed
+from worker.records.chunk import Claim, Trial
+from worker.records.job import JobId
 from worker.records.reason import Reason
 from worker.records.result import Result
 

@@ -13,11 +13,10 @@ from worker.records.article import (
     Article,
     ArticleFormat,
     ArticleState,
-    JobId,
-    JobProgress,
     Outcome,
     Processed,
 )
+from worker.records.job import JobId, JobProgress
 from worker.records.reason import Reason
 from worker.records.result import (
     Edit,

@@ -1,1 +1,1 @@
-"""."""
+"""Greedy decoding with copy verification, over torch. Imports nothing of the project."""

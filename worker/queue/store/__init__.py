@@ -1,1 +1,4 @@
-"""."""
+"""The store in Redis or Valkey: keys, Lua scripts, jobs and the ledger.
+
+The only folder that knows keys.
+"""

@@ -8,12 +8,8 @@ from worker.config.profile import Profile
 from worker.errors import ArticleNotFoundError, JobNotFoundError
 from worker.queue.store.codec import read_articles, read_collected, read_outcomes, read_unfinished
 from worker.queue.store.keys import Key
-from worker.records.article import (
-    CollectedArticle,
-    DeadLetter,
-    InputRefusal,
-    JobId,
-)
+from worker.records.article import CollectedArticle, DeadLetter, InputRefusal
+from worker.records.job import JobId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

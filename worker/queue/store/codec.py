@@ -9,14 +9,8 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from worker.queue.store.compression import pack, unpack
-from worker.records.article import (
-    Article,
-    ArticleState,
-    CollectedArticle,
-    JobId,
-    JobProgress,
-    Outcome,
-)
+from worker.records.article import Article, ArticleState, CollectedArticle, Outcome
+from worker.records.job import JobId, JobProgress
 from worker.records.priority import Priority
 from worker.records.reason import Reason
 from worker.records.result import Result

@@ -29,15 +29,8 @@ from worker.queue.store.keys import Key
 from worker.queue.store.ledger import Ledger
 from worker.queue.store.roster import Roster
 from worker.queue.store.scripts import run_script
-from worker.records.article import (
-    Article,
-    ArticleState,
-    CollectedArticle,
-    InputRefusal,
-    JobId,
-    JobProgress,
-    Outcome,
-)
+from worker.records.article import Article, ArticleState, CollectedArticle, InputRefusal, Outcome
+from worker.records.job import JobId, JobProgress
 from worker.records.priority import Priority
 from worker.records.reason import REASON_FIELDS, Reason
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from worker.queue.store.clock import broker_microseconds
 from worker.queue.store.keys import LANES, Key, read_member
 from worker.queue.store.ledger import LIVE_MILLISECONDS
-from worker.records.article import JobId, WorkerPresence, WorkerTask
+from worker.records.job import JobId
+from worker.records.worker import WorkerPresence, WorkerTask
 
 if TYPE_CHECKING:
     import redis

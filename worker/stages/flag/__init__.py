@@ -1,1 +1,1 @@
-"""."""
+"""What an editor should look at. Imports english and records, and no other stage."""

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from worker.config.weights import estimator_file
-from worker.engine import Prompt
+from worker.engine.protocol import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.config.profile import Profile
-    from worker.engine import Engine
+    from worker.engine.protocol import Engine
 
 __all__ = ["Estimator", "estimate_edit_rates", "load_estimator", "needs_source"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from worker.engine import Prompt
 from worker.engine.fluency import text_nats
+from worker.engine.protocol import Prompt
 from worker.english.facts import words
 from worker.records.reason import Reason
 from worker.stages.repair.acceptor import Evidence, load_acceptor
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.config.profile import Profile
-    from worker.engine import Engine, Generation
+    from worker.engine.protocol import Engine, Generation
     from worker.stages.repair.acceptor import Acceptor
     from worker.stages.repair.changes import Change, Edit
     from worker.stages.repair.needs_source import Estimator

@@ -9,7 +9,7 @@ from worker.english.facts import words
 
 if TYPE_CHECKING:
     from worker.config.profile import SpottingSettings
-    from worker.engine import Generation
+    from worker.engine.protocol import Generation
 
 __all__ = ["reads_badly", "worth_reading"]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from worker.config.profile import Profile
-    from worker.engine import Engine
+    from worker.engine.protocol import Engine
 
 __all__ = ["settle_paragraphs"]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from worker.config.profile import Profile
-    from worker.engine import Engine
+    from worker.engine.protocol import Engine
 
 __all__ = ["Parted", "link_texts", "part_sentences"]
 

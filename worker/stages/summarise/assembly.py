@@ -26,7 +26,7 @@ from worker.stages.summarise.writing import Written, write_sentences
 
 if TYPE_CHECKING:
     from worker.config.profile import Profile
-    from worker.engine import Engine
+    from worker.engine.protocol import Engine
 
 __all__ = ["Story", "Summary", "summarise"]
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from worker.engine import Prompt
+from worker.engine.protocol import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.config.profile import Profile
-    from worker.engine import Engine
+    from worker.engine.protocol import Engine
     from worker.stages.summarise.support import SupportVerdict
 
 __all__ = ["NO", "YES", "claim_text", "support_probabilities", "support_score"]

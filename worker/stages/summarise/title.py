@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.engine import Prompt
+from worker.engine.protocol import Prompt
 from worker.english.loaded_words import loaded_words
 from worker.english.model_talk import order_in
 from worker.english.quotation import is_balanced
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.config.profile import Profile
-    from worker.engine import Engine, Generation
+    from worker.engine.protocol import Engine, Generation
 
 __all__ = ["Title", "write_titles"]
 

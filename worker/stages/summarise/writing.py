@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from worker.engine import Prompt
+from worker.engine.protocol import Prompt
 from worker.stages.split.sentences import split_sentences
 from worker.stages.summarise.ranking import select
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.config.profile import Profile
-    from worker.engine import Engine, Generation
+    from worker.engine.protocol import Engine, Generation
 
 __all__ = ["SHORT_WORDS", "Written", "write_sentences"]
 

@@ -12,14 +12,8 @@ import pytest
 from cli.output.files import ResultWriter, result_row
 from worker import __version__
 from worker.errors import OutputError
-from worker.records.article import (
-    Article,
-    ArticleState,
-    CollectedArticle,
-    InputRefusal,
-    JobProgress,
-    Outcome,
-)
+from worker.records.article import Article, ArticleState, CollectedArticle, InputRefusal, Outcome
+from worker.records.job import JobProgress
 from worker.records.priority import Priority
 from worker.records.reason import Reason
 from worker.records.result import (

@@ -8,7 +8,8 @@ import pytest
 
 from cli.output.job_summary import exit_code_of, job_data, job_line
 from worker.errors import ExitCode
-from worker.records.article import ArticleState, JobId, JobProgress
+from worker.records.article import ArticleState
+from worker.records.job import JobId, JobProgress
 
 
 def progress(**counts: Any) -> JobProgress:

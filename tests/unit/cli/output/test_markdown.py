@@ -4,12 +4,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from cli.output.markdown import METHOD_TEXT, REASON_TEXT, escape_line, escape_text, render_article
-from worker.records.article import (
-    Article,
-    ArticleState,
-    CollectedArticle,
-    Outcome,
-)
+from worker.records.article import Article, ArticleState, CollectedArticle, Outcome
 from worker.records.reason import Reason
 from worker.records.result import (
     Edit,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from cli.output.progress import worker_line
-from worker.records.article import JobId, WorkerPresence, WorkerTask
+from worker.records.job import JobId
+from worker.records.worker import WorkerPresence, WorkerTask
 
 _NOW = 1_800_000_000.0
 _JOB = JobId("260101-0000-abcdef")

@@ -15,9 +15,9 @@ from tests.support.plain_engine import PlainEngine
 from tests.support.tiny_model import WORDS, build_tiny_model
 from worker.config.profile import ModelSettings, PromptTemplate
 from worker.config.settings import Settings
-from worker.engine import Generation, Prompt, go_on
-from worker.engine import decoder as decoder_module
+from worker.engine.decoding import decoder as decoder_module
 from worker.engine.local import LocalEngine
+from worker.engine.protocol import Generation, Prompt, go_on
 from worker.errors import EngineError
 
 TASK = PromptTemplate(instruction="ba be")

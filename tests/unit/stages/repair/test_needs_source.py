@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile
-from worker.engine import Generation, Prompt, go_on
+from worker.engine.protocol import Generation, Prompt, go_on
 from worker.stages.repair.needs_source import (
     Estimator,
     estimate_edit_rates,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fake_engine import FAILS, FakeEngine
 from worker.config.profile import CheckSettings, Profile
-from worker.engine import Generation, Prompt
+from worker.engine.protocol import Generation, Prompt
 from worker.errors import EngineError
 from worker.records.reason import Reason
 from worker.stages.repair.acceptor import Acceptor, Evidence, features

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from worker.config.profile import SpottingSettings
-from worker.engine import Generation
+from worker.engine.protocol import Generation
 from worker.stages.repair.spotting import reads_badly, worth_reading
 
 SETTINGS = SpottingSettings(surprisal_nats=1.0)

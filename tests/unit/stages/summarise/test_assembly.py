@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fake_engine import FAILS, FakeEngine, SayingEngine
 from worker.config.profile import Profile, SummarySettings
-from worker.engine import Generation
+from worker.engine.protocol import Generation
 from worker.errors import EngineError
 from worker.records.reason import Reason
 from worker.records.result import Method

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fake_engine import SayingEngine
 from worker.config.profile import Profile, PromptTemplate
-from worker.engine import Generation
+from worker.engine.protocol import Generation
 from worker.stages.repair.fidelity import Verdict
 from worker.stages.summarise.entailment import claim_text, support_probabilities, support_score
 from worker.stages.summarise.support import SupportVerdict

@@ -12,7 +12,7 @@ from tests.support.fake_engine import BREAKS, FAILS, FakeEngine
 from tests.support.waiting import wait_until
 from worker.config.profile import PromptTemplate
 from worker.config.settings import load_settings
-from worker.engine import Engine, Prompt
+from worker.engine.protocol import Engine, Prompt
 from worker.errors import EngineError
 
 REPAIR = PromptTemplate(instruction="Correct the sentence.")

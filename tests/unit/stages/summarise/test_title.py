@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fake_engine import SayingEngine
 from worker.config.profile import Profile, PromptTemplate
-from worker.engine import Generation
+from worker.engine.protocol import Generation
 from worker.records.reason import Reason
 from worker.stages.summarise.support import check_title
 from worker.stages.summarise.title import Title, write_titles

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile, PromptTemplate
-from worker.engine import Prompt
+from worker.engine.protocol import Prompt
 from worker.records.article import Article
 from worker.records.reason import Reason
 from worker.records.result import Method

@@ -31,9 +31,10 @@ from tests.support.ruled_server import (
 )
 from worker.config.profile import PromptTemplate
 from worker.config.settings import Settings
-from worker.engine import Generation, Prompt, open_engine
 from worker.engine import server as server_module
 from worker.engine.openai_api import BusyError
+from worker.engine.opening import open_engine
+from worker.engine.protocol import Generation, Prompt
 from worker.engine.server import ServerEngine
 
 TASK = PromptTemplate(instruction="Mend it.", examples=(("It are.", "It is."),))

@@ -15,8 +15,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tests.support.tiny_model import END_WORDS, WINDOW, WORDS, build_tiny_model
 from worker.config.profile import ModelSettings, PromptTemplate
 from worker.config.settings import Settings
-from worker.engine import Generation, Prompt, open_engine
 from worker.engine.local import LocalEngine
+from worker.engine.opening import open_engine
+from worker.engine.protocol import Generation, Prompt
 from worker.errors import EngineError, ModelMissingError
 
 

@@ -1,0 +1,31 @@
+"""Opens the engine that a profile names: local, or behind a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from worker.config.profile import ModelSettings
+    from worker.config.settings import Settings
+    from worker.engine.protocol import Engine
+
+__all__ = [
+    "open_engine",
+]
+
+
+def open_engine(model: ModelSettings, settings: Settings) -> Engine:
+    """The engine that ``model`` names, loaded and ready.
+
+    Raises:
+        ModelMissingError: the weights are not on this machine.
+        EngineError: they are, and cannot be loaded.
+    """
+    # Imported here: torch takes seconds, and only a worker's child or an evaluation needs it.
+    if model.kind == "server":
+        from worker.engine.server import ServerEngine  # noqa: PLC0415
+
+        return ServerEngine(model, settings)
+    from worker.engine.local import LocalEngine  # noqa: PLC0415
+
+    return LocalEngine(model, settings)

@@ -1,0 +1,48 @@
+"""What a job is called, and its counters at one moment."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+from worker.records.priority import Priority
+from worker.records.reason import Reason
+from worker.records.result import Record
+
+__all__ = [
+    "JobId",
+    "JobProgress",
+]
+
+JobId = NewType("JobId", str)
+
+
+class JobProgress(Record):
+    """A job's counters at one moment, read in one step."""
+
+    id: JobId
+    profile: str
+    priority: Priority
+    created: float
+    """Unix time in seconds."""
+    deadline: float | None
+    """Unix time in seconds; what is not done by then is cancelled."""
+    closed: bool
+    """Submit has delivered all of the job's articles."""
+    cancel: Reason | None
+    """Why the job was taken back; ``None`` unless it was."""
+    total: int
+    queued: int
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    cached: int
+    """How many of ``done`` were found by digest."""
+    refused: int
+    """Inputs that submit did not accept; not part of ``total``."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to wait for."""
+        ended = self.closed or self.cancel is not None
+        return ended and self.queued + self.running == 0
