@@ -33,7 +33,7 @@ def command(
 
     Articles that are in it are passed over, by their ids. Exit codes as for submit.
     """
-    from cli.documents.documents import read_documents
+    from cli.documents.reader import read_documents
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
     from worker.records.job import JobId

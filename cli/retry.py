@@ -93,7 +93,7 @@ def _retry(store: JobStore, job: JobId, articles: Sequence[str] | None, settings
 
 def _read_again(store: JobStore, job: JobId, settings: Settings) -> Submission:
     """The refused inputs' files once more; only what was refused then is taken from them."""
-    from cli.documents.documents import read_documents
+    from cli.documents.reader import read_documents
 
     sources = {refusal.source for refusal in store.collection.refusals(job)}
     # A file of which some lines were refused may be gone by now.

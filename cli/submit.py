@@ -120,12 +120,12 @@ def submit_inputs(
         NothingAcceptedError: none of them is an article.
         ConfigError, BrokerUnavailableError: see ``worker.queue.intake.Intake.submit``.
     """
-    from cli.documents.documents import read_documents
+    from cli.documents.reader import read_documents
     from worker.config.settings import load_profile
     from worker.config.weights import with_digest
-    from worker.queue.intake import Order
+    from worker.queue.intake import JobOptions
 
-    order = Order(
+    order = JobOptions(
         profile=with_digest(load_profile(settings), settings),
         priority=priority,
         deadline=deadline,

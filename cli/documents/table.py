@@ -6,17 +6,17 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from cli.documents.draft import (
+from cli.documents.encoding import marked_encoding
+from cli.documents.raw_document import (
     BUFFER_BYTES,
     TEXT_FIELDS,
-    Draft,
     Origin,
-    draft_from_record,
+    RawDocument,
+    document_from_record,
     refuse,
     refuse_stream,
     show_keys,
 )
-from cli.documents.encoding import marked_encoding
 from worker.records.reason import Reason
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class _RowLines:
 
 def read_table(
     stream: io.BufferedReader, origin: Origin, max_chars: int
-) -> Iterator[Draft | InputRefusal]:
+) -> Iterator[RawDocument | InputRefusal]:
     """One draft or refusal for each row; UTF-8, or UTF-16 with a byte-order mark.
 
     Broken quoting that may reach past its line ends the file with one refusal: read on from the
@@ -108,7 +108,9 @@ def read_table(
         text.detach()  # or the caller's stream would be closed with this one
 
 
-def _read_rows(lines: _RowLines, origin: Origin, limit: int) -> Iterator[Draft | InputRefusal]:
+def _read_rows(
+    lines: _RowLines, origin: Origin, limit: int
+) -> Iterator[RawDocument | InputRefusal]:
     reader = csv.reader(lines, strict=True)
     header: list[str] = []
     empty = True
@@ -156,8 +158,8 @@ def _refuse_oversized(lines: _RowLines, origin: Origin, limit: int) -> InputRefu
     return refuse(Reason.TOO_LARGE, origin.at(lines.first).source, message)
 
 
-def _draft_from_row(header: list[str], row: list[str], place: Origin) -> Draft | InputRefusal:
+def _draft_from_row(header: list[str], row: list[str], place: Origin) -> RawDocument | InputRefusal:
     if len(row) != len(header):
         message = f"the row has {len(row)} columns, the header {len(header)}"
         return refuse(Reason.BAD_CSV, place.source, message)
-    return draft_from_record(dict(zip(header, row, strict=True)), place)
+    return document_from_record(dict(zip(header, row, strict=True)), place)

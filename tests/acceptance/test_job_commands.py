@@ -21,7 +21,7 @@ from tests.support.waiting import wait_until
 from worker.config.settings import Settings, load_profile, load_settings
 from worker.queue.celery_app import create_app
 from worker.queue.connection import connect, open_store
-from worker.queue.intake import Intake, Order
+from worker.queue.intake import Intake, JobOptions
 from worker.queue.store.jobs import JobStore
 from worker.records.article import Article
 from worker.records.job import JobId
@@ -271,7 +271,7 @@ def _cut_off(desk: Desk, inputs: tuple[str, ...], folder: Path) -> str:
 
     with _store_of(desk) as (store, settings), pytest.MonkeyPatch.context() as patch:
         patch.setattr("worker.queue.intake._WINDOW_ARTICLES", 3)
-        order = Order(load_profile(settings), inputs=inputs, folder=str(folder))
+        order = JobOptions(load_profile(settings), inputs=inputs, folder=str(folder))
         with pytest.raises(_CutOffError):
             Intake(store, create_app(settings), settings).submit(documents(), order)
         return store.jobs()[0].id

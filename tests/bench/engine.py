@@ -28,7 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cli.documents.documents import read_documents
+from cli.documents.reader import read_documents
 from tests.bench.side import SIDES, forward_only, open_side
 from tests.support.plain_engine import PlainEngine
 from worker.config.profile import Profile

@@ -22,7 +22,7 @@ from tests.bench.engine import repair_prompts, sample_sentences
 from tests.support.plain_engine import PlainEngine
 from worker.config.settings import load_profile, load_settings
 from worker.engine.local import LocalEngine
-from worker.engine.protocol import Prompt, go_on
+from worker.engine.protocol import Prompt, no_checkpoint
 
 __all__: list[str] = []
 
@@ -74,7 +74,7 @@ def _written(engine: LocalEngine, prompts: list[Prompt]) -> list[list[int]]:
     template = prompts[0].template
     decoder = engine._decoder(template.adapter)
     with torch.inference_mode():
-        decoder.answer(rows, engine._prefix(template, rows, decoder), go_on)
+        decoder.answer(rows, engine._prefix(template, rows, decoder), no_checkpoint)
     return [row.written for row in rows]
 
 

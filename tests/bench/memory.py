@@ -18,7 +18,7 @@ import sys
 import time
 from itertools import islice
 
-from cli.documents.documents import read_documents
+from cli.documents.reader import read_documents
 from tests.bench.desk import Desk, running_desk, write_dump
 from worker.config.settings import load_settings
 from worker.records.article import Article, ArticleState

@@ -34,7 +34,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from cli.documents.documents import read_documents
+from cli.documents.reader import read_documents
 from tests.bench import tutorial
 from tests.bench.worker import done_result
 from tests.support.broker import embedded_broker
@@ -43,7 +43,7 @@ from worker.config.settings import Settings, load_profile, load_settings
 from worker.config.weights import embedded_folder
 from worker.queue.celery_app import create_app
 from worker.queue.connection import broker_url, connect
-from worker.queue.intake import Intake, Order
+from worker.queue.intake import Intake, JobOptions
 from worker.queue.store.jobs import JobStore
 from worker.records.article import Article
 from worker.records.chunk import Claim, Tally
@@ -194,8 +194,8 @@ def _changed(article: Article) -> Article:
     return article.model_copy(update={"text": f"{article.text}\n\n{article.id} was updated."})
 
 
-def _order(settings: Settings) -> Order:
-    return Order(load_profile(settings))
+def _order(settings: Settings) -> JobOptions:
+    return JobOptions(load_profile(settings))
 
 
 @contextmanager

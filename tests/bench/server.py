@@ -23,12 +23,12 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from cli.documents.documents import read_documents
+from cli.documents.reader import read_documents
 from tests.support.model_server import ModelServer, running_model_server
 from worker.config.profile import ModelSettings, Profile
 from worker.config.settings import Settings, load_profile, load_settings
 from worker.config.weights import EMBEDDED, embedded_folder
-from worker.engine.protocol import go_on
+from worker.engine.protocol import no_checkpoint
 from worker.engine.server import ServerEngine
 from worker.engine.watched import WatchedEngine
 from worker.pipeline import process
@@ -82,7 +82,7 @@ def _work(articles: list[Article], server: ModelServer, settings: Settings) -> l
     middle = starts[len(starts) // 2] if starts else 0
     processed: list[Processed] = []
     for start in starts:
-        checkpoint = _kill_once(server) if start == middle else go_on
+        checkpoint = _kill_once(server) if start == middle else no_checkpoint
         watched = WatchedEngine(engine, checkpoint)
         processed += _chunk(articles[start : start + _CHUNK_ARTICLES], watched, profile)
         sys.stderr.write(f"{len(processed)} of {len(articles)} articles\n")

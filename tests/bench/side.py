@@ -16,7 +16,7 @@ from tests.support.plain_engine import PlainEngine
 from worker.config.profile import ModelSettings
 from worker.config.settings import Settings
 from worker.engine.local import LocalEngine
-from worker.engine.protocol import Engine, Generation, Prompt, go_on
+from worker.engine.protocol import Engine, Generation, Prompt, no_checkpoint
 
 __all__ = ["SIDES", "forward_only", "open_side"]
 
@@ -46,7 +46,7 @@ class Static(PlainEngine):
         self._batch = batch
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         answers: dict[int, Generation] = {}
         for adapter, indexes in _by_adapter(prompts).items():
@@ -96,7 +96,7 @@ class Continuous(Static):
         raise NotImplementedError
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         from transformers import GenerationConfig  # noqa: PLC0415 - slow, and for this side alone
 

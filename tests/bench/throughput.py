@@ -23,7 +23,7 @@ import time
 from itertools import islice
 from typing import Any
 
-from cli.documents.documents import read_documents
+from cli.documents.reader import read_documents
 from tests.bench.desk import running_desk, write_dump
 from tests.support.plain_engine import PlainEngine
 from worker.config.settings import Settings, load_profile, load_settings

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile
-from worker.engine.protocol import Engine, Prompt, go_on
+from worker.engine.protocol import Engine, Prompt, no_checkpoint
 from worker.records.article import Article, ArticleState, Outcome, Processed
 from worker.records.result import Method, Result
 
@@ -35,7 +35,7 @@ class _SleepingEngine(FakeEngine):
     """Sleeps once a chunk: where the summaries of all its articles are written."""
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Any]:
         if any("summar" in prompt.template.instruction.lower() for prompt in prompts):
             time.sleep(CHUNK_SECONDS)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from celery import Celery
 
-    from worker.records.chunk import Doorbell
+    from worker.records.chunk import Notification
 
 __all__ = ["WINDOW_ARTICLES", "main"]
 
@@ -30,7 +30,7 @@ def main() -> None:
 
     send = dispatch.send
 
-    def send_late(app: Celery, bells: Sequence[Doorbell]) -> None:
+    def send_late(app: Celery, bells: Sequence[Notification]) -> None:
         time.sleep(_BELL_SECONDS)
         send(app, bells)
 

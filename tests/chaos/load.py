@@ -16,7 +16,7 @@ from worker.config.settings import load_profile
 from worker.config.weights import with_digest
 from worker.errors import BrokerUnavailableError, JobNotFoundError, JobStateError
 from worker.queue.celery_app import QUEUE, create_app
-from worker.queue.intake import Intake, Order
+from worker.queue.intake import Intake, JobOptions
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
 from worker.records.article import Article
@@ -144,7 +144,7 @@ class Load(threading.Thread):
         size = max(_SIZES) if is_cancelled else self._random.choice(_SIZES)
         articles = [self._article() for _ in range(size)]
         name = f"chaos job {number}"
-        order = Order(self._profile, self._random.choice(tuple(Priority)), inputs=(name,))
+        order = JobOptions(self._profile, self._random.choice(tuple(Priority)), inputs=(name,))
         job = self._submit_patiently(articles, order)
         self._register.note(job, {article.id for article in articles})
         if is_cancelled:
@@ -154,7 +154,7 @@ class Load(threading.Thread):
         number = next(self._articles)
         return make_article(f"a{number}", self._random, fails=number % _FAILING == 1)
 
-    def _submit_patiently(self, articles: list[Article], order: Order) -> JobId:
+    def _submit_patiently(self, articles: list[Article], order: JobOptions) -> JobId:
         """Submit, and where the broker is killed on the way, resume."""
         end = time.monotonic() + _BROKER_SECONDS
         app, settings = self._intake_of

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.fake_engine import FakeEngine
-from worker.engine.protocol import Engine, Generation, Prompt, go_on
+from worker.engine.protocol import Engine, Generation, Prompt, no_checkpoint
 from worker.queue.store.ledger import Ledger
 from worker.records.article import Processed
 from worker.records.chunk import Claim, Tally
@@ -43,7 +43,7 @@ class _SlowEngine(FakeEngine):
     """A ``FakeEngine`` that takes its time, and can be stopped between two texts."""
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         time.sleep(_TEXT_SECONDS * len(prompts))
         return super().generate(prompts, checkpoint)

@@ -14,7 +14,7 @@ from tests.integration.worker_process import WorkerProcess
 from tests.support.waiting import wait_until
 from worker.config.settings import Settings, load_profile
 from worker.queue.celery_app import QUEUE, create_app
-from worker.queue.intake import Intake, Order, Submission
+from worker.queue.intake import Intake, JobOptions, Submission
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import LANES, Key
 from worker.records.article import Article, ArticleState, CollectedArticle, Processed
@@ -91,7 +91,7 @@ def submit_all(
     deadline: timedelta | None = None,
 ) -> Submission:
     """A job of ``articles`` under the default profile."""
-    order = Order(load_profile(settings), priority=priority, deadline=deadline)
+    order = JobOptions(load_profile(settings), priority=priority, deadline=deadline)
     return Intake(store, create_app(settings), settings).submit(articles, order)
 
 

@@ -37,7 +37,7 @@ from worker.queue.lease import JobCancelledError, Lease
 from worker.queue.reconciler import reconcile
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import Key
-from worker.records.chunk import Verdict
+from worker.records.chunk import LeaseState
 from worker.records.job import JobId
 from worker.records.reason import Reason
 
@@ -93,7 +93,7 @@ def test_what_runs_is_told_and_what_is_done_of_it_stays(store: JobStore) -> None
     assert states(store, job) == {"running": 3, "cancelled": 1}
     assert not store.progress(job).finished
 
-    assert store.ledger.renew(claim, delivery="tag") is Verdict.CANCELLED
+    assert store.ledger.renew(claim, delivery="tag") is LeaseState.CANCELLED
     taken_back = [cancelled(Reason.CANCELLED)] * 2
     record(store, claim, [*done(claim.articles[:1]), *taken_back])
 
@@ -187,10 +187,10 @@ def test_a_lease_is_kept_until_the_work_has_come_to_its_checkpoint(
     monkeypatch.setattr(lease_module, "_RENEWAL_SECONDS", 0.01)
     job = make_job(store, 1)
     claim = claim_chunk(store, job)
-    told: list[Verdict] = []
+    told: list[LeaseState] = []
     renew = store.ledger.renew
 
-    def renew_and_tell(*args: Any, **said: Any) -> Verdict:
+    def renew_and_tell(*args: Any, **said: Any) -> LeaseState:
         told.append(renew(*args, **said))
         return told[-1]
 
@@ -198,7 +198,9 @@ def test_a_lease_is_kept_until_the_work_has_come_to_its_checkpoint(
     with Lease(store.ledger, claim, delivery="tag", meanwhile=lambda: None) as lease:
         lease.checkpoint("repair")
         store.cancel(job)
-        wait_until(lambda: Verdict.CANCELLED in told, timeout=10, description="a holder that knows")
+        wait_until(
+            lambda: LeaseState.CANCELLED in told, timeout=10, description="a holder that knows"
+        )
         end_lease(client, job)
 
         wait_until(

@@ -30,7 +30,7 @@ from worker.errors import BrokerUnavailableError, ExitCode
 from worker.queue import intake as dispatch
 from worker.queue.celery_app import create_app
 from worker.queue.connection import broker_url, connect, open_store
-from worker.queue.intake import Intake, Order, send
+from worker.queue.intake import Intake, JobOptions, send
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.roster import Memory
 from worker.records.article import Article, ArticleState
@@ -92,7 +92,7 @@ def test_submit_waits_while_too_many_chunks_wait_and_says_so_once(
     monkeypatch.setattr(dispatch, "time", clock)
     told: list[str] = []
 
-    job = _intake(store, one_each, told).submit(make_articles(6), Order(PROFILE)).job
+    job = _intake(store, one_each, told).submit(make_articles(6), JobOptions(PROFILE)).job
 
     assert told == ["4 chunks of the job wait for a worker", ""]
     assert clock.looks == 3
@@ -112,7 +112,7 @@ def test_a_submit_for_which_nothing_moves_for_an_hour_gives_up_and_can_be_resume
             patch.setattr(dispatch, "_RESULT_BYTES", 200)  # four of them are to come
             patch.setattr(store.roster, "memory", lambda: Memory(used=0, limit=1000))
         with pytest.raises(BrokerUnavailableError) as caught:
-            _intake(store, one_each).submit(make_articles(6), Order(PROFILE))
+            _intake(store, one_each).submit(make_articles(6), JobOptions(PROFILE))
 
     (progress,) = store.jobs()
     assert clock.looks == 5
@@ -138,7 +138,7 @@ def test_a_submit_waits_for_as_long_as_work_goes_on(
     monkeypatch.setattr(store.roster, "memory", memory)
     told: list[str] = []
 
-    job = _intake(store, one_each, told).submit(make_articles(10), Order(PROFILE)).job
+    job = _intake(store, one_each, told).submit(make_articles(10), JobOptions(PROFILE)).job
 
     assert (len(told), clock.looks) == (2, 7)
     assert states(store, job) == {"queued": 3, "done": 7}
@@ -204,7 +204,7 @@ def test_submit_waits_while_most_of_the_brokers_memory_is_used(
 
     with open_store(settings) as store:
         intake = Intake(store, create_app(settings), settings, on_wait=make_room)
-        job = intake.submit(make_articles(2), Order(PROFILE)).job
+        job = intake.submit(make_articles(2), JobOptions(PROFILE)).job
         assert states(store, job) == {"queued": 2}
 
     first, last = told
@@ -234,7 +234,7 @@ def test_submit_waits_while_the_broker_takes_nothing_and_none_of_a_window_is_los
             client.config_set("maxmemory", 0)
 
         intake = Intake(store, create_app(settings), settings, on_wait=make_room)
-        job = intake.submit(fill(make_articles(6)), Order(PROFILE)).job
+        job = intake.submit(fill(make_articles(6)), JobOptions(PROFILE)).job
 
         assert told == ["the broker's memory is full", ""]
         assert _ids(store, job) == [f"b{number}" for number in range(6)]

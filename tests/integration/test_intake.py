@@ -21,7 +21,7 @@ from worker.config.settings import Settings
 from worker.errors import ExitCode, JobNotFoundError, JobStateError
 from worker.queue import intake as dispatch
 from worker.queue.celery_app import create_app
-from worker.queue.intake import Intake, NothingAcceptedError, Order, Submission
+from worker.queue.intake import Intake, JobOptions, NothingAcceptedError, Submission
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
 from worker.records.article import Article, InputRefusal
@@ -71,7 +71,7 @@ def _cut_off_job(store: JobStore, settings: Settings) -> JobId:
     documents: list[Article | InputRefusal]
     documents = [*make_articles(3), _refusal("a:1"), make_article("b3"), make_article("b4")]
     with pytest.raises(_CutOffError):
-        _intake(store, settings).submit(_cut_off(documents), Order(PROFILE))
+        _intake(store, settings).submit(_cut_off(documents), JobOptions(PROFILE))
     (progress,) = store.jobs()
     assert (progress.closed, progress.finished, progress.total) == (False, False, 4)
     assert progress.refused == 1
@@ -99,7 +99,7 @@ def test_documents_come_in_window_by_window(
             yield article
 
     intake = _intake(store, one_each, on_progress=counts.append)
-    submission = intake.submit(documents(), Order(PROFILE))
+    submission = intake.submit(documents(), JobOptions(PROFILE))
 
     assert submission == Submission(submission.job, 10, 0, 0, ())
     assert (counts, totals) == ([4, 8, 10], [4, 8])
@@ -110,7 +110,7 @@ def test_documents_come_in_window_by_window(
 
 
 def test_a_job_is_made_as_it_was_ordered(store: JobStore, settings: Settings) -> None:
-    order = Order(PROFILE, priority=Priority.LOW, inputs=("a.txt",), folder="/here")
+    order = JobOptions(PROFILE, priority=Priority.LOW, inputs=("a.txt",), folder="/here")
 
     job = _intake(store, settings).submit(make_articles(1), order).job
 
@@ -123,7 +123,7 @@ def test_chunks_are_cut_by_length_and_by_number(store: JobStore, settings: Setti
     lengths = {"a": 900, "b": 5_000, "c": 100, "d": 101, "e": 102}
     articles = [Article(id=name, text="x" * size) for name, size in lengths.items()]
     # One window has four of them: the fifth is cut for itself.
-    job = _intake(store, sizes).submit(articles, Order(PROFILE)).job
+    job = _intake(store, sizes).submit(articles, JobOptions(PROFILE)).job
 
     chunks = [[one.id for one in claim_chunk(store, job, n).articles] for n in range(4)]
     assert chunks == [["c", "d"], ["a"], ["b"], ["e"]]
@@ -135,7 +135,7 @@ def test_what_is_known_is_done_at_once_and_keeps_no_other_from_the_express_lane(
     claim = claim_chunk(store, make_job(store, 3))
     record(store, claim, done(claim.articles))
 
-    submission = _intake(store, one_each).submit(make_articles(4), Order(PROFILE))
+    submission = _intake(store, one_each).submit(make_articles(4), JobOptions(PROFILE))
 
     assert (submission.accepted, submission.cached) == (4, 3)
     job = submission.job
@@ -154,7 +154,7 @@ def test_refusals_are_recorded_in_windows_of_their_own(store: JobStore, settings
         assert progress.refused == 6
         yield make_article("b0")
 
-    submission = _intake(store, settings).submit(documents(), Order(PROFILE))
+    submission = _intake(store, settings).submit(documents(), JobOptions(PROFILE))
 
     assert (submission.accepted, submission.refused) == (1, 8)
     assert list(submission.refusals) == list(store.collection.refusals(submission.job)) == said
@@ -169,7 +169,7 @@ def test_a_job_of_nothing_is_none(
     said = [_refusal(f"a:{line}") for line in range(count)]
 
     with pytest.raises(NothingAcceptedError) as caught:
-        _intake(store, settings).submit(said, Order(PROFILE))
+        _intake(store, settings).submit(said, JobOptions(PROFILE))
 
     assert (caught.value.code, list(caught.value.refusals)) == (code, said)
     expected = ExitCode.ALL_FAILED if count else ExitCode.USAGE
@@ -267,7 +267,7 @@ def test_a_job_that_is_not_there_is_not_resumed(store: JobStore, settings: Setti
 
 
 def test_what_was_refused_is_read_again(store: JobStore, settings: Settings) -> None:
-    job = _intake(store, settings).submit(_all_documents(), Order(PROFILE)).job
+    job = _intake(store, settings).submit(_all_documents(), JobOptions(PROFILE)).job
 
     mended: list[Article | InputRefusal]
     mended = [make_article("b5"), make_article("mended"), _refusal("a:2")]
@@ -294,7 +294,7 @@ def test_lines_that_a_windows_articles_share_are_in_the_store_with_each(
         for at, story in enumerate((*stories, *more))
     ]
 
-    submission = _intake(store, settings).submit(articles, Order(PROFILE))
+    submission = _intake(store, settings).submit(articles, JobOptions(PROFILE))
 
     found = {one.article.id: one.article for one in store.collection.articles(submission.job)}
     # The sixth is alone in its window.

@@ -35,7 +35,7 @@ from worker.queue.store import ledger as ledger_module
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import LANES, Key
 from worker.records.article import ArticleState
-from worker.records.chunk import Claim, Verdict
+from worker.records.chunk import Claim, LeaseState
 from worker.records.reason import Reason
 
 _MESSAGES = st.sampled_from(["message-1", "message-2"])
@@ -232,9 +232,9 @@ class _Books(RuleBasedStateMachine):
     @rule(claim=claims)
     def renew(self, claim: Claim) -> None:
         chunk = self.of(claim)
-        expected = Verdict.CANCELLED if self.is_cancelled else Verdict.HELD
+        expected = LeaseState.CANCELLED if self.is_cancelled else LeaseState.HELD
         said = self.store.ledger.renew(claim, delivery="tag")
-        assert said is (expected if chunk else Verdict.LOST)
+        assert said is (expected if chunk else LeaseState.LOST)
         if chunk:
             chunk.lease_lives = True
 

@@ -26,7 +26,7 @@ from worker.queue.store.keys import LANES, Key
 from worker.queue.store.ledger import LEASE_MILLISECONDS
 from worker.queue.store.scripts import run_script
 from worker.records.article import DeadLetter, Processed
-from worker.records.chunk import Claim, Tally, Trial, Verdict
+from worker.records.chunk import Claim, LeaseState, SoloAttempt, Tally
 from worker.records.job import JobId
 from worker.records.reason import Reason
 from worker.records.result import Edit, Removal
@@ -65,7 +65,7 @@ def test_a_message_that_is_redelivered_while_its_chunk_is_worked_on_is_held(
     holder = claim_chunk(store, job, task="task-a")
 
     assert _claim(store, job, "task-a") == "held"
-    assert store.ledger.renew(holder, delivery="tag") is Verdict.HELD
+    assert store.ledger.renew(holder, delivery="tag") is LeaseState.HELD
 
 
 def test_the_same_task_retried_takes_over(store: JobStore) -> None:
@@ -77,7 +77,7 @@ def test_the_same_task_retried_takes_over(store: JobStore) -> None:
     assert isinstance(again, Claim)
     assert (again.attempts, again.token != lost.token) == (2, True)
     assert states(store, job) == {"running": 2}
-    assert store.ledger.renew(lost, delivery="tag") is Verdict.LOST
+    assert store.ledger.renew(lost, delivery="tag") is LeaseState.LOST
 
 
 def test_a_chunk_whose_lease_is_over_is_anyones(store: JobStore, client: redis.Redis) -> None:
@@ -148,7 +148,7 @@ def test_a_renewed_lease_lives_on_and_so_does_its_message(
     client.zadd(Key.UNACKED, {"tag": 1})
     end_lease(client, job)
 
-    assert store.ledger.renew(claim, delivery="tag") is Verdict.HELD
+    assert store.ledger.renew(claim, delivery="tag") is LeaseState.HELD
 
     seconds, microseconds = untyped.time()
     now = seconds * 1000 + microseconds // 1000
@@ -222,7 +222,7 @@ def test_a_stale_token_writes_nothing(store: JobStore, client: redis.Redis) -> N
     late = [*done(stale.articles[:1]), failed(Reason.ENGINE_ERROR)]
     assert not store.ledger.complete(stale, late, TALLY)
     assert not release(store, stale)
-    assert store.ledger.renew(stale, delivery="tag", stage="repair") is Verdict.LOST
+    assert store.ledger.renew(stale, delivery="tag", stage="repair") is LeaseState.LOST
 
     # No result, no counter, no dead letter, no statistics, no event.
     assert contents(client) == before
@@ -316,16 +316,16 @@ def test_leases_go_with_their_chunk(store: JobStore, client: redis.Redis) -> Non
 def test_an_article_alone_is_counted_once_in_each_attempt(store: JobStore) -> None:
     job = make_job(store, 2)
     first = claim_chunk(store, job)
-    assert store.ledger.begin_alone(first, 1) == Trial(number=1, was_too_slow=False)
+    assert store.ledger.begin_alone(first, 1) == SoloAttempt(number=1, was_too_slow=False)
     # The answer was lost on the way, and the question is put again.
-    assert store.ledger.begin_alone(first, 1) == Trial(number=1, was_too_slow=False)
+    assert store.ledger.begin_alone(first, 1) == SoloAttempt(number=1, was_too_slow=False)
     release(store, first)
 
     second = claim_chunk(store, job)
     store.ledger.note_too_slow(second, 1)
 
-    assert store.ledger.begin_alone(second, 1) == Trial(number=2, was_too_slow=True)
-    assert store.ledger.begin_alone(second, 0) == Trial(number=1, was_too_slow=False)
+    assert store.ledger.begin_alone(second, 1) == SoloAttempt(number=2, was_too_slow=True)
+    assert store.ledger.begin_alone(second, 0) == SoloAttempt(number=1, was_too_slow=False)
 
 
 def test_attempts_are_told_apart_by_all_of_their_digits(store: JobStore) -> None:

@@ -30,7 +30,7 @@ from worker.queue.reconciler import reconcile
 from worker.queue.store import ledger as ledger_module
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import LANES, Key
-from worker.records.chunk import Doorbell
+from worker.records.chunk import Notification
 from worker.records.job import JobId
 from worker.records.priority import Priority
 from worker.records.worker import WorkerPresence
@@ -76,7 +76,7 @@ def _rung(client: redis.Redis, lane: int) -> dict[str, int]:
     return {member.decode(): int(stamp) for member, stamp in found}
 
 
-def _chunks(bells: list[Doorbell]) -> list[int]:
+def _chunks(bells: list[Notification]) -> list[int]:
     return [bell.chunk for bell in bells]
 
 

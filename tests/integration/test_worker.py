@@ -188,7 +188,7 @@ def test_a_worker_shows_itself(worker: WorkerProcess, store: JobStore, client: r
     assert 0 < client.ttl(f"cd:worker:{shown.name}") <= 600
 
 
-# Order ----------------------------------------------------------------------------------------
+# Order of work ----------------------------------------------------------------------------------
 
 
 def test_priorities_come_in_their_order_and_a_small_job_before_the_bulk_of_a_large_one(

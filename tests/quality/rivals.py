@@ -27,7 +27,7 @@ from worker.engine.opening import open_engine
 from worker.engine.protocol import Engine, Prompt
 from worker.evaluation.repair import evaluate_repair
 from worker.evaluation.rows import read_repair_rows
-from worker.pipeline import mend_texts
+from worker.pipeline import repair_texts
 
 __all__: list[str] = []
 
@@ -58,9 +58,9 @@ def _rivals() -> Iterator[tuple[str, Mend]]:
     hub = load_profile(load_settings(profile="hub"))
     yield "base", partial(_free, engine, hub.prompts[hub.repair.prompt])
     yield "adapter", partial(_free, engine, careful.prompts[careful.repair.prompt])
-    yield "careful", partial(mend_texts, engine=engine, profile=careful)
+    yield "careful", partial(repair_texts, engine=engine, profile=careful)
     bold = load_profile(load_settings(profile="bold"))
-    yield "bold", partial(mend_texts, engine=engine, profile=bold)
+    yield "bold", partial(repair_texts, engine=engine, profile=bold)
 
 
 def _harper() -> Mend:

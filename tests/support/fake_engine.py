@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from worker.config.profile import PromptTemplate
-from worker.engine.protocol import Generation, Prompt, go_on
+from worker.engine.protocol import Generation, Prompt, no_checkpoint
 from worker.errors import EngineError
 
 __all__ = ["AWKWARD_WORDS", "BREAKS", "FAILS", "FakeEngine", "SayingEngine"]
@@ -51,7 +51,7 @@ class FakeEngine:
     """Adapters of the templates that it was told of last."""
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         checkpoint()
         self.calls["generate"] += 1
@@ -103,7 +103,7 @@ class SayingEngine(FakeEngine):
         self.said = said
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         checkpoint()
         self.prompts += prompts

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tests.support.fake_engine import FakeEngine
-from worker.engine.protocol import Engine, Generation, Prompt, go_on
+from worker.engine.protocol import Engine, Generation, Prompt, no_checkpoint
 from worker.errors import EngineError
 
 __all__ = [
@@ -100,7 +100,7 @@ class _GatedEngine(FakeEngine):
     """A ``FakeEngine`` that does what the texts say."""
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         _obey(prompt.text for prompt in prompts)
         return super().generate(prompts, checkpoint)

@@ -17,7 +17,7 @@ from worker.config.weights import adapter_folder, locate
 from worker.engine.adapter import merge
 from worker.engine.decoding.draft import Draft
 from worker.engine.local import LocalEngine
-from worker.engine.protocol import Generation, Prompt, go_on
+from worker.engine.protocol import Generation, Prompt, no_checkpoint
 
 __all__ = ["KeepBias", "PlainEngine"]
 
@@ -74,7 +74,7 @@ class PlainEngine:
         return self.texts.count_tokens(texts)
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         answers = []
         for prompt in prompts:

@@ -9,13 +9,13 @@ import pytest
 
 from tests.support.fake_engine import BREAKS, FAILS, FakeEngine
 from worker.config.profile import Profile
-from worker.engine.protocol import Generation, Prompt, go_on
+from worker.engine.protocol import Generation, Prompt, no_checkpoint
 from worker.errors import EngineError, ModelMissingError
-from worker.pipeline import mend_texts, process
+from worker.pipeline import process, repair_texts
 from worker.records.article import Article, ArticleFormat, ArticleState, Outcome, Processed
 from worker.records.reason import Reason
 from worker.records.result import Method, Result
-from worker.stages.clean.furniture import Stripped, strip_furniture
+from worker.stages.clean.furniture import CleanedArticle, remove_furniture
 
 TITLE = "Harbour of Milltown to close for two weeks"
 FIRST = (
@@ -336,12 +336,12 @@ def test_a_server_that_answers_nobody_is_not_waited_for_again(
 def test_a_fault_in_a_stage_costs_one_article(
     profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def faulty(one: Article) -> Stripped:
+    def faulty(one: Article) -> CleanedArticle:
         if one.id == "1":
             raise KeyError("quay")
-        return strip_furniture(one)
+        return remove_furniture(one)
 
-    monkeypatch.setattr("worker.pipeline.strip_furniture", faulty)
+    monkeypatch.setattr("worker.pipeline.remove_furniture", faulty)
     found = run([TEXT, TEXT, TEXT], engine, profile)
 
     assert reasons(found) == [None, Reason.INTERNAL_ERROR, None]
@@ -351,7 +351,7 @@ def test_a_fault_in_a_stage_costs_one_article(
 def test_an_engine_that_loses_an_answer_is_a_fault(profile: Profile) -> None:
     class Forgetful(FakeEngine):
         def generate(
-            self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+            self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
         ) -> list[Generation]:
             return super().generate(prompts, checkpoint)[1:]
 
@@ -440,9 +440,9 @@ def test_what_needs_its_source_is_flagged_and_stays_out_of_the_summary(
 def test_bare_texts_are_mended_one_by_one(profile: Profile, engine: FakeEngine) -> None:
     engine.answers = {AWKWARD: MENDED}
 
-    assert mend_texts([f"{LAST} {AWKWARD}", "", LAST], engine, profile) == [
+    assert repair_texts([f"{LAST} {AWKWARD}", "", LAST], engine, profile) == [
         f"{LAST} {MENDED}",
         "",
         LAST,
     ]
-    assert mend_texts([], engine, profile) == []
+    assert repair_texts([], engine, profile) == []

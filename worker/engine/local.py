@@ -23,7 +23,7 @@ from worker.engine.decoding.decoder import Decoder, Row
 from worker.engine.decoding.draft import Draft
 from worker.engine.decoding.key_values import ATTENTION, KeyValues, has_plain_attention
 from worker.engine.decoding.packed_linear import pack
-from worker.engine.protocol import Generation, Prompt, go_on
+from worker.engine.protocol import Generation, Prompt, no_checkpoint
 from worker.errors import EngineError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class LocalEngine:
         return self.count_tokens([self._chat(template, "")])[0]
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         """One greedy answer per prompt, in the order of the prompts."""
         rows = self._rows(prompts)

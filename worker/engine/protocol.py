@@ -17,7 +17,7 @@ __all__ = [
     "Engine",
     "Generation",
     "Prompt",
-    "go_on",
+    "no_checkpoint",
 ]
 
 
@@ -67,7 +67,7 @@ class Generation:
         return sum(self.draft_nats) - sum(self.nats)
 
 
-def go_on() -> None:
+def no_checkpoint() -> None:
     """What is called between two batches where nobody may stop the work."""
 
 
@@ -83,7 +83,7 @@ class Engine(Protocol):
         """Most tokens of prompt and answer together."""
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         """One answer per prompt."""
 

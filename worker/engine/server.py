@@ -24,7 +24,7 @@ from worker.engine.openai_api import (
     read_completion,
     unreachable,
 )
-from worker.engine.protocol import Generation, Prompt, go_on
+from worker.engine.protocol import Generation, Prompt, no_checkpoint
 from worker.process.log import get_logger
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class ServerEngine:
         return self._model.window
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         """One greedy answer per prompt, in the order of the prompts.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from worker.engine.protocol import Generation, Prompt, go_on
+from worker.engine.protocol import Generation, Prompt, no_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,7 +33,7 @@ class WatchedEngine:
         return self._engine.window
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         """As the engine's own; the watch's checkpoint takes the place of any other."""
         del checkpoint

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from worker.english.sentence_view import Reading
+from worker.english.sentence_view import SentenceView
 
-__all__ = ["chatter_in", "order_in"]
+__all__ = ["instruction_in", "model_talk_in"]
 
 #: How models begin to talk about the task, or name a part of the prompt.
 _OPENING_TALK = re.compile(
@@ -47,7 +47,7 @@ _ORDER = re.compile(
 _MARKUP = frozenset("*_#<>{}[]|^~\\")
 
 
-def chatter_in(source: Reading, proposal: Reading) -> str | None:
+def model_talk_in(source: SentenceView, proposal: SentenceView) -> str | None:
     """The talk or markup that ``proposal`` has and ``source`` has not; ``None`` without any."""
     if len(proposal.text.strip().splitlines()) > max(1, len(source.text.strip().splitlines())):
         return "new line"
@@ -60,7 +60,7 @@ def chatter_in(source: Reading, proposal: Reading) -> str | None:
     return next((mark for mark, more in added.items() if more > 0), None)
 
 
-def order_in(text: str) -> str | None:
+def instruction_in(text: str) -> str | None:
     """The words by which a sentence orders its reader, a model most likely, to write something."""
     found = _ORDER.search(text)
     return None if found is None else found[0].strip()

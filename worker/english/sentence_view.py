@@ -9,10 +9,10 @@ from functools import cached_property
 from worker.english.facts import Token, fold, leads, token_content, tokens
 from worker.english.lexicon import bases
 
-__all__ = ["Reading", "relatives"]
+__all__ = ["SentenceView", "relatives"]
 
 
-class Reading:
+class SentenceView:
     """A text with the views of it that several checks share."""
 
     def __init__(self, text: str) -> None:
@@ -72,7 +72,7 @@ class Reading:
         )
 
 
-def relatives(source: Reading, proposal: Reading) -> list[tuple[int, int]]:
+def relatives(source: SentenceView, proposal: SentenceView) -> list[tuple[int, int]]:
     """Places in the two lists of content words that hold relatives, each place once."""
     by_base: dict[str, list[int]] = {}
     for at, (word, _) in reversed(list(enumerate(source.content))):

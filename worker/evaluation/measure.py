@@ -20,11 +20,11 @@ from worker.evaluation.rows import (
     read_text_rows,
 )
 from worker.evaluation.summary import SummaryReport, evaluate_summary
-from worker.evaluation.support import Judged, SupportReport, evaluate_support
-from worker.pipeline import mend_texts, process, settle_texts
+from worker.evaluation.support import JudgedChange, SupportReport, evaluate_support
+from worker.pipeline import clean_texts, process, repair_texts
 from worker.records.article import Article
 from worker.records.result import Result
-from worker.stages.clean.furniture import strip_furniture
+from worker.stages.clean.furniture import remove_furniture
 from worker.stages.repair.needs_source import estimate_edit_rates
 from worker.stages.split.sentences import split_sentences
 from worker.stages.summarise.entailment import support_probabilities, support_score
@@ -72,13 +72,13 @@ def measure(
     if task is Task.REPAIR:
         pairs = read_repair_rows(path, limit)
         engine = open_engine(profile.model, settings)
-        mend = partial(mend_texts, engine=engine, profile=profile)
+        mend = partial(repair_texts, engine=engine, profile=profile)
         estimate = partial(estimate_edit_rates, engine=engine, profile=profile)
         return evaluate_repair(pairs, mend, estimate=estimate, on_progress=on_progress)
     if task is Task.DAMAGE:
         texts = read_text_rows(path, limit)
         engine = open_engine(profile.model, settings)
-        settle = partial(settle_texts, engine=engine, profile=profile)
+        settle = partial(clean_texts, engine=engine, profile=profile)
         return evaluate_damage(texts, settle, on_progress=on_progress)
     if task is Task.SUPPORT:
         claims = read_support_rows(path, limit)
@@ -92,11 +92,11 @@ def measure(
 
 
 def _strip(article: Article) -> list[str]:
-    stripped = strip_furniture(article)
+    stripped = remove_furniture(article)
     return [stripped.title, *stripped.paragraphs] if stripped.title else [*stripped.paragraphs]
 
 
-def _judge(rows: Sequence[SupportRow], engine: Engine, profile: Profile) -> list[Judged]:
+def _judge(rows: Sequence[SupportRow], engine: Engine, profile: Profile) -> list[JudgedChange]:
     """What the check says of each row's claim, sentence by sentence."""
     claims = [
         (at, sentence, article)
@@ -112,13 +112,13 @@ def _judge(rows: Sequence[SupportRow], engine: Engine, profile: Profile) -> list
         for (_, sentence, article), support in zip(claims, checked, strict=True)
     ]
     probabilities = support_probabilities(asked, engine, profile)
-    judged: list[list[Judged]] = [[] for _ in rows]
+    judged: list[list[JudgedChange]] = [[] for _ in rows]
     for (at, _, _), support, probability in zip(claims, checked, probabilities, strict=True):
         accepted = support.verdict.accepted and bool(support.evidence)
         sure = probability >= profile.checks.min_support_probability
-        judged[at].append(Judged(support_score(support, probability), accepted and sure))
+        judged[at].append(JudgedChange(support_score(support, probability), accepted and sure))
     return [
-        Judged(_whole([one.score for one in many]), all(one.accepted for one in many))
+        JudgedChange(_whole([one.score for one in many]), all(one.accepted for one in many))
         for many in judged
     ]
 

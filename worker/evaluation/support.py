@@ -11,13 +11,13 @@ from worker.evaluation.metric import area_under_curve
 from worker.evaluation.rows import SupportRow
 from worker.evaluation.slicing import call_in_slices
 
-__all__ = ["Judged", "SupportReport", "evaluate_support"]
+__all__ = ["JudgedChange", "SupportReport", "evaluate_support"]
 
 #: Rows handed over at a time.
 SLICE_ROWS = 64
 
 
-class Judged(NamedTuple):
+class JudgedChange(NamedTuple):
     """What the check says of a row's claim."""
 
     score: float
@@ -48,7 +48,7 @@ class SupportReport(BaseModel):
 
 def evaluate_support(
     rows: Sequence[SupportRow],
-    judge: Callable[[Sequence[SupportRow]], Sequence[Judged]],
+    judge: Callable[[Sequence[SupportRow]], Sequence[JudgedChange]],
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SupportReport:

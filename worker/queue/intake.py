@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from worker.config.profile import Profile
     from worker.config.settings import Settings
     from worker.queue.store.jobs import JobStore
-    from worker.records.chunk import Doorbell
+    from worker.records.chunk import Notification
     from worker.records.job import JobProgress
 
-__all__ = ["Intake", "NothingAcceptedError", "Order", "Submission", "send"]
+__all__ = ["Intake", "JobOptions", "NothingAcceptedError", "Submission", "send"]
 
 #: Articles that are sorted by length, and searched for shared lines, together. Large enough that a
 #: chunk's articles are of like length, small enough that the client's memory stays flat (4 MB of
@@ -59,7 +59,7 @@ _SHOWN_REFUSALS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class JobOptions:
     """What a job is made with."""
 
     profile: Profile
@@ -124,7 +124,7 @@ class Intake:
         self._accepted = self._cached = self._refused = 0
         self._refusals: list[InputRefusal] = []
 
-    def submit(self, documents: Iterable[Article | InputRefusal], order: Order) -> Submission:
+    def submit(self, documents: Iterable[Article | InputRefusal], order: JobOptions) -> Submission:
         """Make a job of ``documents``; articles whose result is known are done at once.
 
         The store is written first and the bell rung afterwards, so that a message never speaks
@@ -300,7 +300,7 @@ def _cut_chunks(articles: Iterable[Article], settings: Settings) -> Iterator[lis
         yield chunk
 
 
-def send(app: Celery, bells: Sequence[Doorbell]) -> None:
+def send(app: Celery, bells: Sequence[Notification]) -> None:
     """One message for each of ``bells``.
 
     Raises:

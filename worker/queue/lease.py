@@ -10,7 +10,7 @@ import redis
 
 from worker.process.log import get_logger
 from worker.queue.store.ledger import LEASE_MILLISECONDS
-from worker.records.chunk import Verdict
+from worker.records.chunk import LeaseState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ class Lease:
     ) -> None:
         self._ledger, self._claim, self._delivery = ledger, claim, delivery
         self._meanwhile = meanwhile
-        self._verdict = Verdict.HELD
+        self._verdict = LeaseState.HELD
         self._over = threading.Event()
         # In the work's own context, so that its log lines say which chunk they are about.
         work = contextvars.copy_context()
@@ -85,15 +85,15 @@ class Lease:
             JobCancelledError: the job was taken back.
         """
         self._renew(stage)
-        if self._verdict is Verdict.LOST:
+        if self._verdict is LeaseState.LOST:
             raise LeaseLostError
-        if self._verdict is Verdict.CANCELLED:
+        if self._verdict is LeaseState.CANCELLED:
             raise JobCancelledError
 
     def _renew_often(self) -> None:
         self._meanwhile()
         # Also of a cancelled job: a batch of the model may take longer than a lease.
-        while not self._over.wait(_RENEWAL_SECONDS) and self._verdict is not Verdict.LOST:
+        while not self._over.wait(_RENEWAL_SECONDS) and self._verdict is not LeaseState.LOST:
             self._renew("")
 
     def _renew(self, stage: str) -> None:

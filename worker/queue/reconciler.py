@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from worker.queue.store.jobs import JobStore
-    from worker.records.chunk import Doorbell
+    from worker.records.chunk import Notification
     from worker.records.job import JobId
 
 __all__ = ["STEP_SECONDS", "reconcile"]
@@ -27,7 +27,7 @@ __all__ = ["STEP_SECONDS", "reconcile"]
 STEP_SECONDS = 2.0
 
 
-def reconcile(store: JobStore, app: Celery, name: str) -> list[Doorbell]:
+def reconcile(store: JobStore, app: Celery, name: str) -> list[Notification]:
     """One step, if ``name`` leads: what was rung for.
 
     Gives back the chunks of expired leases, finds the chunks whose message was lost, fills the

@@ -25,7 +25,7 @@ from worker.queue.intake import send
 from worker.queue.lease import Lease, LeaseLostError
 from worker.queue.reconciler import STEP_SECONDS, reconcile
 from worker.queue.store.jobs import JobStore
-from worker.records.chunk import Claim, Doorbell
+from worker.records.chunk import Claim, Notification
 from worker.records.job import JobId
 from worker.records.worker import WorkerPresence
 
@@ -160,7 +160,7 @@ def _ring_for_next(job: JobId) -> None:
         _send(bells)
 
 
-def _send(bells: Sequence[Doorbell]) -> None:
+def _send(bells: Sequence[Notification]) -> None:
     try:
         send(app, bells)
     except BrokerUnavailableError as error:

@@ -11,14 +11,14 @@ from worker.records.result import Record
 
 __all__ = [
     "Claim",
-    "Doorbell",
+    "LeaseState",
+    "Notification",
+    "SoloAttempt",
     "Tally",
-    "Trial",
-    "Verdict",
 ]
 
 
-class Doorbell(Record):
+class Notification(Record):
     """A message that is to be sent: there is a chunk to be claimed."""
 
     job: JobId
@@ -44,7 +44,7 @@ class Claim(Record):
     articles: tuple[Article, ...]
 
 
-class Verdict(StrEnum):
+class LeaseState(StrEnum):
     """What a holder learns when it renews its lease."""
 
     HELD = "held"
@@ -69,7 +69,7 @@ class Tally(Record):
     """Tokens that the engine wrote."""
 
 
-class Trial(Record):
+class SoloAttempt(Record):
     """A time that an article was worked on alone, after its chunk had lost a worker or its time."""
 
     number: int

@@ -13,7 +13,7 @@ from random import Random
 
 from worker.damage.claim import spoil
 from worker.english.facts import names, negations, numbers
-from worker.english.sentence_view import Reading
+from worker.english.sentence_view import SentenceView
 from worker.stages.summarise.entailment import NO, YES, claim_text
 from worker.stages.summarise.evidence import find_evidence
 from worker.training.pair import Pair, Row, is_fit
@@ -51,7 +51,7 @@ def claim_pairs(articles: Iterable[Article], rng: Random) -> Iterator[Pair]:
 
 
 def _pair(sentences: Sequence[str], claim: str, answer: str, kind: str, rng: Random) -> Pair:
-    chosen, _ = find_evidence(Reading(claim), sentences, most=rng.randint(1, _MOST_EVIDENCE))
+    chosen, _ = find_evidence(SentenceView(claim), sentences, most=rng.randint(1, _MOST_EVIDENCE))
     evidence = [sentences[at] for at in sorted(chosen)]
     return Pair(claim_text(evidence, claim), answer, kind)
 

@@ -166,7 +166,7 @@ def _fit_acceptor(
 def _measure(rows: Sequence[Row], profile: Profile, settings: Settings) -> RepairReport:
     # Imported here: they would load torch for a command that only names them.
     from worker.engine.opening import open_engine  # noqa: PLC0415
-    from worker.pipeline import mend_texts  # noqa: PLC0415
+    from worker.pipeline import repair_texts  # noqa: PLC0415
 
     engine = open_engine(profile.model, settings)
     measured = [
@@ -174,4 +174,4 @@ def _measure(rows: Sequence[Row], profile: Profile, settings: Settings) -> Repai
         for row in rows
     ]
     sys.stderr.write(f"measuring on {len(measured)} rows set aside\n")
-    return evaluate_repair(measured, lambda texts: mend_texts(texts, engine, profile))
+    return evaluate_repair(measured, lambda texts: repair_texts(texts, engine, profile))

@@ -19,7 +19,7 @@ from rapidfuzz.distance import Levenshtein
 
 from worker.config.profile import CheckSettings
 from worker.english.facts import fold, words
-from worker.stages.repair.changes import Change, Edit, apply_edits, edit_rate, find_changes
+from worker.stages.repair.changes import Change, WordEdit, apply_edits, edit_rate, find_changes
 from worker.stages.repair.fidelity import check_proposal
 
 __all__ = [
@@ -219,7 +219,7 @@ def _nearest(source: str, versions: Sequence[str]) -> list[str]:
     ]
 
 
-def _agreed(source: str, versions: Sequence[str], needed: int) -> list[Edit]:
+def _agreed(source: str, versions: Sequence[str], needed: int) -> list[WordEdit]:
     """Changes that so many versions make and that are lawful by themselves, most votes first.
 
     Both halves of a move are one change: one of them ("are there") must not be made alone.
@@ -250,7 +250,7 @@ def _is_taste(source: str, change: Change) -> bool:
     return changed <= _TASTE or not changed.isdisjoint(_CONTRACTIONS)
 
 
-def _opens(edit: Edit) -> bool:
+def _opens(edit: WordEdit) -> bool:
     """Whether the edit touches the first word, whose capital would have to change."""
     return edit.start == 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.english.model_talk import order_in
+from worker.english.model_talk import instruction_in
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from worker.english.model_talk import order_in
     ],
 )
 def test_an_order_is_found(text: str, found: str) -> None:
-    assert order_in(text) == found
+    assert instruction_in(text) == found
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_an_order_is_found(text: str, found: str) -> None:
     ],
 )
 def test_news_is_none(text: str) -> None:
-    assert order_in(text) is None
+    assert instruction_in(text) is None

@@ -25,7 +25,7 @@ from worker.evaluation.rows import (
     read_support_rows,
 )
 from worker.evaluation.summary import evaluate_summary
-from worker.evaluation.support import Judged, evaluate_support
+from worker.evaluation.support import JudgedChange, evaluate_support
 from worker.records.article import Article, ArticleFormat
 from worker.records.reason import Reason
 from worker.records.result import EvidenceSentence, Method, Refusal, Result, SummarySentence
@@ -459,7 +459,7 @@ def test_the_figures_of_a_check_of_support() -> None:
             enumerate(truth)]  # fmt: skip
 
     report = evaluate_support(
-        rows, lambda some: [Judged(scores[int(row.claim)], scores[int(row.claim)] >= 0.4)
+        rows, lambda some: [JudgedChange(scores[int(row.claim)], scores[int(row.claim)] >= 0.4)
                             for row in some]
     )  # fmt: skip
 
@@ -474,7 +474,7 @@ def test_the_figures_of_a_check_of_support() -> None:
 def test_rows_of_one_kind_cannot_be_told_apart() -> None:
     rows = [SupportRow(article="A.", claim="B.", supported=True)]
     with pytest.raises(ValueError, match="nothing to tell apart"):
-        evaluate_support(rows, lambda some: [Judged(1.0, True) for _ in some])
+        evaluate_support(rows, lambda some: [JudgedChange(1.0, True) for _ in some])
 
 
 # What a summary says beside its article --------------------------------------------------------

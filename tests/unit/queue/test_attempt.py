@@ -12,12 +12,12 @@ from billiard.exceptions import SoftTimeLimitExceeded
 
 from tests.support.fake_engine import FAILS, FakeEngine
 from worker.config.profile import Profile
-from worker.engine.protocol import Engine, Generation, Prompt, go_on
+from worker.engine.protocol import Engine, Generation, Prompt, no_checkpoint
 from worker.queue.attempt import MOST_ALONE, Attempt
 from worker.queue.lease import JobCancelledError, LeaseLostError
 from worker.queue.store.jobs import JobStore
 from worker.records.article import Article, ArticleState, Outcome, Processed
-from worker.records.chunk import Claim, Trial
+from worker.records.chunk import Claim, SoloAttempt
 from worker.records.job import JobId
 from worker.records.reason import Reason
 from worker.records.result import Result
@@ -47,10 +47,10 @@ class _Store:
         del profile
         return [article.id in self.results for article in articles]
 
-    def begin_alone(self, claim: Claim, position: int) -> Trial:
+    def begin_alone(self, claim: Claim, position: int) -> SoloAttempt:
         del claim
         self.trials[position] += 1
-        return Trial(number=self.trials[position], was_too_slow=position in self.slow)
+        return SoloAttempt(number=self.trials[position], was_too_slow=position in self.slow)
 
     def note_too_slow(self, claim: Claim, position: int) -> None:
         del claim
@@ -69,7 +69,7 @@ class _StoppingEngine(FakeEngine):
         self._error = error
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         if any("STOP" in prompt.text for prompt in prompts):
             raise self._error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from worker.stages.repair.acceptor import Acceptor, Evidence, features
+from worker.stages.repair.acceptor import Acceptor, ModelScores, features
 from worker.stages.repair.changes import find_changes
 from worker.training.acceptor import Labelled, fit
 
@@ -20,12 +20,12 @@ def labelled(count: int, noise: float) -> list[Labelled]:
     for at in range(count):
         gain, fluency = lot.uniform(-3, 6), lot.uniform(-3, 6)
         closer = (gain + fluency > 3) != (lot.random() < noise)
-        known = dict(features(CHANGE, Evidence(gain, fluency, 0.3, 9, 1)))
+        known = dict(features(CHANGE, ModelScores(gain, fluency, 0.3, 9, 1)))
         made.append(Labelled(known, closer, f"document {at % 40}"))
     return made
 
 
-def probability(acceptor: Acceptor, evidence: Evidence) -> float:
+def probability(acceptor: Acceptor, evidence: ModelScores) -> float:
     return acceptor.probabilities([(CHANGE, evidence)], sentences=1)[0]
 
 
@@ -33,8 +33,8 @@ def test_what_both_models_like_is_learned_to_help() -> None:
     acceptor, report = fit(labelled(600, 0.1))
 
     assert report["auc"] > 0.85
-    liked = probability(acceptor, Evidence(5.0, 5.0, 0.3, 9, 1))
-    disliked = probability(acceptor, Evidence(-2.0, -2.0, 0.3, 9, 1))
+    liked = probability(acceptor, ModelScores(5.0, 5.0, 0.3, 9, 1))
+    disliked = probability(acceptor, ModelScores(-2.0, -2.0, 0.3, 9, 1))
     assert liked > 0.75
     assert disliked < 0.25
 
@@ -73,7 +73,7 @@ def test_made_changes_teach_and_are_not_counted() -> None:
 
     assert report["changes"] == 100
     assert report["closer"] == sum(one.closer for one in real)
-    assert probability(acceptor, Evidence(5.0, 5.0, 0.3, 9, 1)) > 0.75
+    assert probability(acceptor, ModelScores(5.0, 5.0, 0.3, 9, 1)) > 0.75
 
 
 def test_where_nothing_can_be_told_nothing_is_accepted() -> None:

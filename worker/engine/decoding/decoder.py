@@ -178,7 +178,7 @@ class Decoder:
         for row, verdict in zip(waiting.rows, verdicts, strict=True):
             self._write(row, verdict)
 
-    def _write(self, row: Row, verdict: _Verdict) -> None:
+    def _write(self, row: Row, verdict: _Verification) -> None:
         """Take over what is agreed on, and the first token that is not."""
         for at in range(len(verdict.best)):
             drafted = verdict.draft[at] if at < len(verdict.draft) else None
@@ -206,7 +206,7 @@ class Decoder:
         unjudged: Sequence[int],
         *,
         state_layer: int | None = None,
-    ) -> list[_Verdict]:
+    ) -> list[_Verification]:
         """What the model would have written behind each row's tokens but the ``unjudged`` first."""
         with self._noted(state_layer) as states:
             hidden, offsets = self._run(cache, starts, tokens)
@@ -220,7 +220,7 @@ class Decoder:
             bounds.append(len(places))
         best, best_nats, drafted_nats = self._look_up(hidden[torch.tensor(places)], wanted)
         return [
-            _Verdict(
+            _Verification(
                 draft,
                 best[a:b],
                 best_nats[a:b],
@@ -278,7 +278,7 @@ class Decoder:
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verification:
     """What the model says of one row's drafted tokens."""
 
     draft: Sequence[int]

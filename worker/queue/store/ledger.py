@@ -21,7 +21,7 @@ from worker.queue.store.codec import dump_outcomes, pack_result, read_articles
 from worker.queue.store.keys import LANES, Key, member_of, read_member
 from worker.queue.store.scripts import run_script
 from worker.records.article import Article, ArticleState, DeadLetter, Outcome, Processed
-from worker.records.chunk import Claim, Doorbell, Tally, Trial, Verdict
+from worker.records.chunk import Claim, LeaseState, Notification, SoloAttempt, Tally
 from worker.records.job import JobId
 from worker.records.reason import REASON_FIELDS
 from worker.records.result import Result
@@ -110,7 +110,7 @@ class Ledger:
             articles=read_articles(blob),
         )
 
-    def renew(self, claim: Claim, *, delivery: str, stage: str = "") -> Verdict:
+    def renew(self, claim: Claim, *, delivery: str, stage: str = "") -> LeaseState:
         """Prolong the lease, and Celery's patience with the message ``delivery`` (its tag).
 
         Args:
@@ -126,7 +126,7 @@ class Ledger:
             stage,
             delivery,
         ]
-        return Verdict(run_script(self._redis, "renew", keys, args).decode())
+        return LeaseState(run_script(self._redis, "renew", keys, args).decode())
 
     def known(self, profile: Profile, articles: Sequence[Article]) -> list[bool]:
         """For each article whether its result is there; those that are live on for a full term."""
@@ -135,11 +135,11 @@ class Ledger:
         keys = [Key.result(profile.digest, article.content_digest) for article in articles]
         return [bool(found) for found in run_script(self._redis, "known", keys, [self._ttl])]
 
-    def begin_alone(self, claim: Claim, position: int) -> Trial:
+    def begin_alone(self, claim: Claim, position: int) -> SoloAttempt:
         """Note that this article is worked on alone; returns what is known of earlier times."""
         keys = [Key.chunk(claim.job, claim.chunk)]
         number, slow = run_script(self._redis, "begin_alone", keys, [position, claim.attempts])
-        return Trial(number=number, was_too_slow=bool(slow))
+        return SoloAttempt(number=number, was_too_slow=bool(slow))
 
     def note_too_slow(self, claim: Claim, position: int) -> None:
         """Note that this article alone took longer than a task may."""
@@ -193,7 +193,7 @@ class Ledger:
 
     # Giving back ----------------------------------------------------------------------------------
 
-    def release(self, job: JobId, chunk: int, token: str, why: str) -> Doorbell | None:
+    def release(self, job: JobId, chunk: int, token: str, why: str) -> Notification | None:
         """Give a chunk back, to be claimed again.
 
         Args:
@@ -208,9 +208,9 @@ class Ledger:
         keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES, Key.events(job), *_rung()]
         args = [member_of(job, chunk), token, chunk, why]
         lane, now = run_script(self._redis, "release", keys, args)
-        return Doorbell(job=job, chunk=chunk, lane=lane, stamp_ms=now) if lane >= 0 else None
+        return Notification(job=job, chunk=chunk, lane=lane, stamp_ms=now) if lane >= 0 else None
 
-    def release_task(self, task: str, why: str, *, but: Claim | None = None) -> list[Doorbell]:
+    def release_task(self, task: str, why: str, *, but: Claim | None = None) -> list[Notification]:
         """Give back all that the Celery task ``task`` holds, but for one claim.
 
         Its child was lost, or it has failed. Returns what to ring for.
@@ -218,11 +218,11 @@ class Ledger:
         kept = but.token if but else ""
         return self._release_all("task", task, why, kept)
 
-    def release_worker(self, worker: str, why: str) -> list[Doorbell]:
+    def release_worker(self, worker: str, why: str) -> list[Notification]:
         """Give back all that ``worker`` holds; it ends. Returns what to ring for."""
         return self._release_all("worker", worker, why, "")
 
-    def _release_all(self, field: str, holder: str, why: str, kept: str) -> list[Doorbell]:
+    def _release_all(self, field: str, holder: str, why: str, kept: str) -> list[Notification]:
         bells = []
         for member in self._redis.zrange(Key.LEASES, 0, -1):
             job, chunk = _read_member(member)
@@ -237,7 +237,7 @@ class Ledger:
         """Whether ``name`` is the one reconciler for the next seconds."""
         return bool(run_script(self._redis, "lead", [Key.LEADER], [name, _LEAD_MILLISECONDS]))
 
-    def expired(self) -> list[Doorbell]:
+    def expired(self) -> list[Notification]:
         """Give back the chunks whose leases are over; returns what to ring for."""
         found = self._redis.zrangebyscore(
             Key.LEASES, "-inf", self._now_ms(), start=0, num=_STEP_CHUNKS
@@ -245,7 +245,7 @@ class Ledger:
         bells = [self.release(*_read_member(member), "", "lease_over") for member in found]
         return [bell for bell in bells if bell is not None]
 
-    def lost(self, queue: str) -> list[Doorbell]:
+    def lost(self, queue: str) -> list[Notification]:
         """Chunks whose message is no longer in Celery's queue, and that nobody has claimed.
 
         A lane of the queue is first in, first out: what was rung before its oldest message was
@@ -254,7 +254,7 @@ class Ledger:
         """
         return [bell for lane in range(LANES) for bell in self._lost(queue, lane)]
 
-    def _lost(self, queue: str, lane: int) -> Iterator[Doorbell]:
+    def _lost(self, queue: str, lane: int) -> Iterator[Notification]:
         now = self._now_ms()
         before = now - _BELL_MILLISECONDS
         oldest = self._redis.lindex(Key.queue(queue, lane), -1)
@@ -269,9 +269,9 @@ class Ledger:
                 self._redis.zrem(Key.rung(lane), member)
             # Only where it is still there: it may have been claimed since.
             elif self._redis.zadd(Key.rung(lane), {member: now}, xx=True, ch=True):
-                yield Doorbell(job=job, chunk=chunk, lane=lane, stamp_ms=now)
+                yield Notification(job=job, chunk=chunk, lane=lane, stamp_ms=now)
 
-    def ring(self, job: JobId, *, only: int = 0) -> list[Doorbell]:
+    def ring(self, job: JobId, *, only: int = 0) -> list[Notification]:
         """Take the next chunks of a job out of its waiting list, as far as its window allows.
 
         Args:
@@ -286,7 +286,7 @@ class Ledger:
         args = [job, _LEAST_WINDOW, _WINDOW_PER_WORKER, LIVE_MILLISECONDS, only]
         stamp, *rung = run_script(self._redis, "ring", keys, args)
         return [
-            Doorbell(job=job, chunk=int(chunk), lane=int(lane), stamp_ms=stamp)
+            Notification(job=job, chunk=int(chunk), lane=int(lane), stamp_ms=stamp)
             for chunk, lane in (one.split(b":") for one in rung)
         ]
 

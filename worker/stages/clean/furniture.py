@@ -21,7 +21,7 @@ from worker.stages.clean.boilerplate import bare_line, furniture_reason, is_list
 from worker.stages.clean.html_page import read_page
 from worker.stages.clean.text_page import is_page, story_lines
 
-__all__ = ["Stripped", "strip_furniture"]
+__all__ = ["CleanedArticle", "remove_furniture"]
 
 #: A headline is at most this long: the longest of 348 translated news headlines has 40 words and
 #: 239 characters, outlet and section names included.
@@ -103,7 +103,7 @@ _INNER_END = re.compile(r"[.!?][\"'”\u2019)]*\s+(?=[A-Z\"“\u2018])")
 
 
 @dataclass(frozen=True, slots=True)
-class Stripped:
+class CleanedArticle:
     """An article without its page."""
 
     title: str
@@ -122,7 +122,7 @@ class _Line:
         return Removal(line=self.number, text=self.text if text is None else text, reason=reason)
 
 
-def strip_furniture(article: Article) -> Stripped:
+def remove_furniture(article: Article) -> CleanedArticle:
     """Headline and paragraphs of ``article``, and what was taken out of it.
 
     Steps: cut a page to its story, with its markup or without · join hard-wrapped lines · drop
@@ -146,7 +146,7 @@ def strip_furniture(article: Article) -> Stripped:
     lines = _drop(lines, list(_tags(lines)), removals)
     lines = _drop(lines, list(_repeats(lines)), removals)
     lines = [_cut_promo(line, removals) for line in lines]
-    return Stripped(
+    return CleanedArticle(
         title=title.text,
         paragraphs=tuple(line.text for line in lines),
         removals=tuple(sorted(removals, key=lambda removal: removal.line)),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from worker.english.facts import number_list
 from worker.english.lexicon import MONTHS, WEEKDAYS, bases
-from worker.english.sentence_view import Reading
+from worker.english.sentence_view import SentenceView
 
 __all__ = ["Contradiction", "find_contradictions"]
 
@@ -39,7 +39,7 @@ def find_contradictions(sentences: Sequence[str]) -> list[Contradiction]:
     """The clashes of each thing's first mention with later ones, in the article's order."""
     known: dict[tuple[str, ...], tuple[int, str]] = {}
     found: list[Contradiction] = []
-    readings = list(map(Reading, sentences))
+    readings = list(map(SentenceView, sentences))
     for at, reading in enumerate(readings):
         for key, said in (*_counts(reading), *_days(reading)):
             other, before = known.setdefault(key, (at, said))
@@ -48,7 +48,7 @@ def find_contradictions(sentences: Sequence[str]) -> list[Contradiction]:
     return found
 
 
-def _counts(reading: Reading) -> Iterator[tuple[tuple[str, ...], str]]:
+def _counts(reading: SentenceView) -> Iterator[tuple[tuple[str, ...], str]]:
     """What a sentence counts: the two content words behind its number, and the number."""
     if len(number_list(reading.text)) != 1 or not _RELATIVE.isdisjoint(reading.words):
         return
@@ -61,7 +61,7 @@ def _counts(reading: Reading) -> Iterator[tuple[tuple[str, ...], str]]:
             yield ("count", *map(_base, behind[:2])), number
 
 
-def _days(reading: Reading) -> Iterator[tuple[tuple[str, ...], str]]:
+def _days(reading: SentenceView) -> Iterator[tuple[tuple[str, ...], str]]:
     """What a sentence sets on a day: the two content words before it, and the day."""
     days = [at for at, token in enumerate(reading.tokens) if _is_day(token.text)]
     if len(days) != 1 or not _RELATIVE.isdisjoint(reading.words):
@@ -82,7 +82,7 @@ def _base(word: str) -> str:
     return min(bases(word))
 
 
-def _same_scene(one: Reading, other: Reading) -> bool:
+def _same_scene(one: SentenceView, other: SentenceView) -> bool:
     """Whether neither sentence names a place, a day or a person that the other does not share."""
     names, others = (
         {

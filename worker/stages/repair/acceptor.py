@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from worker.config.profile import Restraint
 
-__all__ = ["Acceptor", "Evidence", "features", "load_acceptor"]
+__all__ = ["Acceptor", "ModelScores", "features", "load_acceptor"]
 
 #: Gains beyond these say no more: a few long changes would outweigh all others in the fit.
 _LEAST_NATS, _MOST_NATS = -6.0, 12.0
@@ -49,7 +49,7 @@ _ROUGHNESS_NATS = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ModelScores:
     """What two models say of a change, made alone in its sentence."""
 
     gain_nats: float
@@ -88,7 +88,7 @@ class Acceptor(BaseModel):
         return probability >= self.least_probability[restraint]
 
     def probabilities(
-        self, changes: Sequence[tuple[Change, Evidence]], *, sentences: int
+        self, changes: Sequence[tuple[Change, ModelScores]], *, sentences: int
     ) -> list[float]:
         """That each of an article's changes is nearer to good wordings, not farther (0-1).
 
@@ -102,12 +102,12 @@ class Acceptor(BaseModel):
             for one in alone
         ]
 
-    def _log_odds(self, change: Change, evidence: Evidence) -> float:
+    def _log_odds(self, change: Change, evidence: ModelScores) -> float:
         found = features(change, evidence)
         return self.intercept + sum(self.weights[name] * value for name, value in found.items())
 
 
-def features(change: Change, evidence: Evidence) -> Mapping[str, float]:
+def features(change: Change, evidence: ModelScores) -> Mapping[str, float]:
     """What the acceptor knows of a change, by name."""
     gain, fluency = _clipped(evidence.gain_nats), _clipped(evidence.fluency_nats)
     lost = sum(len(edit.lost) for edit in change.edits)
@@ -140,7 +140,7 @@ def _clipped(nats: float) -> float:
 
 
 #: What ``features`` knows of any change.
-_NAMES = frozenset(features(Change((), Kind.WORDING), Evidence(0.0, 0.0, 0.0, 1, 1)))
+_NAMES = frozenset(features(Change((), Kind.WORDING), ModelScores(0.0, 0.0, 0.0, 1, 1)))
 
 
 @lru_cache(maxsize=4)

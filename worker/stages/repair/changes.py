@@ -24,7 +24,7 @@ from worker.english.lexicon import (
 )
 from worker.english.spelling import respells
 
-__all__ = ["Change", "Edit", "Kind", "apply_edits", "edit_rate", "find_changes", "find_edits"]
+__all__ = ["Change", "Kind", "WordEdit", "apply_edits", "edit_rate", "find_changes", "find_edits"]
 
 #: "don't" is "do" and "n't", as in text that was tokenised.
 _NOT = r"n['\u2019]t\b"
@@ -74,7 +74,7 @@ class Kind(StrEnum):
     """Content words come, go or change."""
 
 
-class Edit(NamedTuple):
+class WordEdit(NamedTuple):
     """A place in a text and what stands there instead."""
 
     start: int
@@ -95,7 +95,7 @@ class Edit(NamedTuple):
 class Change(NamedTuple):
     """The edits that can only be made together: one, or the two halves of a move."""
 
-    edits: tuple[Edit, ...]
+    edits: tuple[WordEdit, ...]
     kind: Kind
 
 
@@ -114,14 +114,14 @@ class _Words:
         return (self.ends[start - 1] if start else 0), after
 
 
-def find_edits(source: str, version: str) -> list[Edit]:
+def find_edits(source: str, version: str) -> list[WordEdit]:
     """The edits that turn ``source`` into ``version``.
 
     But for case, typography, quotes and contractions: "don't" and "do not" are the same words.
     """
     before, after = _Words(source), _Words(version)
     matcher = SequenceMatcher(None, before.keys, after.keys, autojunk=False)
-    edits: list[Edit] = []
+    edits: list[WordEdit] = []
     for kind, low, high, new_low, new_high in matcher.get_opcodes():
         if kind == "equal":
             continue
@@ -131,7 +131,7 @@ def find_edits(source: str, version: str) -> list[Edit]:
         start, end = before.gap(low, high)
         first, last = after.gap(new_low, new_high)
         text = _styled(version[first:last], source)
-        edits.append(Edit(start, end, text, (low, high, keys), tuple(before.keys[low:high])))
+        edits.append(WordEdit(start, end, text, (low, high, keys), tuple(before.keys[low:high])))
     return edits
 
 
@@ -140,7 +140,7 @@ def find_changes(source: str, version: str) -> list[Change]:
 
     Whether a full stop stands inside or outside of a quotation is a house's style, and no change.
     """
-    groups: list[list[Edit]] = []
+    groups: list[list[WordEdit]] = []
     for edit in find_edits(source, version):
         partner = next((group for group in groups if _is_move(group, edit)), None)
         if partner is None:
@@ -151,12 +151,12 @@ def find_changes(source: str, version: str) -> list[Change]:
     return [Change(tuple(group), _kind(group, keys)) for group in groups if not _is_style(group)]
 
 
-def apply_edits(source: str, edits: Sequence[Edit]) -> str:
+def apply_edits(source: str, edits: Sequence[WordEdit]) -> str:
     """The text with the edits made; all else stays byte for byte.
 
     Of two edits that meet, the one named first is made.
     """
-    made: list[Edit] = []
+    made: list[WordEdit] = []
     for edit in edits:
         if all(edit.end <= other.start or edit.start >= other.end for other in made):
             made.append(edit)
@@ -180,7 +180,7 @@ def _styled(text: str, model: str) -> str:
     return text.replace("\u2019", "'")
 
 
-def _is_move(group: Sequence[Edit], edit: Edit) -> bool:
+def _is_move(group: Sequence[WordEdit], edit: WordEdit) -> bool:
     """Whether a word that one side takes out is one that the other puts in."""
     lost, won = set(edit.lost) - set(edit.won), set(edit.won) - set(edit.lost)
     return any(
@@ -189,13 +189,13 @@ def _is_move(group: Sequence[Edit], edit: Edit) -> bool:
     )
 
 
-def _is_style(group: Sequence[Edit]) -> bool:
+def _is_style(group: Sequence[WordEdit]) -> bool:
     lost = sorted(mark for edit in group for mark in edit.lost)
     won = sorted(mark for edit in group for mark in edit.won)
     return lost == won and not any(mark[0].isalnum() for mark in lost)
 
 
-def _kind(edits: Sequence[Edit], keys: Sequence[str]) -> Kind:
+def _kind(edits: Sequence[WordEdit], keys: Sequence[str]) -> Kind:
     lost = [word for edit in edits for word in edit.lost if word[:1].isalnum()]
     won = [word for edit in edits for word in edit.won if word[:1].isalnum()]
     if not lost and not won:
@@ -220,7 +220,7 @@ def _kind(edits: Sequence[Edit], keys: Sequence[str]) -> Kind:
     return _kind_of_words(lost, won)
 
 
-def _kind_of_marks(edits: Sequence[Edit]) -> Kind:
+def _kind_of_marks(edits: Sequence[WordEdit]) -> Kind:
     lost = [mark for edit in edits for mark in edit.lost]
     won = [mark for edit in edits for mark in edit.won]
     if {*lost, *won} != {","}:
@@ -264,7 +264,7 @@ def _kind_of_word(lost: str, won: str) -> Kind | None:
 _DOUBLE_REACH = 3
 
 
-def _is_doubled(edit: Edit, word: str, keys: Sequence[str]) -> bool:
+def _is_doubled(edit: WordEdit, word: str, keys: Sequence[str]) -> bool:
     low, high, _ = edit.key
     return (
         word in keys[max(0, low - _DOUBLE_REACH) : low] or word in keys[high : high + _DOUBLE_REACH]

@@ -1,15 +1,14 @@
 """Whether a model's proposal may stand in for its sentence, and what carries a summary sentence.
 
 Pure functions of their text. Strict on purpose: a good proposal refused costs little, a wrong one
-accepted looks right in print. A refusal is data, a `Verdict` with a `Reason`.
+accepted looks right in print. A refusal is data, a `CheckResult` with a `Reason`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from itertools import pairwise
 
 from rapidfuzz.distance import LCSseq
@@ -35,29 +34,15 @@ from worker.english.lexicon import (
     is_plain,
     related,
 )
-from worker.english.model_talk import chatter_in
+from worker.english.model_talk import model_talk_in
 from worker.english.quotation import quotations
-from worker.english.sentence_view import Reading, relatives
+from worker.english.sentence_view import SentenceView, relatives
 from worker.english.spelling import respell
 from worker.records.reason import Reason
+from worker.stages.check_result import CheckResult
 from worker.stages.repair.word_order import rearranged, role_difference, voice_difference
 
-__all__ = ["Verdict", "check_proposal"]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a check found; accepted when there is no reason against."""
-
-    reason: Reason | None
-    detail: str = ""
-    """What the check saw, e.g. the number that differs."""
-    scores: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the text may be used."""
-        return self.reason is None
+__all__ = ["check_proposal"]
 
 
 _CLOSERS = "\"')]} "
@@ -65,7 +50,7 @@ _ENDS = (".", "!", "?")
 _AMOUNT_SIGNS = frozenset("$\u20ac\u00a3\u00a5\u20b9\u20bd\u00a2\u00b0\u00b1+=")
 
 
-def _unfinished(source: Reading, proposal: Reading) -> str | None:
+def _unfinished(source: SentenceView, proposal: SentenceView) -> str | None:
     if not proposal.words:
         return "empty"
     first, begun = source.folded.lstrip("\"'([ "), proposal.folded.lstrip("\"'([ ")
@@ -80,7 +65,7 @@ _LIST_MARK = re.compile(r"\s*(?:[-*\u2022\u00b7\u2013]|\(?\w{1,2}[.)])\s")
 _LEANING_ENDS = (";", ":", ",")
 
 
-def _layout_difference(source: Reading, proposal: Reading) -> str | None:
+def _layout_difference(source: SentenceView, proposal: SentenceView) -> str | None:
     """The mark before a list's item, markup, brackets, and an end that is no full stop."""
     return _difference(_layout(source.folded), _layout(proposal.folded))
 
@@ -101,7 +86,7 @@ def _difference(source: Counter[str], proposal: Counter[str]) -> str | None:
     return " ".join([f"-{key}" for key in lost] + [f"+{key}" for key in added])
 
 
-def _number_difference(source: Reading, proposal: Reading) -> str | None:
+def _number_difference(source: SentenceView, proposal: SentenceView) -> str | None:
     """Numbers in their order, digits as they stand, currency signs, words such as "about"."""
     sides = (source, proposal)
     listed = [number_list(side.text) for side in sides]
@@ -117,7 +102,7 @@ def _number_difference(source: Reading, proposal: Reading) -> str | None:
     )
 
 
-def _counted_difference(source: Reading, proposal: Reading) -> str | None:
+def _counted_difference(source: SentenceView, proposal: SentenceView) -> str | None:
     """What a number counts: "25% more ships were ordered", "25% of ships were ordered more"."""
     for one, other in zip(_counted(source), _counted(proposal), strict=False):
         if one and other and not related(one, other):
@@ -125,7 +110,7 @@ def _counted_difference(source: Reading, proposal: Reading) -> str | None:
     return None
 
 
-def _counted(side: Reading) -> list[str]:
+def _counted(side: SentenceView) -> list[str]:
     """For each token with digits the next telling word; empty where a mark comes first."""
     found: list[str] = []
     waiting = 0
@@ -139,7 +124,7 @@ def _counted(side: Reading) -> list[str]:
     return found + [""] * waiting
 
 
-def _hedged(side: Reading) -> list[str]:
+def _hedged(side: SentenceView) -> list[str]:
     lower = [token.text.lower() for token in side.tokens]
     return [
         f"{hedge} {token}"
@@ -148,7 +133,7 @@ def _hedged(side: Reading) -> list[str]:
     ]
 
 
-def _name_difference(source: Reading, proposal: Reading) -> str | None:
+def _name_difference(source: SentenceView, proposal: SentenceView) -> str | None:
     """Capitalised words in their order.
 
     A first word that is plain may gain or lose its capital by moving. Any other word must have
@@ -178,7 +163,7 @@ def _name_difference(source: Reading, proposal: Reading) -> str | None:
     return None if ordered[0] == ordered[1] else "order of names"
 
 
-def _quote_difference(source: Reading, proposal: Reading) -> str | None:
+def _quote_difference(source: SentenceView, proposal: SentenceView) -> str | None:
     """The words of each quotation, but for capitals and the marks used."""
     before, after = (quotations(side.text.lower()) for side in (source, proposal))
     if before == after:
@@ -188,7 +173,7 @@ def _quote_difference(source: Reading, proposal: Reading) -> str | None:
 
 
 def _governed_difference(
-    source: Reading, proposal: Reading, key: Callable[[Token], str]
+    source: SentenceView, proposal: SentenceView, key: Callable[[Token], str]
 ) -> str | None:
     """The negations or modals, each with the content word that it governs."""
     before, after = source.governed(key), proposal.governed(key)
@@ -201,11 +186,11 @@ def _governed_difference(
     return None
 
 
-def _negation_difference(source: Reading, proposal: Reading) -> str | None:
+def _negation_difference(source: SentenceView, proposal: SentenceView) -> str | None:
     return _governed_difference(source, proposal, negation_key)
 
 
-def _modality_difference(source: Reading, proposal: Reading) -> str | None:
+def _modality_difference(source: SentenceView, proposal: SentenceView) -> str | None:
     if source.folded.count("?") != proposal.folded.count("?"):
         return "question"
     return _governed_difference(source, proposal, modal_key)
@@ -217,7 +202,7 @@ def _modality_difference(source: Reading, proposal: Reading) -> str | None:
 _DOUBLE_REACH, _ATTRIBUTION_REACH = 1, 8
 
 
-def _content_lost(source: Reading, proposal: Reading) -> str | None:
+def _content_lost(source: SentenceView, proposal: SentenceView) -> str | None:
     kept = {at for at, _ in relatives(source, proposal)}
     for at, (word, _) in enumerate(source.content):
         if at in kept:
@@ -237,7 +222,7 @@ def _attributes(word: str) -> bool:
     return any(related(word, verb) for verb in ATTRIBUTION_VERBS)
 
 
-def _content_added(source: Reading, proposal: Reading) -> str | None:
+def _content_added(source: SentenceView, proposal: SentenceView) -> str | None:
     kept = {place for _, place in relatives(source, proposal)}
     for place, (word, _) in enumerate(proposal.content):
         if place not in kept:
@@ -245,11 +230,11 @@ def _content_added(source: Reading, proposal: Reading) -> str | None:
     return next(iter(_guarded(proposal) - _guarded(source)), None)
 
 
-def _guarded(side: Reading) -> Counter[str]:
+def _guarded(side: SentenceView) -> Counter[str]:
     return Counter(word for word in side.words if word in GUARDED_WORDS)
 
 
-def _persons(side: Reading) -> list[str]:
+def _persons(side: SentenceView) -> list[str]:
     """Whom the pronouns speak of, in order: one lost or won can change who did what to whom."""
     return [PERSONS[word] for word in side.words if word in PERSONS]
 
@@ -258,20 +243,20 @@ def _persons(side: Reading) -> list[str]:
 _FREE_WORDS = 1
 
 
-def _length_ratio(source: Reading, proposal: Reading) -> float:
+def _length_ratio(source: SentenceView, proposal: SentenceView) -> float:
     return len(proposal.words) / max(1, len(source.words))
 
 
-def _similarity(source: Reading, proposal: Reading) -> float:
+def _similarity(source: SentenceView, proposal: SentenceView) -> float:
     """Share of the longer text's words that both have in the same order (0-1)."""
     return LCSseq.normalized_similarity(source.words, proposal.words)
 
 
-_Steps = tuple[tuple[Reason, Callable[[Reading, Reading], str | None]], ...]
+_Steps = tuple[tuple[Reason, Callable[[SentenceView, SentenceView], str | None]], ...]
 
 _WORD_STEPS: _Steps = (
     (Reason.UNFINISHED, _unfinished),
-    (Reason.CHATTER, chatter_in),
+    (Reason.CHATTER, model_talk_in),
     (Reason.LAYOUT_CHANGED, _layout_difference),
     (Reason.NUMBER_CHANGED, _number_difference),
     (Reason.NAME_CHANGED, _name_difference),
@@ -290,7 +275,7 @@ _ORDER_STEPS: _Steps = (
 )
 
 
-def _first(steps: _Steps, before: Reading, after: Reading) -> tuple[Reason | None, str]:
+def _first(steps: _Steps, before: SentenceView, after: SentenceView) -> tuple[Reason | None, str]:
     for reason, difference in steps:
         detail = difference(before, after)
         if detail is not None:
@@ -298,7 +283,7 @@ def _first(steps: _Steps, before: Reading, after: Reading) -> tuple[Reason | Non
     return None, ""
 
 
-def check_proposal(source: str, proposal: str, limits: CheckSettings) -> Verdict:
+def check_proposal(source: str, proposal: str, limits: CheckSettings) -> CheckResult:
     """Whether ``proposal`` says what ``source`` says; the first refusal of this cascade counts.
 
     1. unfinished: empty; no full stop, or no capital to begin with, where the source has one
@@ -319,16 +304,16 @@ def check_proposal(source: str, proposal: str, limits: CheckSettings) -> Verdict
     same word, inflected or plainly derived (`worker.english.lexicon.related`); a synonym or another
     spelling is none. Known gap: a wrong article, tense or plain preposition passes.
     """
-    before, after = Reading(respell(source, proposal)), Reading(proposal)
+    before, after = SentenceView(respell(source, proposal)), SentenceView(proposal)
     ratio = _length_ratio(before, after)
     scores = {"length_ratio": round(ratio, 4), "similarity": 0.0}
     reason, detail = _first(_WORD_STEPS, before, after)
     if reason is not None:
-        return Verdict(reason, detail, scores)
+        return CheckResult(reason, detail, scores)
     within = limits.min_length_ratio <= ratio <= limits.max_length_ratio
     if not within and abs(len(after.words) - len(before.words)) > _FREE_WORDS:
-        return Verdict(Reason.LENGTH_CHANGED, f"{ratio:.2f}", scores)
+        return CheckResult(Reason.LENGTH_CHANGED, f"{ratio:.2f}", scores)
     scores["similarity"] = round(_similarity(before, after), 4)
     if scores["similarity"] < limits.min_similarity:
-        return Verdict(Reason.TOO_DIFFERENT, f"similarity {scores['similarity']:.2f}", scores)
-    return Verdict(*_first(_ORDER_STEPS, before, after), scores)
+        return CheckResult(Reason.TOO_DIFFERENT, f"similarity {scores['similarity']:.2f}", scores)
+    return CheckResult(*_first(_ORDER_STEPS, before, after), scores)

@@ -11,7 +11,7 @@ from worker.engine.fluency import text_nats
 from worker.engine.protocol import Prompt
 from worker.english.facts import words
 from worker.records.reason import Reason
-from worker.stages.repair.acceptor import Evidence, load_acceptor
+from worker.stages.repair.acceptor import ModelScores, load_acceptor
 from worker.stages.repair.changes import apply_edits, edit_rate, find_changes
 from worker.stages.repair.fidelity import check_proposal
 from worker.stages.repair.needs_source import load_estimator, needs_source
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from worker.config.profile import Profile
     from worker.engine.protocol import Engine, Generation
     from worker.stages.repair.acceptor import Acceptor
-    from worker.stages.repair.changes import Change, Edit
+    from worker.stages.repair.changes import Change, WordEdit
     from worker.stages.repair.needs_source import Estimator
 
-__all__ = ["Judged", "Mended", "mend_articles", "propose"]
+__all__ = ["JudgedChange", "RepairedSentence", "propose", "repair_articles"]
 
 #: Tokens that an answer may have beyond its share, so that short sentences can be finished.
 _SPARE_TOKENS = 8
@@ -36,7 +36,7 @@ _WHOLE = frozenset({Reason.CHATTER, Reason.UNFINISHED, Reason.TOO_DIFFERENT, Rea
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedChange:
     """One change of a proposal, and what became of it."""
 
     change: Change
@@ -45,7 +45,7 @@ class Judged:
     reason: Reason
     """``MODEL_REWRITE`` when it was made, a refusal's code when not."""
     detail: str = ""
-    evidence: Evidence | None = None
+    evidence: ModelScores | None = None
     """What the models say of it; ``None`` where it is against the law, or they cannot say."""
     probability: float | None = None
     """That it helps, where an acceptor has weighed it."""
@@ -66,7 +66,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class RepairedSentence:
     """What became of one sentence."""
 
     text: str
@@ -78,7 +78,7 @@ class Mended:
     reason: Reason | None = None
     """Why the proposal was refused as a whole, or none was asked for."""
     detail: str = ""
-    changes: tuple[Judged, ...] = ()
+    changes: tuple[JudgedChange, ...] = ()
     needs_source: bool = False
     """Whether only the source text could say what it means."""
 
@@ -88,9 +88,9 @@ class Mended:
         return any(judged.accepted for judged in self.changes)
 
 
-def mend_articles(
+def repair_articles(
     articles: Sequence[Sequence[str]], engine: Engine, profile: Profile
-) -> list[list[Mended]]:
+) -> list[list[RepairedSentence]]:
     """Each article's sentences, with those changes that stand up to every check.
 
     All sentences go through the engine together, each as the draft of its own repair: where the
@@ -112,13 +112,13 @@ def mend_articles(
 
 def _mended(
     sentences: Sequence[str],
-    proposed: Sequence[Mended],
+    proposed: Sequence[RepairedSentence],
     acceptor: Acceptor | None,
     profile: Profile,
-) -> list[Mended]:
+) -> list[RepairedSentence]:
     """The sentences of one article, what was proposed for them decided."""
     believed = iter(_probabilities(proposed, acceptor))
-    mended: list[Mended] = []
+    mended: list[RepairedSentence] = []
     for source, found in zip(sentences, proposed, strict=True):
         changes = tuple(
             judged
@@ -131,7 +131,9 @@ def _mended(
     return mended
 
 
-def _probabilities(proposed: Sequence[Mended], acceptor: Acceptor | None) -> Sequence[float | None]:
+def _probabilities(
+    proposed: Sequence[RepairedSentence], acceptor: Acceptor | None
+) -> Sequence[float | None]:
     """That each weighed change of an article helps; ``None`` without an acceptor."""
     weighed = [
         (judged.change, judged.evidence)
@@ -144,7 +146,7 @@ def _probabilities(proposed: Sequence[Mended], acceptor: Acceptor | None) -> Seq
     return acceptor.probabilities(weighed, sentences=len(proposed))
 
 
-def propose(sentences: Sequence[str], engine: Engine, profile: Profile) -> list[Mended]:
+def propose(sentences: Sequence[str], engine: Engine, profile: Profile) -> list[RepairedSentence]:
     """The sentences as they are, with what the engine would change in them.
 
     Changes against the law are refused already; the others have what the models say of them, each
@@ -153,7 +155,7 @@ def propose(sentences: Sequence[str], engine: Engine, profile: Profile) -> list[
     Raises:
         EngineError: the engine failed on the batch.
     """
-    proposed = [Mended(sentence) for sentence in sentences]
+    proposed = [RepairedSentence(sentence) for sentence in sentences]
     estimator = load_estimator(profile.prompts[profile.repair.prompt].adapter)
     prompts = _prompts(sentences, engine, profile, proposed, estimator)
     cases: list[_Case] = []
@@ -184,14 +186,14 @@ class _Case:
     """Of the change in its proposal."""
     source: str
     source_nats: Sequence[float]
-    judged: Judged
+    judged: JudgedChange
 
 
 def _prompts(
     sentences: Sequence[str],
     engine: Engine,
     profile: Profile,
-    mended: list[Mended],
+    mended: list[RepairedSentence],
     estimator: Estimator | None,
 ) -> dict[int, Prompt]:
     """The prompts of the sentences that are worth it; what does not fit is noted in ``mended``."""
@@ -204,7 +206,7 @@ def _prompts(
             continue
         budget = int(sizes[index] * profile.repair.max_growth) + _SPARE_TOKENS
         if sizes[index] + budget + around > engine.window:
-            mended[index] = Mended(sentence, spotted=True, reason=Reason.TOO_LONG)
+            mended[index] = RepairedSentence(sentence, spotted=True, reason=Reason.TOO_LONG)
             continue
         prompts[index] = Prompt(
             template,
@@ -217,7 +219,7 @@ def _prompts(
     return prompts
 
 
-def _proposed(source: str, answer: Generation, profile: Profile) -> Mended:
+def _proposed(source: str, answer: Generation, profile: Profile) -> RepairedSentence:
     """The proposal's changes, those against the law refused already."""
     proposal = answer.text.strip()
     spotted = reads_badly(source, answer, profile.spotting)
@@ -225,22 +227,24 @@ def _proposed(source: str, answer: Generation, profile: Profile) -> Mended:
     changes = [] if words(proposal) == words(source) else find_changes(source, proposal)
     if not changes:
         # Equal but for typography and marks: nothing was proposed.
-        return Mended(source, spotted)
+        return RepairedSentence(source, spotted)
     whole = check_proposal(source, proposal, profile.checks)
     reason = whole.reason if answer.finished else Reason.UNFINISHED
     if reason not in _WHOLE and edit_rate(source, proposal) > 1 - profile.checks.min_similarity:
         reason = Reason.TOO_DIFFERENT
     if reason in _WHOLE:
-        return Mended(source, spotted, proposal, reason, whole.detail)
-    judged: list[Judged] = []
+        return RepairedSentence(source, spotted, proposal, reason, whole.detail)
+    judged: list[JudgedChange] = []
     for change in changes:
         text = apply_edits(source, change.edits)
         verdict = check_proposal(source, text, profile.checks)
-        judged.append(Judged(change, text, verdict.reason or Reason.MODEL_REWRITE, verdict.detail))
-    return Mended(source, spotted, proposal, changes=tuple(judged))
+        judged.append(
+            JudgedChange(change, text, verdict.reason or Reason.MODEL_REWRITE, verdict.detail)
+        )
+    return RepairedSentence(source, spotted, proposal, changes=tuple(judged))
 
 
-def _weigh(cases: Sequence[_Case], engine: Engine, profile: Profile) -> list[Evidence]:
+def _weigh(cases: Sequence[_Case], engine: Engine, profile: Profile) -> list[ModelScores]:
     """What the models say of each change."""
     if not cases:
         return []
@@ -250,7 +254,7 @@ def _weigh(cases: Sequence[_Case], engine: Engine, profile: Profile) -> list[Evi
     fluency = text_nats(texts, engine, profile)
     changes = Counter(case.index for case in cases)
     return [
-        Evidence(
+        ModelScores(
             gain_nats=sum(case.source_nats) - sum(read.draft_nats),
             fluency_nats=fluency.get(case.source, 0.0) - fluency.get(case.judged.text, 0.0),
             source_nats=sum(case.source_nats) / len(case.source_nats),
@@ -262,12 +266,12 @@ def _weigh(cases: Sequence[_Case], engine: Engine, profile: Profile) -> list[Evi
 
 
 def _decided(
-    judged: Judged,
-    evidence: Evidence,
+    judged: JudgedChange,
+    evidence: ModelScores,
     probability: float | None,
     acceptor: Acceptor | None,
     profile: Profile,
-) -> Judged:
+) -> JudgedChange:
     """The change with its last verdict; without an acceptor its gain decides."""
     if acceptor is None or probability is None:
         better = evidence.gain_nats >= profile.checks.min_gain_nats
@@ -277,22 +281,22 @@ def _decided(
     return replace(judged, reason=reason, probability=probability)
 
 
-def _is_open(judged: Judged, acceptor: Acceptor | None) -> bool:
+def _is_open(judged: JudgedChange, acceptor: Acceptor | None) -> bool:
     """Whether a change was not made that helps as probably as not: an editor may look at it."""
     if acceptor is None or judged.accepted or judged.probability is None:
         return False
     return acceptor.accepts(judged.probability, "bold")
 
 
-def _made(source: str, found: Mended, profile: Profile) -> Mended:
+def _made(source: str, found: RepairedSentence, profile: Profile) -> RepairedSentence:
     """The accepted changes made, the surest first, as long as the checks let all of them stand."""
     order = sorted(
         (at for at, judged in enumerate(found.changes) if judged.accepted),
         key=lambda at: (-(found.changes[at].probability or 0.0), at),
     )
     text = source
-    edits: list[Edit] = []
-    refused: dict[int, Judged] = {}
+    edits: list[WordEdit] = []
+    refused: dict[int, JudgedChange] = {}
     for at in order:
         more = [*edits, *found.changes[at].change.edits]
         together = apply_edits(source, more)

@@ -7,12 +7,12 @@ in order alone.
 from __future__ import annotations
 
 from worker.english.lexicon import BE_FORMS, INTRANSITIVES, IRREGULAR_FORMS, bases, related
-from worker.english.sentence_view import Reading, relatives
+from worker.english.sentence_view import SentenceView, relatives
 
 __all__ = ["rearranged", "role_difference", "voice_difference"]
 
 
-def rearranged(source: Reading, proposal: Reading) -> str | None:
+def rearranged(source: SentenceView, proposal: SentenceView) -> str | None:
     """Content words in another order than by moving one run of them to another place.
 
     That lets a clause or an adjective move, but not two words change places around a third:
@@ -35,7 +35,7 @@ def rearranged(source: Reading, proposal: Reading) -> str | None:
 _PARTICIPLES = frozenset(form for form, base in IRREGULAR_FORMS.items() if form != base)
 
 
-def voice_difference(source: Reading, proposal: Reading) -> str | None:
+def voice_difference(source: SentenceView, proposal: SentenceView) -> str | None:
     """A verb that turned from active to passive or back: another one now does the deed."""
     for at, place in relatives(source, proposal):
         (word, here), (new, there) = source.content[at], proposal.content[place]
@@ -47,7 +47,7 @@ def voice_difference(source: Reading, proposal: Reading) -> str | None:
     return None
 
 
-def _passive(side: Reading, at: int) -> bool | None:
+def _passive(side: SentenceView, at: int) -> bool | None:
     """Whether a form of ``be`` stands right before a participle; ``None`` in a relative clause."""
     for index in range(at - 1, max(-1, at - 4), -1):
         lower = side.tokens[index].text.lower()
@@ -63,7 +63,7 @@ def _passive(side: Reading, at: int) -> bool | None:
 _ROLES = frozenset({"to", "by", "from"})
 
 
-def role_difference(source: Reading, proposal: Reading) -> str | None:
+def role_difference(source: SentenceView, proposal: SentenceView) -> str | None:
     """A preposition of role that has moved to another word: "cut to traffic", "to cut traffic"."""
     before, after = (
         side.governed(lambda token: token.text.lower() if token.text.lower() in _ROLES else "")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from worker.config.profile import Profile
     from worker.engine.protocol import Engine
 
-__all__ = ["drop_doubles"]
+__all__ = ["remove_doubled_words"]
 
 #: Nats by which a sentence must be likelier with the word once. Of 593 words that were doubled by
 #: lot in clean news 97 % gain more. Of those in seven sets of translations and learners' sentences
@@ -40,7 +40,7 @@ _KEPT = (
 _DOUBLE = re.compile(r"(?<![\w'\u2019-])([a-z]+)((?:\s+\1)+)(?![\w'\u2019-])")
 
 
-def drop_doubles(
+def remove_doubled_words(
     paragraphs: Sequence[Sequence[str]], engine: Engine, profile: Profile
 ) -> tuple[list[list[str]], list[Edit]]:
     """The sentences of each paragraph without words that slipped in twice, and what was mended.

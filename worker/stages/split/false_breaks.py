@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from worker.config.profile import Profile
     from worker.engine.protocol import Engine
 
-__all__ = ["join_sentences"]
+__all__ = ["join_false_breaks"]
 
 #: Nats by which one sentence must be likelier than two. 300 sentences of clean news cut at random:
 #: 98.7 % gain more; 200 pairs of sentences whose second lost its capital: 1 % do. Below nothing are
@@ -68,7 +68,7 @@ class _Part:
         return self.text[0].upper() + self.text[1:]
 
 
-def join_sentences(
+def join_false_breaks(
     paragraphs: Sequence[Sequence[str]], engine: Engine, profile: Profile
 ) -> tuple[list[list[str]], list[Edit]]:
     """The sentences of each paragraph, those that were cut in two joined, and what was mended.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from worker.config.profile import Profile
     from worker.engine.protocol import Engine
 
-__all__ = ["Parted", "link_texts", "part_sentences"]
+__all__ = ["SettledParagraph", "link_texts", "split_run_ons"]
 
 #: Nats by which two must be likelier than one, its capital kept or not. Of 250 pairs of sentences
 #: of clean news that lost the stop between them 74 % gain more (of 366 headlines that were run into
@@ -76,7 +76,7 @@ _IN_NAMES = ("And ", "Or ")
 
 
 @dataclass(frozen=True, slots=True)
-class Parted:
+class SettledParagraph:
     """What became of a paragraph."""
 
     paragraphs: list[list[str]]
@@ -145,12 +145,12 @@ def link_texts(lines: Iterable[str]) -> frozenset[str]:
     return frozenset(link for link in links if len(link.split()) >= _LINK_WORDS)
 
 
-def part_sentences(
+def split_run_ons(
     paragraphs: Sequence[Sequence[str]],
     links: Sequence[Collection[str]],
     engine: Engine,
     profile: Profile,
-) -> list[Parted]:
+) -> list[SettledParagraph]:
     """Each paragraph with what ran together in its sentences parted, and what was mended.
 
     Quotations stay as they are. Where the engine cannot say how likely a text is, only links of
@@ -222,7 +222,7 @@ def _likely(one: _Break, nats: dict[str, float]) -> _Choice | None:
     return _Choice(f"{one.left}.", one.right, Reason.LOST_STOP, scores)
 
 
-def _parted(sentences: Sequence[str], choices: dict[int, _Choice | None]) -> Parted:
+def _parted(sentences: Sequence[str], choices: dict[int, _Choice | None]) -> SettledParagraph:
     paragraphs: list[list[str]] = [[]]
     edits: list[Edit] = []
     for at, sentence in enumerate(sentences):
@@ -245,4 +245,4 @@ def _parted(sentences: Sequence[str], choices: dict[int, _Choice | None]) -> Par
             )
         )
     torn = frozenset(choice.second for choice in choices.values() if choice and choice.torn)
-    return Parted(paragraphs, edits, torn)
+    return SettledParagraph(paragraphs, edits, torn)

@@ -21,7 +21,7 @@ from worker.stages.summarise.entailment import support_probabilities
 from worker.stages.summarise.ranking import overlaps, rank_sentences, select
 from worker.stages.summarise.support import check_summary_sentence
 from worker.stages.summarise.title import Title, write_titles
-from worker.stages.summarise.topics import lost_theme, themes
+from worker.stages.summarise.topics import lost_recurring_words, recurring_words
 from worker.stages.summarise.writing import Written, write_sentences
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class _Candidate:
 
 
 @dataclass(slots=True)
-class _Draft:
+class _PendingSummary:
     """A summary on its way."""
 
     story: Story
@@ -101,7 +101,7 @@ def summarise(stories: Sequence[Story], engine: Engine, profile: Profile) -> lis
     articles = [story.sentences for story in stories]
     written = write_sentences(articles, rankings, engine, profile)
     drafts = [
-        _check(_Draft(story, ranking), many, profile)
+        _check(_PendingSummary(story, ranking), many, profile)
         for story, ranking, many in zip(stories, rankings, written, strict=True)
     ]
     _judge(drafts, engine, profile)
@@ -124,15 +124,15 @@ def summarise(stories: Sequence[Story], engine: Engine, profile: Profile) -> lis
     ]
 
 
-def _check(draft: _Draft, written: Sequence[Written], profile: Profile) -> _Draft:
+def _check(draft: _PendingSummary, written: Sequence[Written], profile: Profile) -> _PendingSummary:
     """The written sentences that the rules let pass, in place; own ones for the others."""
     sentences = draft.story.sentences
-    known = themes(sentences)
+    known = recurring_words(sentences)
     for text, finished, source in written:
         if not finished:
             draft.refused.append(_refusal(text, Reason.UNFINISHED))
             continue
-        if lost := lost_theme(source, text, known):
+        if lost := lost_recurring_words(source, text, known):
             draft.refused.append(_refusal(text, Reason.CONTENT_LOST, lost))
             draft.candidates += draft.stand_ins([sentences.index(source)])
             continue
@@ -149,7 +149,7 @@ def _check(draft: _Draft, written: Sequence[Written], profile: Profile) -> _Draf
     return draft
 
 
-def _judge(drafts: Sequence[_Draft], engine: Engine, profile: Profile) -> None:
+def _judge(drafts: Sequence[_PendingSummary], engine: Engine, profile: Profile) -> None:
     """Take out, in place, what the model finds that its evidence does not say."""
     asked = [
         (draft, candidate)
@@ -177,7 +177,7 @@ def _is_long(candidate: _Candidate) -> bool:
     return len(candidate.text.split()) > _MOST_SENTENCE_WORDS
 
 
-def _assemble(draft: _Draft, profile: Profile) -> list[SummarySentence]:
+def _assemble(draft: _PendingSummary, profile: Profile) -> list[SummarySentence]:
     """The sentences of the summary, in the order in which the article tells them."""
     settings, sentences = profile.summary, draft.story.sentences
     # Of shortened sentences there are more than a summary needs, the most important first.

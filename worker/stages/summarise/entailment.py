@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from worker.config.profile import Profile
     from worker.engine.protocol import Engine
-    from worker.stages.summarise.support import SupportVerdict
+    from worker.stages.summarise.support import SupportResult
 
 __all__ = ["NO", "YES", "claim_text", "support_probabilities", "support_score"]
 
@@ -75,7 +75,7 @@ def support_probabilities(
     ]
 
 
-def support_score(support: SupportVerdict, probability: float) -> float:
+def support_score(support: SupportResult, probability: float) -> float:
     """How well a claim is carried, by the rules' share and the model together (0-1)."""
     share = support.verdict.scores.get("support", 0.0)
     return (1 - _MODEL_SHARE) * share + _MODEL_SHARE * probability

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from worker.english.lexicon import bases
-from worker.english.sentence_view import Reading
+from worker.english.sentence_view import SentenceView
 
 __all__ = ["find_evidence"]
 
@@ -22,7 +22,7 @@ class _Units:
     """What of a sentence can be found again: content words, pairs of words, pairs of content."""
 
     def __init__(self, text: str) -> None:
-        reading = Reading(text)
+        reading = SentenceView(text)
         words = reading.words
         content = [word for word, _ in reading.content]
         self.bases = frozenset().union(*map(bases, content))
@@ -42,7 +42,7 @@ def _units(text: str) -> _Units:
     return _cached_units(text) if len(text) <= _MAX_CACHED_CHARS else _Units(text)
 
 
-def _covers(sentence: Reading, article: Sequence[str]) -> tuple[list[set[int]], int]:
+def _covers(sentence: SentenceView, article: Sequence[str]) -> tuple[list[set[int]], int]:
     """For each article sentence the numbers of the units it holds, and how many units there are."""
     content = [word for word, _ in sentence.content]
     word_bases = list(map(bases, content))
@@ -58,7 +58,7 @@ def _covers(sentence: Reading, article: Sequence[str]) -> tuple[list[set[int]], 
 
 
 def find_evidence(
-    sentence: Reading, article: Sequence[str], *, most: int = _MAX_EVIDENCE
+    sentence: SentenceView, article: Sequence[str], *, most: int = _MAX_EVIDENCE
 ) -> tuple[tuple[int, ...], float]:
     """The sentences, ``most`` of them, that hold most of the units, and the mean share held (0-1).
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from worker.english.facts import content_words, fold, words
 from worker.english.lexicon import ATTRIBUTION_VERBS, is_plain
 from worker.english.loaded_words import loaded_words
-from worker.english.model_talk import order_in
+from worker.english.model_talk import instruction_in
 from worker.english.quotation import is_balanced, quotation_spans
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def rank_sentences(
     length = math.sqrt(sum(value * value for value in centroid.values())) or 1.0
 
     scores = []
-    orders = [order_in(sentence) is not None for sentence in sentences]
+    orders = [instruction_in(sentence) is not None for sentence in sentences]
     for at, (sentence, bag) in enumerate(zip(sentences, bags, strict=True)):
         # What stands right behind an order is most often what it wants to be said.
         ordered = any(orders[max(0, at - 1) : at + 1])

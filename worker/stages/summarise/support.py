@@ -29,32 +29,32 @@ from worker.english.lexicon import (
     related,
 )
 from worker.english.loaded_words import loaded_words
-from worker.english.model_talk import chatter_in
+from worker.english.model_talk import model_talk_in
 from worker.english.quotation import is_balanced, quotations
-from worker.english.sentence_view import Reading
+from worker.english.sentence_view import SentenceView
 from worker.records.reason import Reason
-from worker.stages.repair.fidelity import Verdict
+from worker.stages.check_result import CheckResult
 from worker.stages.summarise.evidence import find_evidence
-from worker.stages.summarise.who_did_what import SAYING, turned
+from worker.stages.summarise.who_did_what import SAYING, reversed_roles
 
-__all__ = ["SupportVerdict", "check_summary_sentence", "check_title"]
+__all__ = ["SupportResult", "check_summary_sentence", "check_title"]
 
 
 @dataclass(frozen=True, slots=True)
-class SupportVerdict:
+class SupportResult:
     """What a check of a summary sentence found."""
 
-    verdict: Verdict
+    verdict: CheckResult
     evidence: tuple[int, ...]
     """Indexes of the article sentences that carry it best, best first, at most two."""
 
 
-def _unknown_number(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _unknown_number(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     known = {key for reading in evidence for key in number_list(reading.text)}
     return next((key for key in number_list(sentence.text) if key not in known), None)
 
 
-def _unknown_name(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _unknown_name(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     """A name that the evidence lacks, or names side by side that it never has in one name."""
     known = {key for reading in evidence for key in names(reading.text)}
     runs = [run for reading in evidence for run in _name_runs(reading)]
@@ -72,7 +72,7 @@ def _unknown_name(sentence: Reading, evidence: list[Reading]) -> str | None:
     return None
 
 
-def _name_runs(reading: Reading) -> list[list[str]]:
+def _name_runs(reading: SentenceView) -> list[list[str]]:
     """The capitalised words that stand side by side."""
     runs: list[list[str]] = [[]]
     for token in reading.tokens:
@@ -85,7 +85,7 @@ def _name_runs(reading: Reading) -> list[list[str]]:
     return runs
 
 
-def _unknown_quote(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _unknown_quote(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     """Quoted words that the evidence does not quote, or evidence that is half a quotation."""
     cut = next((reading for reading in evidence if not is_balanced(reading.text)), None)
     if cut is not None or not is_balanced(sentence.text):
@@ -107,7 +107,7 @@ def _shifted_modal(token: Token) -> str:
 
 
 def _unknown_governed(
-    sentence: Reading, evidence: list[Reading], key: Callable[[Token], str]
+    sentence: SentenceView, evidence: list[SentenceView], key: Callable[[Token], str]
 ) -> str | None:
     """A negation or modal that the evidence has not at this word, or has and the sentence not."""
     known: dict[str, set[str]] = {}
@@ -125,15 +125,15 @@ def _unknown_governed(
     return None
 
 
-def _unknown_negation(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _unknown_negation(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     return _unknown_governed(sentence, evidence, negation_key)
 
 
-def _unknown_modal(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _unknown_modal(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     return _unknown_governed(sentence, evidence, _shifted_modal)
 
 
-def _missing_negation(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _missing_negation(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     """A kind of negation that the evidence has nowhere."""
     known = {key for reading in evidence for key, _ in reading.governed(negation_key)}
     return next((key for key, _ in sentence.governed(negation_key) if key not in known), None)
@@ -154,14 +154,14 @@ def _unsure_key(token: Token) -> str:
     return lower if lower in _UNSURE else ""
 
 
-def _unknown_plan(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _unknown_plan(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     return _unknown_governed(sentence, evidence, _unsure_key)
 
 
 _CLOSING = frozenset({")", "]", '"', "'"})
 
 
-def _cut_off(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _cut_off(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     """An end in the middle of a phrase: "training with Lund" from "training with Lund's coach".
 
     Where the evidence goes on behind the sentence's last content word, it must go on with a mark
@@ -183,7 +183,7 @@ def _cut_off(sentence: Reading, evidence: list[Reading]) -> str | None:
 _INNER_END = re.compile(r"[.!?][\"')\]]*\s+[a-z]")
 
 
-def _broken(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _broken(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     known = sum(len(_INNER_END.findall(reading.folded)) for reading in evidence)
     found = _INNER_END.findall(sentence.folded)
     return found[0] if len(found) > known else None
@@ -192,7 +192,7 @@ def _broken(sentence: Reading, evidence: list[Reading]) -> str | None:
 _ALSO = frozenset({"and", "or", "nor"})
 
 
-def _half_named(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _half_named(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     """A cut that leaves one of two out: "Lund opened it" from "Lund and his wife opened it".
 
     What is cut out of the middle may not begin with such a word, brackets aside, unless it ends at
@@ -214,27 +214,27 @@ def _goes_on(token: Token) -> bool:
     return bool(token_content(token)) or token.text.lower() == "'s"
 
 
-def _loaded(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _loaded(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     known = {word for reading in evidence for word in reading.words}
     return next((word for word in loaded_words(sentence.text) if word not in known), None)
 
 
-def _unattributed(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _unattributed(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     """What the article lets somebody say, said as a fact."""
     best = _attribution(evidence[0]) if evidence else None
     return best if best and not _attribution(sentence) else None
 
 
-def _attribution(reading: Reading) -> str | None:
+def _attribution(reading: SentenceView) -> str | None:
     return next((word for word in reading.words if word in SAYING or word == "according"), None)
 
 
-def _untold(title: Reading, evidence: list[Reading]) -> str | None:
+def _untold(title: SentenceView, evidence: list[SentenceView]) -> str | None:
     """A saying of the evidence, where the title has none, as "Bridge unsafe: report" has."""
     return None if set(title.words) & ATTRIBUTION_VERBS else _unattributed(title, evidence)
 
 
-def _other_subject(title: Reading, evidence: list[Reading]) -> str | None:
+def _other_subject(title: SentenceView, evidence: list[SentenceView]) -> str | None:
     """How a title begins that has not what its sentence begins with among its first two words.
 
     What the sentence begins with is its first content word, and all of the name that this is part
@@ -251,7 +251,7 @@ def _other_subject(title: Reading, evidence: list[Reading]) -> str | None:
     return " ".join(first) or title.text
 
 
-def _opening(reading: Reading, start: int) -> list[str]:
+def _opening(reading: SentenceView, start: int) -> list[str]:
     """The first content word from a token on, with the capitalised words right behind it."""
     opened: list[str] = []
     last = -1
@@ -265,13 +265,15 @@ def _opening(reading: Reading, start: int) -> list[str]:
     return opened
 
 
-def _unknown_content(sentence: Reading, evidence: list[Reading]) -> str | None:
+def _unknown_content(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     """A word with no relative in the evidence: in a long sentence one hardly lowers the share."""
     known = set().union(*(bases(word) for reading in evidence for word, _ in reading.content))
     return next((word for word, _ in sentence.content if known.isdisjoint(bases(word))), None)
 
 
-_SUPPORT_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | None]], ...] = (
+_SUPPORT_STEPS: tuple[
+    tuple[Reason, Callable[[SentenceView, list[SentenceView]], str | None]], ...
+] = (
     (Reason.NUMBER_CHANGED, _unknown_number),
     (Reason.NAME_CHANGED, _unknown_name),
     (Reason.QUOTE_CHANGED, _unknown_quote),
@@ -280,7 +282,7 @@ _SUPPORT_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | Non
     (Reason.MODALITY_CHANGED, _unknown_plan),
     (Reason.LOADED_WORD, _loaded),
     (Reason.NOT_SUPPORTED, _unknown_content),
-    (Reason.NOT_SUPPORTED, turned),
+    (Reason.NOT_SUPPORTED, reversed_roles),
     (Reason.NOT_SUPPORTED, _cut_off),
     (Reason.CONTENT_LOST, _half_named),
     (Reason.LAYOUT_CHANGED, _broken),
@@ -290,7 +292,7 @@ _SUPPORT_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | Non
 
 def check_summary_sentence(
     sentence: str, article: Sequence[str], limits: CheckSettings
-) -> SupportVerdict:
+) -> SupportResult:
     """Which article sentences carry ``sentence``, and whether they do; the first refusal counts.
 
     1. a sentence of the article itself passes, unless it is half a quotation
@@ -299,7 +301,7 @@ def check_summary_sentence(
     6. negation_changed, 7. modality_changed: a shared word is negated or hedged differently, or
        what is planned or likely is told as done
     8. loaded_word: a word of judgement that the evidence has not
-    9. not_supported: a content word without a relative in the evidence; who did what is turned
+    9. not_supported: a content word without a relative in the evidence; roles reversed
        round; the end cut off in the middle of a phrase; support under ``min_support``
     10. content_lost: one of two who do it is cut out; layout_changed: an end within the sentence
     11. attribution_lost: the best evidence lets somebody say it, the sentence does not
@@ -307,31 +309,33 @@ def check_summary_sentence(
     Support is the mean of two shares: of the sentence's content words, word pairs and content
     pairs, how many the best article sentence holds, and how many the best two hold together.
     """
-    reading = Reading(sentence)
+    reading = SentenceView(sentence)
     for at, candidate in enumerate(article):
         same = reading.words and words(candidate) == words(sentence)
         if same and is_balanced(sentence):
-            return SupportVerdict(Verdict(None, "", {"support": 1.0}), (at,))
+            return SupportResult(CheckResult(None, "", {"support": 1.0}), (at,))
     chosen, share = find_evidence(reading, article)
     scores = {"support": round(share, 4)}
-    evidence = [Reading(article[at]) for at in chosen]
-    whole = Reading(" ".join(article[at] for at in chosen))
-    talk = chatter_in(whole, reading)
+    evidence = [SentenceView(article[at]) for at in chosen]
+    whole = SentenceView(" ".join(article[at] for at in chosen))
+    talk = model_talk_in(whole, reading)
     if talk is not None:
-        return SupportVerdict(Verdict(Reason.CHATTER, talk, scores), chosen)
+        return SupportResult(CheckResult(Reason.CHATTER, talk, scores), chosen)
     for reason, difference in _SUPPORT_STEPS:
         detail = difference(reading, evidence)
         if detail is not None:
-            return SupportVerdict(Verdict(reason, detail, scores), chosen)
+            return SupportResult(CheckResult(reason, detail, scores), chosen)
     if share < limits.min_support:
-        refusal = Verdict(Reason.NOT_SUPPORTED, f"support {share:.2f}", scores)
-        return SupportVerdict(refusal, chosen)
-    return SupportVerdict(Verdict(None, "", scores), chosen)
+        refusal = CheckResult(Reason.NOT_SUPPORTED, f"support {share:.2f}", scores)
+        return SupportResult(refusal, chosen)
+    return SupportResult(CheckResult(None, "", scores), chosen)
 
 
 #: A title leaves out articles and auxiliaries and stands in the present, so that modality and
 #: length are not compared; what it names must be there, and do what it does there.
-_TITLE_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | None]], ...] = (
+_TITLE_STEPS: tuple[
+    tuple[Reason, Callable[[SentenceView, list[SentenceView]], str | None]], ...
+] = (
     (Reason.NUMBER_CHANGED, _unknown_number),
     (Reason.QUOTE_CHANGED, _unknown_quote),
     (Reason.NEGATION_CHANGED, _missing_negation),
@@ -339,27 +343,27 @@ _TITLE_STEPS: tuple[tuple[Reason, Callable[[Reading, list[Reading]], str | None]
     (Reason.NOT_SUPPORTED, _unknown_content),
     (Reason.NAME_CHANGED, _unknown_name),
     (Reason.ATTRIBUTION_LOST, _untold),
-    (Reason.NOT_SUPPORTED, turned),
+    (Reason.NOT_SUPPORTED, reversed_roles),
     (Reason.NOT_SUPPORTED, _other_subject),
 )
 
 
-def check_title(title: str, sentences: Sequence[str]) -> Verdict:
+def check_title(title: str, sentences: Sequence[str]) -> CheckResult:
     """Whether one of the sentences it was written from says what a title says.
 
     number_changed, quote_changed, negation_changed, loaded_word; not_supported: a content word
     without a relative in the sentence; name_changed: a name in another form; attribution_lost: the
     sentence lets somebody say it, the title names no saying at all; not_supported: who did what is
-    turned round, or the title has another subject. The first refusal counts.
+    reversed_roles round, or the title has another subject. The first refusal counts.
     """
-    reading = Reading(title)
-    talk = chatter_in(Reading(" ".join(sentences)), reading)
+    reading = SentenceView(title)
+    talk = model_talk_in(SentenceView(" ".join(sentences)), reading)
     if talk is not None:
-        return Verdict(Reason.CHATTER, talk, {})
+        return CheckResult(Reason.CHATTER, talk, {})
     chosen, _ = find_evidence(reading, sentences, most=1)
-    evidence = [Reading(sentences[at]) for at in chosen]
+    evidence = [SentenceView(sentences[at]) for at in chosen]
     for reason, difference in _TITLE_STEPS:
         detail = difference(reading, evidence)
         if detail is not None:
-            return Verdict(reason, detail, {})
-    return Verdict(None, "", {})
+            return CheckResult(reason, detail, {})
+    return CheckResult(None, "", {})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from worker.engine.protocol import Prompt
 from worker.english.loaded_words import loaded_words
-from worker.english.model_talk import order_in
+from worker.english.model_talk import instruction_in
 from worker.english.quotation import is_balanced
 from worker.records.reason import Reason
 from worker.records.result import Refusal
@@ -58,7 +58,7 @@ def write_titles(
         EngineError: the engine failed on the batch.
     """
     # A headline that tells its reader what to write is none.
-    headlines = [one if order_in(one) is None else "" for one in headlines]
+    headlines = [one if instruction_in(one) is None else "" for one in headlines]
     name = profile.summary.title_prompt
     if not name:
         return [Title(headline) for headline in headlines]

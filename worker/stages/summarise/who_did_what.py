@@ -10,9 +10,9 @@ from worker.english.facts import modal_key, negation_key
 from worker.english.lexicon import ATTRIBUTION_VERBS, BE_FORMS, bases, related
 
 if TYPE_CHECKING:
-    from worker.english.sentence_view import Reading
+    from worker.english.sentence_view import SentenceView
 
-__all__ = ["SAYING", "turned"]
+__all__ = ["SAYING", "reversed_roles"]
 
 #: Finite forms only: "report", "claim" and "call" are nouns as often.
 SAYING = frozenset(word for word in ATTRIBUTION_VERBS if word.endswith("ed")) | {
@@ -26,10 +26,10 @@ SAYING = frozenset(word for word in ATTRIBUTION_VERBS if word.endswith("ed")) | 
 _HAVE = frozenset({"have", "has", "had", "having", "'ve", "do", "does", "did", "to", "also"})
 
 
-class _Order:
+class _WordPlaces:
     """Where the words of an evidence sentence stand, by the words they belong to."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: SentenceView) -> None:
         self.places: dict[str, list[int]] = {}
         self.subjects: dict[str, set[str]] = {}
         """Names right before a word."""
@@ -60,14 +60,14 @@ class _Order:
         return sorted({at for base in bases(word) for at in self.places.get(base, ())})
 
 
-def turned(sentence: Reading, evidence: list[Reading]) -> str | None:
+def reversed_roles(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     """Who did what, for each two content words in a row, as the order of words tells it.
 
     Refused: words side by side that the evidence has only the other way round; words that the
     evidence has only with a verb of saying between them ("the council said homes lost power");
     a name before a verb that in the evidence another name stands before.
     """
-    orders = list(map(_Order, evidence))
+    orders = list(map(_WordPlaces, evidence))
     checked: set[tuple[str, str]] = set()
     for (one, at), (other, place) in pairwise(sentence.content):
         if (one, other) in checked:
@@ -85,7 +85,7 @@ def turned(sentence: Reading, evidence: list[Reading]) -> str | None:
     return None
 
 
-def _adjoin(reading: Reading, at: int, place: int) -> bool:
+def _adjoin(reading: SentenceView, at: int, place: int) -> bool:
     """Whether only auxiliaries, modals and negations stand between two tokens."""
     between = reading.tokens[at + 1 : place]
     return at < place and all(
@@ -94,7 +94,7 @@ def _adjoin(reading: Reading, at: int, place: int) -> bool:
     )
 
 
-def _in_order(order: _Order, one: str, other: str, adjoin: bool, quiet: bool) -> bool | None:
+def _in_order(order: _WordPlaces, one: str, other: str, adjoin: bool, quiet: bool) -> bool | None:
     """Whether ``one`` may lead to ``other``; ``None`` where they are not together."""
     first, last = order.find(one), order.find(other)
     if not first or not last:
@@ -107,13 +107,13 @@ def _in_order(order: _Order, one: str, other: str, adjoin: bool, quiet: bool) ->
     return not ahead and (not adjoin or _inverted(order, one, other))
 
 
-def _inverted(order: _Order, one: str, other: str) -> bool:
+def _inverted(order: _WordPlaces, one: str, other: str) -> bool:
     """Whether turning the two round is mere grammar: "says Lund", "the mayor of Porto"."""
     unled = other in ATTRIBUTION_VERBS and not order.unled.isdisjoint(bases(other))
     return one in ATTRIBUTION_VERBS or unled or not order.owners.isdisjoint(bases(other))
 
 
-def _led(order: _Order, subject: str, verb: str) -> bool:
+def _led(order: _WordPlaces, subject: str, verb: str) -> bool:
     """Whether ``verb`` stands right behind another name than ``subject``."""
     found = set().union(*(order.subjects.get(base, set()) for base in bases(verb)))
     return any(not related(name, subject) for name in found)

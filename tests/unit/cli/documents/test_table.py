@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.documents.documents import read_documents
+from cli.documents.reader import read_documents
 from worker.records.article import Article, InputRefusal
 from worker.records.reason import Reason
 

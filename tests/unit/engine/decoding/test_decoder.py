@@ -17,7 +17,7 @@ from worker.config.profile import ModelSettings, PromptTemplate
 from worker.config.settings import Settings
 from worker.engine.decoding import decoder as decoder_module
 from worker.engine.local import LocalEngine
-from worker.engine.protocol import Generation, Prompt, go_on
+from worker.engine.protocol import Generation, Prompt, no_checkpoint
 from worker.errors import EngineError
 
 TASK = PromptTemplate(instruction="ba be")
@@ -210,5 +210,5 @@ def test_a_model_whose_attention_is_not_plain_is_refused(
 
 
 def test_nothing_is_asked_of_the_model_for_nothing(engine: LocalEngine) -> None:
-    assert engine.generate([], go_on) == []
+    assert engine.generate([], no_checkpoint) == []
     assert torch.is_inference_mode_enabled() is False

@@ -9,7 +9,7 @@ import pytest
 
 from worker.records.article import Article, ArticleFormat
 from worker.records.reason import Reason
-from worker.stages.clean.furniture import Stripped, strip_furniture
+from worker.stages.clean.furniture import CleanedArticle, remove_furniture
 from worker.stages.clean.html_page import read_page
 
 TITLE = "Harbour bridge reopens after two years of repairs"
@@ -17,18 +17,18 @@ LEAD = "The harbour bridge in Milltown reopened to traffic on Monday, the city c
 SECOND = "Repairs had taken two years and cost 14 million euros, twice what was planned in 2021."
 
 
-def strip(*lines: str, title: str = "", form: ArticleFormat = ArticleFormat.TEXT) -> Stripped:
-    return strip_furniture(Article(id="a", text="\n".join(lines), title=title, format=form))
+def strip(*lines: str, title: str = "", form: ArticleFormat = ArticleFormat.TEXT) -> CleanedArticle:
+    return remove_furniture(Article(id="a", text="\n".join(lines), title=title, format=form))
 
 
-def removed(stripped: Stripped) -> list[tuple[int, str, Reason]]:
+def removed(stripped: CleanedArticle) -> list[tuple[int, str, Reason]]:
     return [(removal.line, removal.text, removal.reason) for removal in stripped.removals]
 
 
 def test_a_story_without_furniture_is_left_whole() -> None:
     stripped = strip(TITLE, "", LEAD, SECOND)
 
-    assert stripped == Stripped(title=TITLE, paragraphs=(LEAD, SECOND), removals=())
+    assert stripped == CleanedArticle(title=TITLE, paragraphs=(LEAD, SECOND), removals=())
 
 
 def test_every_line_of_a_dressed_page_goes_with_its_reason() -> None:
@@ -206,7 +206,7 @@ def test_two_short_lines_and_a_single_one_stay() -> None:
 def test_a_title_without_a_body_gives_no_paragraphs(text: str, title: str) -> None:
     stripped = strip(text, title=title, form=ArticleFormat.MARKDOWN)
 
-    assert stripped == Stripped(title=TITLE, paragraphs=(), removals=())
+    assert stripped == CleanedArticle(title=TITLE, paragraphs=(), removals=())
 
 
 def test_markdown_keeps_its_inline_marks_and_subheads() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from worker.records.article import Article, ArticleFormat
 from worker.records.reason import Reason
-from worker.stages.clean.furniture import strip_furniture
+from worker.stages.clean.furniture import remove_furniture
 from worker.stages.clean.shared_lines import with_shared_lines
 
 STORIES = (
@@ -36,7 +36,7 @@ def test_a_line_that_articles_about_different_things_have_is_of_the_page() -> No
 
 def test_it_is_taken_out_with_its_reason() -> None:
     (first, *_) = with_shared_lines(articles(FOOTER))
-    stripped = strip_furniture(first)
+    stripped = remove_furniture(first)
     assert stripped.paragraphs == (f"{STORIES[0]} {STORIES[0]}",)
     assert [(one.line, one.text, one.reason) for one in stripped.removals] == [
         (3, FOOTER, Reason.SHARED_LINE)

@@ -8,7 +8,7 @@ import pytest
 
 from worker.records.article import Article, ArticleFormat
 from worker.records.reason import Reason
-from worker.stages.clean.furniture import strip_furniture
+from worker.stages.clean.furniture import remove_furniture
 from worker.stages.clean.text_page import is_page, story_lines
 
 MENU = ["Home", "World", "Business", "Sport", "Sign in", "Subscribe", "Search", "Weather"]
@@ -56,7 +56,7 @@ def test_without_any_prose_every_line_stays() -> None:
 
 
 def test_what_stands_outside_is_removed_with_its_reason() -> None:
-    stripped = strip_furniture(Article(id="a", text="\n".join(PAGE)))
+    stripped = remove_furniture(Article(id="a", text="\n".join(PAGE)))
     assert stripped.title == HEADLINE
     assert list(stripped.paragraphs) == STORY
     removed = {removal.text: removal.reason for removal in stripped.removals}
@@ -70,7 +70,7 @@ def test_what_the_html_reader_has_kept_is_no_page_any_more() -> None:
     html = (
         f"<html><body><article>{''.join([*story, '<ul>', *items, '</ul>'])}</article></body></html>"
     )
-    stripped = strip_furniture(Article(id="a", text=html, format=ArticleFormat.HTML))
+    stripped = remove_furniture(Article(id="a", text=html, format=ArticleFormat.HTML))
     assert Reason.OUTSIDE_STORY not in {removal.reason for removal in stripped.removals}
 
 

@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 from worker.errors import ModelMissingError
 from worker.stages.repair import acceptor as acceptor_module
-from worker.stages.repair.acceptor import Acceptor, Evidence, features, load_acceptor
+from worker.stages.repair.acceptor import Acceptor, ModelScores, features, load_acceptor
 from worker.stages.repair.changes import Kind, apply_edits, find_changes
 
 SOURCE = "The prices of bread has risen again in spring."
-EVIDENCE = Evidence(gain_nats=2.0, fluency_nats=1.0, source_nats=0.5, words=9, changes=2)
+EVIDENCE = ModelScores(gain_nats=2.0, fluency_nats=1.0, source_nats=0.5, words=9, changes=2)
 
 
-def known(version: str, evidence: Evidence = EVIDENCE) -> dict[str, float]:
+def known(version: str, evidence: ModelScores = EVIDENCE) -> dict[str, float]:
     (change,) = find_changes(SOURCE, version)
     return dict(features(change, evidence))
 
@@ -41,7 +41,7 @@ def test_features_say_what_speaks_for_a_change() -> None:
 
 
 def test_gains_beyond_the_scale_say_no_more() -> None:
-    sure = Evidence(gain_nats=80.0, fluency_nats=-80.0, source_nats=9.0, words=9, changes=9)
+    sure = ModelScores(gain_nats=80.0, fluency_nats=-80.0, source_nats=9.0, words=9, changes=9)
     found = known(SOURCE.replace("has", "have"), sure)
     assert (found["gain"], found["fluency"], found["both"]) == (12.0, -6.0, -6.0)
     assert (found["source_nats"], found["other_changes"]) == (1.0, 4)

@@ -10,14 +10,14 @@ import pytest
 
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile
-from worker.engine.protocol import Generation, Prompt, go_on
+from worker.engine.protocol import Generation, Prompt, no_checkpoint
 from worker.stages.repair.needs_source import (
     Estimator,
     estimate_edit_rates,
     load_estimator,
     needs_source,
 )
-from worker.stages.repair.repair import mend_articles
+from worker.stages.repair.repair import repair_articles
 
 PLAIN = "The harbour of Milltown will close for two weeks in June."
 LOST = "Quay the weeks was to crane fortunately on morning have."
@@ -29,7 +29,7 @@ class StatefulEngine(FakeEngine):
     """Gives each draft a state: of ``LOST`` one that tells of much to change."""
 
     def generate(
-        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = go_on
+        self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         return [
             replace(answer, draft_state=_state(prompt))
@@ -132,7 +132,7 @@ def test_the_shipped_adapter_has_one_as_wide_as_its_model() -> None:
 
 def test_each_sentence_is_estimated_as_it_is_mended(estimating: Profile) -> None:
     engine = StatefulEngine()
-    (mended,) = mend_articles([[PLAIN, LOST]], engine, estimating)
+    (mended,) = repair_articles([[PLAIN, LOST]], engine, estimating)
 
     assert [one.needs_source for one in mended] == [False, True]
     assert [prompt.state_layer for prompt in engine.prompts] == [3, 3]

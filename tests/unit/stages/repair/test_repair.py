@@ -12,16 +12,16 @@ from worker.config.profile import CheckSettings, Profile
 from worker.engine.protocol import Generation, Prompt
 from worker.errors import EngineError
 from worker.records.reason import Reason
-from worker.stages.repair.acceptor import Acceptor, Evidence, features
+from worker.stages.repair.acceptor import Acceptor, ModelScores, features
 from worker.stages.repair.changes import Kind, find_changes
-from worker.stages.repair.repair import Mended, mend_articles
+from worker.stages.repair.repair import RepairedSentence, repair_articles
 
 PLAIN = "The ferry to Bremen left on time on Monday."
 AWKWARD = "The crew comed back to the harbour with 12 people on Monday."
 MENDED = "The crew came back to the harbour with 12 people on Monday."
 
 
-def mend(sentence: str, proposal: str, profile: Profile, engine: FakeEngine) -> Mended:
+def mend(sentence: str, proposal: str, profile: Profile, engine: FakeEngine) -> RepairedSentence:
     engine.answers = {sentence: proposal}
     return mend_all([sentence], engine, profile)[0]
 
@@ -35,13 +35,16 @@ def judged_by(acceptor: Acceptor, profile: Profile, monkeypatch: pytest.MonkeyPa
     return profile.model_copy(update={"prompts": {**profile.prompts, "repair.v2.toml": template}})
 
 
-def mend_all(sentences: list[str], engine: FakeEngine, profile: Profile) -> list[Mended]:
-    (mended,) = mend_articles([sentences], engine, profile)
+def mend_all(sentences: list[str], engine: FakeEngine, profile: Profile) -> list[RepairedSentence]:
+    (mended,) = repair_articles([sentences], engine, profile)
     return mended
 
 
 def test_what_reads_well_stays_as_it_is(profile: Profile, engine: FakeEngine) -> None:
-    assert mend_all([PLAIN, PLAIN], engine, profile) == [Mended(PLAIN), Mended(PLAIN)]
+    assert mend_all([PLAIN, PLAIN], engine, profile) == [
+        RepairedSentence(PLAIN),
+        RepairedSentence(PLAIN),
+    ]
 
 
 def test_a_sentence_is_the_draft_of_its_own_repair(profile: Profile, engine: FakeEngine) -> None:
@@ -60,14 +63,14 @@ def test_a_sentence_is_the_draft_of_its_own_repair(profile: Profile, engine: Fak
 def test_a_short_piece_is_never_sent(short: str, profile: Profile, engine: FakeEngine) -> None:
     engine.surprisals = {short: 50.0}
 
-    assert mend_all([short], engine, profile) == [Mended(short)]
+    assert mend_all([short], engine, profile) == [RepairedSentence(short)]
     assert engine.prompts == []
 
 
 def test_a_sentence_without_a_proposal_can_still_read_badly(
     profile: Profile, engine: FakeEngine
 ) -> None:
-    assert mend_all([AWKWARD], engine, profile) == [Mended(AWKWARD, spotted=True)]
+    assert mend_all([AWKWARD], engine, profile) == [RepairedSentence(AWKWARD, spotted=True)]
 
 
 def test_an_engine_that_cannot_score_is_judged_by_its_words(profile: Profile) -> None:
@@ -143,7 +146,7 @@ def test_a_bad_proposal_is_refused_as_a_whole(
 def test_an_unchanged_sentence_is_no_proposal(
     proposal: str, profile: Profile, engine: FakeEngine
 ) -> None:
-    assert mend(AWKWARD, proposal, profile, engine) == Mended(AWKWARD, spotted=True)
+    assert mend(AWKWARD, proposal, profile, engine) == RepairedSentence(AWKWARD, spotted=True)
 
 
 def test_new_typography_alone_is_no_proposal(profile: Profile, engine: FakeEngine) -> None:
@@ -151,7 +154,7 @@ def test_new_typography_alone_is_no_proposal(profile: Profile, engine: FakeEngin
 
     mended = mend(source, source.replace("'", "\u2019"), profile, engine)
 
-    assert mended == Mended(source, spotted=True)
+    assert mended == RepairedSentence(source, spotted=True)
 
 
 def test_an_answer_that_was_cut_off_is_refused(profile: Profile, engine: FakeEngine) -> None:
@@ -228,7 +231,7 @@ def test_an_acceptor_decides_where_the_adapter_has_one(
     profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given one that likes what gains, but only forms of words
-    names = features(find_changes(AWKWARD, MENDED)[0], Evidence(0, 0, 0, 1, 1))
+    names = features(find_changes(AWKWARD, MENDED)[0], ModelScores(0, 0, 0, 1, 1))
     weights = dict.fromkeys(names, 0.0) | {"gain": 1.0, "kind_form": 5.0}
     least = {"careful": 0.9, "bold": 0.5}
     acceptor = Acceptor(intercept=-10.0, weights=weights, least_probability=least)
@@ -249,7 +252,7 @@ def test_what_may_help_and_is_not_made_is_spotted(
 ) -> None:
     # Given an acceptor to whom any change is as likely to help as not
     (change,) = find_changes(PLAIN, PLAIN.replace("The", "A"))
-    weights = dict.fromkeys(features(change, Evidence(0, 0, 0, 1, 1)), 0.0)
+    weights = dict.fromkeys(features(change, ModelScores(0, 0, 0, 1, 1)), 0.0)
     acceptor = Acceptor(
         intercept=0.0,
         weights=weights,
@@ -266,7 +269,7 @@ def test_an_article_is_believed_by_its_own_changes_alone(
 ) -> None:
     # Given an acceptor to whom each change is a little less likely to help than it asks for
     (change,) = find_changes(AWKWARD, MENDED)
-    weights = dict.fromkeys(features(change, Evidence(0, 0, 0, 1, 1)), 0.0)
+    weights = dict.fromkeys(features(change, ModelScores(0, 0, 0, 1, 1)), 0.0)
     acceptor = Acceptor(
         intercept=0.5,
         weights=weights,
@@ -275,15 +278,15 @@ def test_an_article_is_believed_by_its_own_changes_alone(
     judging = judged_by(acceptor, profile, monkeypatch)
     engine.answers = {AWKWARD: MENDED}
 
-    alone, rough, plain = mend_articles([[AWKWARD], [AWKWARD] * 4, [PLAIN]], engine, judging)
+    alone, rough, plain = repair_articles([[AWKWARD], [AWKWARD] * 4, [PLAIN]], engine, judging)
 
     assert [one.text for one in alone] == [AWKWARD]
     assert [one.text for one in rough] == [MENDED] * 4
-    assert plain == [Mended(PLAIN)]
+    assert plain == [RepairedSentence(PLAIN)]
 
 
 def test_no_sentences_are_no_work(profile: Profile, engine: FakeEngine) -> None:
-    assert mend_articles([], engine, profile) == []
+    assert repair_articles([], engine, profile) == []
 
 
 def test_a_failure_of_the_engine_is_the_callers(profile: Profile, engine: FakeEngine) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile
 from worker.records.reason import Reason
-from worker.stages.split.doubled_words import drop_doubles
+from worker.stages.split.doubled_words import remove_doubled_words
 
 TWICE = "The cell has a membrane membrane of glass."
 ONCE = "The cell has a membrane of glass."
@@ -21,7 +21,7 @@ def mended(
     """What becomes of a paragraph whose double costs so many nats."""
     engine.surprisals = {one: 40.0 / len(one.split()) for one in sentences}
     engine.surprisals |= {ONCE: (40.0 - gain) / len(ONCE.split())}
-    (row,), _ = drop_doubles([sentences], engine, profile)
+    (row,), _ = remove_doubled_words([sentences], engine, profile)
     return row
 
 
@@ -34,7 +34,7 @@ def test_the_engine_says_whether_a_word_slipped_in(
 
 def test_an_edit_says_what_was_taken_and_why(engine: FakeEngine, profile: Profile) -> None:
     engine.surprisals = {TWICE: 40.0 / 8, ONCE: 30.0 / 7}
-    rows, (edit,) = drop_doubles([["It is new."], [TWICE]], engine, profile)
+    rows, (edit,) = remove_doubled_words([["It is new."], [TWICE]], engine, profile)
     assert rows == [["It is new."], [ONCE]]
     assert (edit.paragraph, edit.before, edit.after) == (1, TWICE, ONCE)
     assert (edit.reason, edit.scores) == (Reason.DOUBLED_WORD, {"fluency_nats": 10.0})
@@ -59,7 +59,7 @@ def test_words_doubled_on_purpose_names_and_quotations_stay(
     sentence: str, engine: FakeEngine, profile: Profile
 ) -> None:
     engine.surprisals = {sentence: 9.0}
-    assert drop_doubles([[sentence]], engine, profile) == ([[sentence]], [])
+    assert remove_doubled_words([[sentence]], engine, profile) == ([[sentence]], [])
 
 
 def test_inside_a_quotation_that_began_before_nothing_is_taken(
@@ -72,12 +72,12 @@ def test_inside_a_quotation_that_began_before_nothing_is_taken(
 def test_without_an_opinion_all_stays(engine: FakeEngine, profile: Profile) -> None:
     silent = profile.repair.model_copy(update={"fluency_prompt": ""})
     profile = profile.model_copy(update={"repair": silent})
-    assert drop_doubles([[TWICE]], engine, profile) == ([[TWICE]], [])
+    assert remove_doubled_words([[TWICE]], engine, profile) == ([[TWICE]], [])
 
 
 def test_what_is_too_long_for_a_sentence_is_not_read(engine: FakeEngine, profile: Profile) -> None:
     text = ("sum " * 60_000).strip()
     began = time.monotonic()
-    assert drop_doubles([[text]], engine, profile) == ([[text]], [])
+    assert remove_doubled_words([[text]], engine, profile) == ([[text]], [])
     assert time.monotonic() - began < 10
     assert engine.prompts == []

@@ -9,7 +9,7 @@ import pytest
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile
 from worker.records.reason import Reason
-from worker.stages.split.false_breaks import join_sentences
+from worker.stages.split.false_breaks import join_false_breaks
 
 CUT = ["Talks on the old harbour.", "are not planned before May."]
 JOINED = "Talks on the old harbour are not planned before May."
@@ -25,7 +25,7 @@ def joined(
     engine.surprisals = {one: (40.0 - gain) / len(one.split())}
     two = f"{left} {right[0].upper()}{right[1:]}"
     engine.surprisals = {**engine.surprisals, two: 40.0 / len(two.split())}
-    (found,), edits = join_sentences([sentences], engine, profile)
+    (found,), edits = join_false_breaks([sentences], engine, profile)
     return found, [edit.reason for edit in edits]
 
 
@@ -70,7 +70,7 @@ def test_a_capital_asks_for_more(
 def test_where_no_doubt_is_the_engine_is_not_asked(
     sentences: list[str], engine: FakeEngine, profile: Profile
 ) -> None:
-    assert join_sentences([sentences], engine, profile) == ([sentences], [])
+    assert join_false_breaks([sentences], engine, profile) == ([sentences], [])
     assert engine.prompts == []
 
 
@@ -84,7 +84,7 @@ def test_a_stop_inside_a_sentence_is_doubted_too(engine: FakeEngine, profile: Pr
     text = " ".join(CUT)
     engine.surprisals = {JOINED: 0.1, APART: 5.0}
 
-    found, (edit,) = join_sentences([["All is well."], [text, "It rained."]], engine, profile)
+    found, (edit,) = join_false_breaks([["All is well."], [text, "It rained."]], engine, profile)
 
     assert found == [["All is well."], [JOINED, "It rained."]]
     assert (edit.paragraph, edit.before, edit.after) == (1, text, JOINED)
@@ -96,7 +96,7 @@ def test_where_the_engine_has_no_opinion_a_sentence_stays_whole(
 ) -> None:
     text = " ".join(CUT)
     # The fake finds all texts of as many words equally likely.
-    assert join_sentences([[text]], engine, profile) == ([[text]], [])
+    assert join_false_breaks([[text]], engine, profile) == ([[text]], [])
 
 
 def test_a_name_that_begins_with_a_small_letter_keeps_it(
@@ -111,5 +111,5 @@ def test_hostile_text_takes_seconds_at_most(
     text: str, engine: FakeEngine, profile: Profile
 ) -> None:
     began = time.monotonic()
-    join_sentences([[text.strip()]], engine, profile)
+    join_false_breaks([[text.strip()]], engine, profile)
     assert time.monotonic() - began < 10

@@ -10,7 +10,7 @@ import pytest
 from tests.support.fake_engine import FakeEngine
 from worker.config.profile import Profile
 from worker.records.reason import Reason
-from worker.stages.split.run_ons import Parted, link_texts, part_sentences
+from worker.stages.split.run_ons import SettledParagraph, link_texts, split_run_ons
 
 LEFT, RIGHT = "The court said that the work was unlawful", "It added that the bank would appeal."
 RUN_ON = f"{LEFT} {RIGHT}"
@@ -27,10 +27,10 @@ def parted(
     profile: Profile,
     nats: dict[str, float] | None = None,
     links: frozenset[str] = frozenset(),
-) -> Parted:
+) -> SettledParagraph:
     """What becomes of a paragraph, where texts have so many nats."""
     engine.surprisals = {text: cost / len(text.split()) for text, cost in (nats or {}).items()}
-    (found,) = part_sentences([sentences], [links], engine, profile)
+    (found,) = split_run_ons([sentences], [links], engine, profile)
     return found
 
 

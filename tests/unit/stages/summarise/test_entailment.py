@@ -10,9 +10,9 @@ import pytest
 from tests.support.fake_engine import SayingEngine
 from worker.config.profile import Profile, PromptTemplate
 from worker.engine.protocol import Generation
-from worker.stages.repair.fidelity import Verdict
+from worker.stages.check_result import CheckResult
 from worker.stages.summarise.entailment import claim_text, support_probabilities, support_score
-from worker.stages.summarise.support import SupportVerdict
+from worker.stages.summarise.support import SupportResult
 
 CLAIMS = [(["The ferry was late.", "It rained."], "The ferry was late in the rain.")]
 
@@ -53,5 +53,5 @@ def test_without_a_prompt_nobody_is_asked(profile: Profile) -> None:
 
 
 def test_the_rules_count_four_times_in_the_score() -> None:
-    support = SupportVerdict(Verdict(None, "", {"support": 0.5}), (0,))
+    support = SupportResult(CheckResult(None, "", {"support": 0.5}), (0,))
     assert support_score(support, 1.0) == pytest.approx(0.6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.stages.summarise.topics import lost_theme, themes
+from worker.stages.summarise.topics import lost_recurring_words, recurring_words
 
 SENTENCES = (
     "The ferry to Bremen sank on Monday.",
@@ -14,20 +14,20 @@ SENTENCES = (
 
 
 def test_what_more_than_three_sentences_say_is_a_theme() -> None:
-    assert themes(SENTENCES) == {"ferry"}
-    assert themes(SENTENCES[:3]) == frozenset()
+    assert recurring_words(SENTENCES) == {"ferry"}
+    assert recurring_words(SENTENCES[:3]) == frozenset()
 
 
 def test_in_a_long_article_more_sentences_have_to_say_it() -> None:
     others = tuple(f"Street{at} was swept." for at in range(36))
-    assert "ferry" not in themes((*SENTENCES, *others))
-    assert "ferry" in themes((*SENTENCES, *others[:34]))
+    assert "ferry" not in recurring_words((*SENTENCES, *others))
+    assert "ferry" in recurring_words((*SENTENCES, *others[:34]))
 
 
 def test_a_lost_theme_is_named() -> None:
     known = frozenset({"ferry", "bell"})
     source = "The old ferry, which had a bell, sank off Bremen."
-    assert lost_theme(source, "The ferry, which had a bell, sank.", known) == ""
-    assert lost_theme(source, "It sank off Bremen.", known) == "bell ferry"
+    assert lost_recurring_words(source, "The ferry, which had a bell, sank.", known) == ""
+    assert lost_recurring_words(source, "It sank off Bremen.", known) == "bell ferry"
     # Written from several sentences, it has no source to be measured by.
-    assert lost_theme("", "It sank.", known) == ""
+    assert lost_recurring_words("", "It sank.", known) == ""

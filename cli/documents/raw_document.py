@@ -1,6 +1,6 @@
 """Drafts out of one opened file: a text, lines of JSON, rows of CSV.
 
-A draft has no settled id and is not checked yet; that is done in ``cli.documents.documents``.
+A draft has no settled id and is not checked yet; that is done in ``cli.documents.reader``.
 Nothing here
 raises for bad content: it becomes an ``InputRefusal``, and the records after it go on.
 """
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BUFFER_BYTES",
     "TEXT_FIELDS",
-    "Draft",
     "Origin",
-    "draft_from_record",
+    "RawDocument",
+    "document_from_record",
     "read_lines",
     "read_text",
     "refuse",
@@ -83,7 +83,7 @@ class Origin(NamedTuple):
         return Origin(f"{self.source}:{line}", f"{self.stem}-{line}")
 
 
-class Draft(NamedTuple):
+class RawDocument(NamedTuple):
     """What a file or record holds."""
 
     origin: Origin
@@ -114,7 +114,7 @@ def refuse_stream(stream: io.BufferedReader, source: str) -> InputRefusal | None
 
 def read_text(
     stream: io.BufferedReader, origin: Origin, kind: ArticleFormat, max_chars: int, lead: bytes
-) -> Draft | InputRefusal:
+) -> RawDocument | InputRefusal:
     """The whole of ``lead`` and ``stream`` as one draft; no more than can fit is read."""
     limit = _BYTES_PER_CHAR * (max_chars + 1)
     data = lead + stream.read(limit + 1 - len(lead))
@@ -126,12 +126,12 @@ def read_text(
     if text is None:
         message = "the text is neither UTF-8 nor an encoding that could be told with confidence"
         return refuse(Reason.BAD_ENCODING, origin.source, message)
-    return Draft(origin, text, kind)
+    return RawDocument(origin, text, kind)
 
 
 def read_lines(
     stream: io.BufferedReader, origin: Origin, max_chars: int, first_line: int = 1
-) -> Iterator[Draft | InputRefusal]:
+) -> Iterator[RawDocument | InputRefusal]:
     """One draft or refusal for each line of JSON that is not blank; bounded memory.
 
     A line longer than six bytes for each of ``max_chars`` and 64 KiB is skipped unread.
@@ -166,7 +166,7 @@ def read_lines(
         yield refuse(Reason.EMPTY, origin.source, "it holds no record")
 
 
-def _draft_from_json(line: bytes, origin: Origin) -> Draft | InputRefusal:
+def _draft_from_json(line: bytes, origin: Origin) -> RawDocument | InputRefusal:
     try:
         # Takes less than half the time of json's. What it does not read, json may: half
         # characters, deep nesting; or json says what is wrong. What both read is the same.
@@ -176,7 +176,7 @@ def _draft_from_json(line: bytes, origin: Origin) -> Draft | InputRefusal:
     return _draft_from_value(record, origin)
 
 
-def _draft_by_json(line: bytes, origin: Origin) -> Draft | InputRefusal:
+def _draft_by_json(line: bytes, origin: Origin) -> RawDocument | InputRefusal:
     """The draft or the refusal by Python's own reader, which draws the line between the two."""
     try:
         record = json.loads(line.decode("utf-8"))
@@ -193,14 +193,14 @@ def _draft_by_json(line: bytes, origin: Origin) -> Draft | InputRefusal:
     return _draft_from_value(record, origin)
 
 
-def _draft_from_value(record: object, origin: Origin) -> Draft | InputRefusal:
+def _draft_from_value(record: object, origin: Origin) -> RawDocument | InputRefusal:
     if not isinstance(record, dict):
         message = f"the line holds {_kind(record)}, not an object"
         return refuse(Reason.BAD_JSON, origin.source, message)
-    return draft_from_record(record, origin)
+    return document_from_record(record, origin)
 
 
-def draft_from_record(record: Mapping[str, Any], origin: Origin) -> Draft | InputRefusal:
+def document_from_record(record: Mapping[str, Any], origin: Origin) -> RawDocument | InputRefusal:
     """The draft in a JSON object or a row.
 
     Of the fields that can hold the text, the first that is not blank is read.
@@ -209,14 +209,14 @@ def draft_from_record(record: Mapping[str, Any], origin: Origin) -> Draft | Inpu
         own_id, title = _label(record, _ID_FIELDS), _label(record, _TITLE_FIELDS)
     except _FieldError as error:
         return refuse(Reason.BAD_JSON, origin.source, str(error))
-    blank: Draft | None = None
+    blank: RawDocument | None = None
     for key, kind in TEXT_FIELDS.items():
         text = record.get(key)
         if not isinstance(text, str):
             continue
         if text and not text.isspace():
-            return Draft(origin, text, kind, title, own_id)
-        blank = blank or Draft(origin, text, kind, title, own_id)
+            return RawDocument(origin, text, kind, title, own_id)
+        blank = blank or RawDocument(origin, text, kind, title, own_id)
     if blank:
         return blank
     message = f"no field with a text; it has {show_keys(record)}"

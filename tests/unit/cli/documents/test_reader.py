@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.documents.documents import read_documents
+from cli.documents.reader import read_documents
 from worker.records.article import Article, ArticleFormat, InputRefusal
 from worker.records.reason import Reason
 

@@ -15,8 +15,15 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from cli.documents.draft import BUFFER_BYTES, Draft, Origin, read_lines, read_text, refuse
 from cli.documents.encoding import looks_binary
+from cli.documents.raw_document import (
+    BUFFER_BYTES,
+    Origin,
+    RawDocument,
+    read_lines,
+    read_text,
+    refuse,
+)
 from cli.documents.table import read_table
 from worker.records.article import Article, ArticleFormat, InputRefusal
 from worker.records.reason import Reason
@@ -68,7 +75,7 @@ def read_documents(
     for given in inputs:
         drafts = _read_stdin(stdin, max_chars) if given == _STDIN else _read_path(given, max_chars)
         for draft in drafts:
-            yield desk.settle(draft) if isinstance(draft, Draft) else draft
+            yield desk.settle(draft) if isinstance(draft, RawDocument) else draft
 
 
 class _Desk:
@@ -78,7 +85,7 @@ class _Desk:
         self._max_chars = max_chars
         self._taken: set[bytes] = set()
 
-    def settle(self, draft: Draft) -> Article | InputRefusal:
+    def settle(self, draft: RawDocument) -> Article | InputRefusal:
         """The article, or why the draft is none."""
         source = draft.origin.source
         text = draft.text
@@ -103,7 +110,7 @@ class _Desk:
             id=article_id, text=text, title=draft.title, format=draft.format, source=source
         )
 
-    def _settle_id(self, draft: Draft) -> str | None:
+    def _settle_id(self, draft: RawDocument) -> str | None:
         """The article's id; ``None`` where its own is taken."""
         article_id = _bounded(draft.id or draft.origin.stem)
         if self._claim(article_id):
@@ -138,7 +145,7 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN_ID_CHARS else f"{text[: _SHOWN_ID_CHARS - 1]}…"
 
 
-def _read_stdin(stdin: BinaryIO | None, max_chars: int) -> Iterator[Draft | InputRefusal]:
+def _read_stdin(stdin: BinaryIO | None, max_chars: int) -> Iterator[RawDocument | InputRefusal]:
     origin = Origin("stdin", "stdin")
     raw: BinaryIO = stdin or sys.stdin.buffer
     if isinstance(raw, io.BufferedReader):
@@ -153,7 +160,7 @@ def _read_stdin(stdin: BinaryIO | None, max_chars: int) -> Iterator[Draft | Inpu
 
 def _read_stream(
     stream: io.BufferedReader, origin: Origin, max_chars: int
-) -> Iterator[Draft | InputRefusal]:
+) -> Iterator[RawDocument | InputRefusal]:
     try:
         lead = bytearray()
         while len(lead) <= max_chars and (blank := stream.peek(1)[:1]) and blank in _BLANKS:
@@ -166,7 +173,7 @@ def _read_stream(
         yield _unreadable(origin.source, error)
 
 
-def _read_path(given: str, max_chars: int) -> Iterator[Draft | InputRefusal]:
+def _read_path(given: str, max_chars: int) -> Iterator[RawDocument | InputRefusal]:
     """The drafts of one file or folder."""
     if not given:  # for Path it is the current folder; here, an empty shell variable
         yield refuse(Reason.FILE_MISSING, "", "an empty name was given")
@@ -185,7 +192,7 @@ def _read_path(given: str, max_chars: int) -> Iterator[Draft | InputRefusal]:
         yield from _read_file(path, _shown(_parted(path)[0]), mode, max_chars)
 
 
-def _read_folder(folder: Path, max_chars: int) -> Iterator[Draft | InputRefusal]:
+def _read_folder(folder: Path, max_chars: int) -> Iterator[RawDocument | InputRefusal]:
     empty = True
     for path, found in _walk(folder):
         empty = False
@@ -222,7 +229,9 @@ def _walk(folder: Path) -> Iterator[tuple[Path, int | InputRefusal]]:
             yield path, status.st_mode
 
 
-def _read_file(path: Path, stem: str, mode: int, max_chars: int) -> Iterator[Draft | InputRefusal]:
+def _read_file(
+    path: Path, stem: str, mode: int, max_chars: int
+) -> Iterator[RawDocument | InputRefusal]:
     origin = Origin(_shown(path), stem)
     if not stat.S_ISREG(mode):
         message, hint = "it is not a regular file", "pipe it in, with - as the input"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.documents.documents import read_documents
+from cli.documents.reader import read_documents
 from worker.records.article import Article, InputRefusal
 
 _IDS = (
@@ -35,7 +35,7 @@ def test_what_the_fast_reader_of_json_takes_the_exact_one_reads_the_same(
     def read_nothing(line: bytes, **_: Any) -> Any:
         raise ValueError(line)
 
-    monkeypatch.setattr("cli.documents.draft.from_json", read_nothing)
+    monkeypatch.setattr("cli.documents.raw_document.from_json", read_nothing)
     assert read(path) == found
 
 

@@ -1,0 +1,25 @@
+"""What a check of a proposal, a summary sentence or a title returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from worker.records.reason import Reason
+
+__all__ = ["CheckResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Accepted, or refused with a reason."""
+
+    reason: Reason | None
+    detail: str = ""
+    """What differs, for example a number."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the text may be used."""
+        return self.reason is None

@@ -1,0 +1,126 @@
+"""An article on its way through the stages: sentences, edits, refusals and doubts so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from worker.records.reason import Reason
+from worker.records.result import Edit, Refusal, Removal, WordChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from worker.stages.repair.repair import RepairedSentence
+    from worker.stages.split.run_ons import SettledParagraph
+
+__all__ = ["WorkingArticle"]
+
+
+@dataclass(slots=True)
+class WorkingArticle:
+    """An article between two stages."""
+
+    title: str
+    paragraphs: list[list[str]]
+    edits: list[Edit]
+    removed: tuple[Removal, ...]
+    torn: set[str] = field(default_factory=set)
+    """Sentences that a link of the page ran into."""
+    refused: list[Refusal] = field(default_factory=list)
+    awkward: list[int] = field(default_factory=list)
+    """Indexes of sentences that read badly and that no repair mended."""
+    needs_source: list[int] = field(default_factory=list)
+    """Indexes of sentences that only the source text could mend."""
+
+    @property
+    def text(self) -> str:
+        """The article as plain text, a blank line between paragraphs."""
+        return "\n\n".join(" ".join(paragraph) for paragraph in self.paragraphs)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The sentences of all paragraphs, in order."""
+        return [sentence for paragraph in self.paragraphs for sentence in paragraph]
+
+    def take_boundaries(self, settled: Sequence[SettledParagraph]) -> None:
+        """Replace each paragraph by its settled form, and renumber the edits."""
+        for edit in self.edits:
+            settled[edit.paragraph].take(edit)
+        self.paragraphs, self.edits = [], []
+        for paragraph in settled:
+            start = len(self.paragraphs)
+            self.edits += [
+                edit.model_copy(update={"paragraph": edit.paragraph + start})
+                for edit in paragraph.edits
+            ]
+            self.paragraphs += paragraph.paragraphs
+            self.torn |= paragraph.torn
+
+    def take_repairs(self, repaired: Sequence[RepairedSentence]) -> None:
+        """Replace each sentence by its repair; note edits, refusals and doubts.
+
+        Args:
+            repaired: one entry per sentence of the article, in order.
+        """
+        position = 0
+        for number, paragraph in enumerate(self.paragraphs):
+            for index, before in enumerate(paragraph):
+                sentence = repaired[position]
+                paragraph[index] = sentence.text
+                self._note_repair(number, position, before, sentence)
+                position += 1
+
+    def _note_repair(
+        self, paragraph: int, position: int, before: str, sentence: RepairedSentence
+    ) -> None:
+        needs_source = sentence.needs_source or before in self.torn
+        if sentence.accepted:
+            self.edits.append(
+                Edit(
+                    paragraph=paragraph,
+                    before=before,
+                    after=sentence.text,
+                    reason=Reason.MODEL_REWRITE,
+                    changes=tuple(_word_changes(sentence)),
+                )
+            )
+        elif sentence.spotted and not needs_source:
+            self.awkward.append(position)
+        if needs_source:
+            self.needs_source.append(position)
+        self.refused.extend(_refusals(before, sentence))
+
+
+def _word_changes(sentence: RepairedSentence) -> Iterator[WordChange]:
+    for judged in sentence.changes:
+        if judged.accepted:
+            yield WordChange(
+                kind=judged.change.kind,
+                before=" ".join(word for edit in judged.change.edits for word in edit.lost),
+                after=" ".join(word for edit in judged.change.edits for word in edit.won),
+                scores=judged.scores,
+            )
+
+
+def _refusals(source: str, sentence: RepairedSentence) -> Iterator[Refusal]:
+    """Yield the proposal that was refused as a whole, or each change that was."""
+    if sentence.reason is not None:
+        yield Refusal(
+            stage="repair",
+            before=source,
+            proposal=sentence.proposal,
+            reason=sentence.reason,
+            detail=sentence.detail,
+        )
+    for judged in sentence.changes:
+        if not judged.accepted:
+            yield Refusal(
+                stage="repair",
+                before=source,
+                proposal=judged.text,
+                reason=judged.reason,
+                detail=judged.detail,
+                kind=judged.change.kind,
+                scores=judged.scores,
+            )
