@@ -16,11 +16,11 @@ from worker.config.settings import Settings, load_profile
 from worker.queue.celery_app import QUEUE, create_app
 from worker.queue.intake import Intake, JobOptions, Submission
 from worker.queue.store.jobs import JobStore, NewChunk
-from worker.queue.store.keys import LANES, Key
+from worker.queue.store.keys import Key
 from worker.records.article import Article, ArticleState, CollectedArticle, Processed
 from worker.records.chunk import Claim
 from worker.records.job import JobId
-from worker.records.priority import Priority
+from worker.records.priority import LANES, Priority
 
 __all__ = [
     "attempts",

@@ -31,10 +31,10 @@ from tests.integration.sample import (
 from worker.config.profile import Profile
 from worker.errors import ArticleNotFoundError, ExitCode, JobNotFoundError, JobStateError
 from worker.queue.store.jobs import JobStore, NewChunk
-from worker.queue.store.keys import LANES, Key
+from worker.queue.store.keys import Key
 from worker.records.article import ArticleState, InputRefusal
 from worker.records.job import JobId
-from worker.records.priority import Priority
+from worker.records.priority import LANES, Priority
 from worker.records.reason import Reason
 
 _NOBODY = JobId("260101-0000-abcdef")

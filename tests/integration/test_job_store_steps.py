@@ -33,9 +33,10 @@ from tests.integration.sample import (
 from worker.errors import JobNotFoundError, JobStateError
 from worker.queue.store import ledger as ledger_module
 from worker.queue.store.jobs import JobStore, NewChunk
-from worker.queue.store.keys import LANES, Key
+from worker.queue.store.keys import Key
 from worker.records.article import ArticleState
 from worker.records.chunk import Claim, LeaseState
+from worker.records.priority import LANES
 from worker.records.reason import Reason
 
 _MESSAGES = st.sampled_from(["message-1", "message-2"])

@@ -22,12 +22,13 @@ from tests.integration.job_step import (
 from tests.integration.sample import PROFILE, TALLY, WORKER, done, failed, make_articles
 from worker.config.profile import Profile
 from worker.queue.store.jobs import JobStore
-from worker.queue.store.keys import LANES, Key
+from worker.queue.store.keys import Key
 from worker.queue.store.ledger import LEASE_MILLISECONDS
 from worker.queue.store.scripts import run_script
 from worker.records.article import DeadLetter, Processed
 from worker.records.chunk import Claim, LeaseState, SoloAttempt, Tally
 from worker.records.job import JobId
+from worker.records.priority import LANES
 from worker.records.reason import Reason
 from worker.records.result import Edit, Removal
 

@@ -29,10 +29,10 @@ from worker.queue.intake import send
 from worker.queue.reconciler import reconcile
 from worker.queue.store import ledger as ledger_module
 from worker.queue.store.jobs import JobStore
-from worker.queue.store.keys import LANES, Key
+from worker.queue.store.keys import Key
 from worker.records.chunk import Notification
 from worker.records.job import JobId
-from worker.records.priority import Priority
+from worker.records.priority import LANES, Priority
 from worker.records.worker import WorkerPresence
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import redis
 
-from worker.queue.store.keys import LANES, Key
+from worker.queue.store.keys import Key
+from worker.records.priority import LANES
 
 __all__ = ["leaked_keys"]
 

@@ -12,7 +12,7 @@ from celery import Celery
 from kombu.entity import Queue
 
 from worker.queue.connection import broker_url
-from worker.queue.store.keys import LANES
+from worker.records.priority import LANES
 
 if TYPE_CHECKING:
     from worker.config.settings import Settings

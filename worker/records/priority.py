@@ -1,17 +1,22 @@
-"""The priority of a job: whose chunks workers take first. Imports nothing heavy."""
+"""The priority of a job, and the lanes of the queue. Imports nothing heavy."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Priority"]
+__all__ = ["LANES", "Priority"]
 
 
 class Priority(StrEnum):
-    """In this order; within one, jobs take turns."""
+    """Whose chunks workers take first. Jobs of one priority take turns."""
 
     HIGH = "high"
     """Before all others."""
     NORMAL = "normal"
     LOW = "low"
     """When nothing else waits."""
+
+
+#: Lanes of the queue, taken first to last: two for each priority. The first of the two is the
+#: express lane, for the first chunks of every job and for those that were given back.
+LANES = 2 * len(Priority)

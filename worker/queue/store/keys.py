@@ -5,11 +5,7 @@ Each key has a time to live, or an owner that deletes it; both stand in its docs
 
 from __future__ import annotations
 
-__all__ = ["LANES", "Key", "member_of", "read_member"]
-
-#: Lanes of the queue, first to last: two for each priority of a job (high, normal, low). The
-#: first of the two is the express lane, for the first chunks of every job.
-LANES = 6
+__all__ = ["Key", "member_of", "read_member"]
 
 
 class Key:

@@ -18,11 +18,12 @@ import redis
 from worker.config.profile import Profile
 from worker.queue.store.clock import broker_microseconds
 from worker.queue.store.codec import dump_outcomes, pack_result, read_articles
-from worker.queue.store.keys import LANES, Key, member_of, read_member
+from worker.queue.store.keys import Key, member_of, read_member
 from worker.queue.store.scripts import run_script
 from worker.records.article import Article, ArticleState, DeadLetter, Outcome, Processed
 from worker.records.chunk import Claim, LeaseState, Notification, SoloAttempt, Tally
 from worker.records.job import JobId
+from worker.records.priority import LANES
 from worker.records.reason import REASON_FIELDS
 from worker.records.result import Result
 

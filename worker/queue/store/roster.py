@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from worker.queue.store.clock import broker_microseconds
-from worker.queue.store.keys import LANES, Key, read_member
+from worker.queue.store.keys import Key, read_member
 from worker.queue.store.ledger import LIVE_MILLISECONDS
 from worker.records.job import JobId
+from worker.records.priority import LANES
 from worker.records.worker import WorkerPresence, WorkerTask
 
 if TYPE_CHECKING:
