@@ -1,6 +1,6 @@
-"""A profile: the frozen set of all that can change an output. Its digest names results.
+"""Profiles: frozen sets of everything that can change an output. A digest names each.
 
-Read from its file by ``worker.config.settings``; an unknown key is an error.
+``worker.config.settings`` reads them from files; an unknown key is an error.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from worker.config.numerics import Dtype
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-#: How sure the acceptor of an adapter has to be that a change helps.
+#: How sure the acceptor must be that a change helps.
 Restraint = Literal["careful", "bold"]
 
 __all__ = [
@@ -32,10 +34,10 @@ __all__ = [
     "SummarySettings",
 ]
 
-#: Raised by every change to a stage that can change an output; part of each profile's digest.
+#: Part of each profile's digest. Raise it with every change to a stage that can change an output.
 PIPELINE_VERSION = 13
 
-#: Where a server may be: neither a login nor a query, which would be shown and stored.
+#: A server's address. Logins and queries are refused, since profiles are shown and stored.
 _SERVER_URL = re.compile(
     r"https?://([\w-]+(\.[\w-]+)*|\[[\da-f:]+\])(:\d{1,5})?(/[^\s?#@]*)?", re.ASCII | re.IGNORECASE
 )
@@ -46,31 +48,31 @@ class _Section(BaseModel):
 
 
 class ModelSettings(_Section):
-    """Which weights turn prompts into text, and in which numerics."""
+    """The weights that turn prompts into text, and the numbers they compute in."""
 
     kind: Literal["local", "server"] = "local"
-    """In the worker's own process, or behind an OpenAI-compatible server."""
+    """``local`` loads the model into the worker; ``server`` calls an OpenAI-compatible server."""
     name: str = "embedded"
-    """``embedded``, a local folder, or a hub id; of a server, the name it serves the model by."""
+    """``embedded``, a local folder, or a hub id; for a server, the name it serves the model by."""
     revision: str = ""
-    """Commit or tag of a hub model or of what the server serves; required for both, since results
-    are found again by it."""
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    """Commit or tag of a hub model, or of the model that a server serves. Both need one, since it
+    names their results."""
+    dtype: Dtype = "auto"
+    """``auto`` becomes ``bfloat16`` or ``float32``, whichever the CPU of the machine that loads the
+    profile computes in. The two differ in near-ties, so the choice is part of the digest."""
     batch_tokens: int = Field(default=2048, ge=256)
-    """Tokens of prompts and drafts in one pass; 1,024 to 2,048 were the fastest of 512 to 4,096. It
-    changes ties in bfloat16, so it counts."""
+    """Tokens of prompts and drafts in one pass. 1,024 to 2,048 were fastest in a sweep from 512 to
+    4,096. The size can tip near-ties in bfloat16, so it is part of the digest."""
     url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = ""
-    """Where the server is, its ``/v1`` included, such as ``http://127.0.0.1:8000/v1``. A key that
-    it asks for comes from ``COPYDESK_API_KEY``, never from here."""
+    """Address of the server with its ``/v1``, such as ``http://127.0.0.1:8000/v1``. The key comes
+    from ``COPYDESK_API_KEY``, never from here."""
     in_flight: int = Field(default=32, ge=1, le=1024)
-    """Most requests of one worker to the server at once. Eight workers of 32 fill the 256 sequences
-    that vLLM takes into one batch by default; a server that answers one by one needs no more
-    than 4."""
+    """Requests that one worker keeps open at the server. Eight workers with 32 each fill the 256
+    sequences that vLLM batches by default; a server that answers one by one needs 4."""
     timeout_seconds: float = Field(default=300.0, gt=0, le=3600)
-    """How long an answer of the server may take. A chunk ends after 840 s, so that a request that
-    the server has lost is made a second time within it."""
+    """Time limit of one answer. A chunk may take 840 s, so a lost request is repeated in time."""
     window: int = Field(default=4096, ge=512)
-    """Tokens of prompt and answer together that the server takes; a local model says so itself."""
+    """Tokens of prompt and answer that the server takes. A local model states its own window."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -92,30 +94,29 @@ class ModelSettings(_Section):
 
 
 class SpottingSettings(_Section):
-    """Which sentences read badly, whatever is proposed for them."""
+    """Limits of the spotter, which finds sentences that read badly."""
 
     surprisal_nats: float = 1.0
-    """Mean nats per token of a sentence as its own repair, above which it reads badly; see
-    worker/stages/repair/spotting.py."""
+    """A sentence reads badly above this surprisal: mean nats per token, read as its own repair."""
 
 
 class RepairSettings(_Section):
-    """How proposals are asked for."""
+    """How the engine is asked for repairs."""
 
     prompt: str = "repair.v1.toml"
-    """A file of ``configs/prompts``; its content is part of the digest."""
+    """File in ``configs/prompts``; its content is part of the digest."""
     keep_bias_nats: float = Field(default=1.0, ge=0)
-    """The engine leaves the sentence only where another token is so much more likely than the
-    sentence's own (tau). At 0 it writes what it likes best."""
+    """The engine departs from the sentence only where another token is this much more likely
+    (tau). At 0 it writes its most likely answer."""
     fluency_prompt: str = ""
-    """A file of ``configs/prompts``: what the model without the adapter is told before a sentence
-    whose fluency it shall say. An acceptor needs it."""
+    """File in ``configs/prompts`` that the base model reads before a sentence whose fluency it
+    rates. An acceptor needs it."""
     restraint: Restraint = "careful"
-    """How sure the acceptor has to be: ``careful`` changes little and is more often right, ``bold``
-    also makes changes of which as many harm as help; docs/quality.md has the curve. Without an
-    adapter, and so an acceptor, ``min_gain_nats`` of the checks decides alone."""
+    """``careful`` changes little and is more often right. ``bold`` also makes changes of which as
+    many harm as help; docs/quality.md has the curve. Without an adapter there is no acceptor, and
+    ``min_gain_nats`` of the checks decides alone."""
     max_growth: float = 1.3
-    """Answer budget in tokens, as a multiple of the sentence's own."""
+    """Token budget of an answer, as a multiple of its sentence."""
 
 
 class CheckSettings(_Section):
@@ -124,27 +125,26 @@ class CheckSettings(_Section):
     min_length_ratio: float = 0.75
     max_length_ratio: float = 1.3
     min_similarity: float = 0.7
-    """Least share of words, in order, that a proposal keeps of its source (0-1)."""
+    """Share of its source's words that a proposal must keep, in order (0-1)."""
     min_gain_nats: float = 2.0
-    """How much more likely than its source a proposal must be, as the repair of it, to count as
-    better: log P(proposal) - log P(source), summed over the tokens."""
+    """A proposal counts as better when log P(proposal) - log P(source), summed over the tokens of
+    the answer, is at least this."""
     min_support: float = 0.93
-    """Least mean of two shares of a summary sentence's words and word pairs: what its best
-    article sentence holds, and what the best two hold together (0-1). With the rules and
-    ``min_support_probability``, on QAGS-CNN/DM: at .8 20 % of unsupported sentences pass and 36 %
-    of supported ones are refused, at .9 11 % and 43 %, at .93 7 % and 48 %, at .95 5 % and 52 %."""
+    """Support that a summary sentence needs (0-1): the mean of the share of its words and pairs
+    that its best article sentence holds and the share that the best two hold. On QAGS-CNN/DM .8
+    lets 20 % of unsupported sentences pass and refuses 36 % of supported ones; .93 7 % and 48 %."""
     min_support_probability: float = 0.35
-    """How probable the model has to find it that its evidence carries a summary sentence (0-1).
-    The same at a ``min_support`` of .9: 15 % and 39 % at .3, 11 % and 43 % at .35, 9 % and 52 % at
-    .4. The probabilities are read off logits in bfloat16: .33 to .37 are one step."""
+    """Probability that the judge must give to "the evidence says it" (0-1). On the same set, at a
+    ``min_support`` of .9: 15 % pass and 39 % are refused at .3, 11 % and 43 % at .35, 9 % and 52 %
+    at .4."""
     entailment_model: str = ""
-    """Hub id or folder of a model trained on natural language inference, which then judges in the
-    place of ``support_prompt``; .5 is usual for ``min_support_probability`` with one."""
+    """Hub id or folder of a natural language inference model that judges in place of
+    ``support_prompt``. Set ``min_support_probability`` to about .5 with one."""
     entailment_revision: str = ""
-    """Its commit or tag, or your name for the folder's version: results are found again by it."""
+    """Its commit or tag, or your own name for the folder's version. It names results."""
     min_title_probability: float = 0.3
-    """The same of a title. At .35 a quarter of the titles of 40 news articles stands, most of those
-    refused were right."""
+    """The same for titles. At .35 only a quarter of the titles of 40 news articles pass, and most
+    of the refused ones were right."""
 
     @model_validator(mode="after")
     def _is_pinned(self) -> Self:
@@ -157,44 +157,44 @@ class CheckSettings(_Section):
 
 
 class SummarySettings(_Section):
-    """Length and prompt of the summary."""
+    """Length and prompts of the summary."""
 
     prompt: str = "summary.v1.toml"
     shorten_prompt: str = ""
-    """What shortens the chosen sentences one by one; without it ``prompt`` asks for the summary."""
+    """Shortens the chosen sentences one by one. Empty: ``prompt`` asks for the whole summary."""
     title_prompt: str = ""
-    """What writes the title; without it the article's own stands."""
+    """Writes the title. Empty: the article keeps its own."""
     support_prompt: str = ""
-    """What says whether evidence carries a sentence; without it the rules alone decide."""
+    """Asks the judge whether evidence supports a sentence. Empty: the rules alone decide."""
     min_words: int = Field(default=55, ge=5)
-    """Own sentences are added up to here. ROUGE-1 over four dev sets is 36.6 at 30 words, 38.5 at
-    40, 39.1 at 50 and at 60."""
+    """The article's own sentences fill the summary up to this length. ROUGE-1 over four dev sets is
+    36.6 at 30 words, 38.5 at 40, 39.1 at 50 and at 60."""
     max_words: int = Field(default=80, ge=20)
     source_tokens: int = Field(default=700, ge=100)
-    """Tokens of chosen sentences that go into the prompt."""
+    """Tokens of chosen sentences that the prompt takes."""
 
 
 class PromptTemplate(_Section):
-    """What the engine is told before the text, from a file of ``configs/prompts``."""
+    """The instruction before a text, from a file in ``configs/prompts``."""
 
     instruction: str
     adapter: str = ""
-    """The folder of ``worker/weights`` that was trained on this very prompt; none: the base model
+    """Folder in ``worker/weights`` that was trained on this prompt. Empty: the base model
     answers."""
     examples: tuple[tuple[str, str], ...] = ()
-    """Texts with the answers that were wanted; examples keep a small model to its task."""
+    """Texts with their answers, which keep a small model to its task."""
 
     def messages(self, text: str) -> list[dict[str, str]]:
-        """The chat that asks for an answer to ``text``: examples are turns before it."""
+        """Return the chat that asks for an answer to ``text``; the examples are earlier turns."""
         turns = [("system", self.instruction)]
-        for given, wanted in self.examples:
-            turns += [("user", given), ("assistant", wanted)]
+        for example, answer in self.examples:
+            turns += [("user", example), ("assistant", answer)]
         turns.append(("user", text))
         return [{"role": role, "content": content} for role, content in turns]
 
 
 class Profile(_Section):
-    """A named, frozen set of all that can change an output."""
+    """A named, frozen set of everything that can change an output."""
 
     name: str
     description: str = ""
@@ -204,24 +204,24 @@ class Profile(_Section):
     checks: CheckSettings = CheckSettings()
     summary: SummarySettings = SummarySettings()
     prompts: dict[str, PromptTemplate] = {}
-    """Each prompt file that the profile names; filled in by ``load_profile``."""
+    """The prompt files that the profile names, by file name; ``load_profile`` fills them in."""
     model_digest: str = ""
-    """What the weights are: filled in by ``load_profile``."""
+    """Names the weights; ``worker.config.weights.with_digest`` fills it in."""
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy whose digest is its own: pydantic carries one along that was read before."""
+        """Return a copy that computes its own digest; pydantic would carry over a cached one."""
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("digest", None)
         return copied
 
     def with_adapter(self, folder: Path, names: Iterable[str]) -> Self:
-        """The profile with the adapter in ``folder`` for those of its prompts that are named.
+        """Return the profile with the adapter in ``folder`` for the prompts called ``names``.
 
-        Names that are empty or of no prompt are passed over.
+        Names that are empty or that the profile does not have are skipped.
         """
-        said = {"adapter": str(folder.resolve())}
+        update = {"adapter": str(folder.resolve())}
         changed = {
-            name: self.prompts[name].model_copy(update=said)
+            name: self.prompts[name].model_copy(update=update)
             for name in names
             if name in self.prompts
         }
@@ -231,13 +231,15 @@ class Profile(_Section):
     def digest(self) -> str:
         """32 hex digits over models, prompts, thresholds and the pipeline's version.
 
-        Where a server is and how fast it is asked decide nothing about an answer.
+        A server's address and the pace of requests are left out: they change no answer.
         """
-        aside = {"url", "in_flight", "timeout_seconds"}
-        said = self.model_dump_json(exclude={"name": True, "description": True, "model": aside})
-        return hashlib.sha256(f"{PIPELINE_VERSION}\x00{said}".encode()).hexdigest()[:32]
+        excluded = {"url", "in_flight", "timeout_seconds"}
+        content = self.model_dump_json(
+            exclude={"name": True, "description": True, "model": excluded}
+        )
+        return hashlib.sha256(f"{PIPELINE_VERSION}\x00{content}".encode()).hexdigest()[:32]
 
 
 def _wrong(message: str, hint: str) -> PydanticCustomError:
-    """What is wrong with a section as a whole, with what to do about it."""
+    """Return an error about a section as a whole, with a hint."""
     return PydanticCustomError("section", message, {"hint": hint})

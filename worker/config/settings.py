@@ -1,7 +1,6 @@
-"""Settings of an installation and the named profiles: frozen, and an unknown key is an error.
+"""Settings of an installation, and the profiles in its files. An unknown key is an error.
 
 Order of precedence: flag > ``COPYDESK_*`` environment > ``configs/copydesk.toml`` > default.
-A *profile* is all that can change an output; its digest names results in the store.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from worker.config.numerics import concrete_dtype
 from worker.config.profile import Profile, PromptTemplate
 from worker.errors import ConfigError
 
@@ -48,7 +48,7 @@ _SECRETS = frozenset({"api_key"})
 
 
 def _plain_key(key: SecretStr) -> SecretStr:
-    """The key without blanks around it; one that no header can carry is not shown, but refused."""
+    """Return the key without surrounding blanks; refuse one that no HTTP header can carry."""
     plain = key.get_secret_value().strip()
     if not (plain.isascii() and plain.isprintable()):
         raise ValueError("it holds characters that no key has")
@@ -61,7 +61,7 @@ def _default_configs() -> Path:
 
 
 class Settings(BaseSettings):
-    """What this installation is set to."""
+    """The settings of this installation."""
 
     model_config = SettingsConfigDict(
         env_prefix=_ENV_PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
@@ -70,28 +70,28 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: platformdirs.user_cache_path("copydesk"))
     """Folder of models, the embedded broker's data, logs."""
     configs: Path = Field(default_factory=_default_configs)
-    """Folder with ``copydesk.toml``, ``profiles/`` and ``prompts/``."""
+    """Folder of ``copydesk.toml``, ``profiles/`` and ``prompts/``."""
     broker_url: str = ""
     """``redis://``, ``rediss://`` or ``redis+socket://``; empty: the embedded Valkey."""
     broker_memory_mb: Annotated[int, Field(ge=0)] = 0
-    """Most memory of the embedded Valkey; 0: half of the machine's. A queued article of 2 KB takes
-    1 KB, its result 1 KB more (measured)."""
+    """Memory limit of the embedded Valkey; 0: half of the machine's memory. A queued article of
+    2 KB takes 1 KB, its result another 1 KB (measured)."""
     profile: str = "embedded"
-    """The profile that ``submit`` and ``run`` use when none is named."""
+    """The profile that ``submit`` and ``run`` use by default."""
     chunk_articles: Annotated[int, Field(ge=1, le=512)] = 16
-    """Most articles of one Celery message. A chunk ends as ``too_slow`` after 840 s; 16 news
-    articles took 90 to 290 s on two cores (measured), so a machine three times slower is safe."""
+    """Articles in one Celery message, at most. A chunk ends as ``too_slow`` after 840 s; 16 news
+    articles took 90 to 290 s on two cores, so a machine three times slower is safe."""
     chunk_chars: Annotated[int, Field(ge=1_000)] = 60_000
-    """Most characters of one chunk, for the same reason; a longer article is a chunk alone."""
+    """Characters in one chunk, at most, for the same reason. A longer article is a chunk alone."""
     max_article_chars: Annotated[int, Field(ge=1_000)] = 1_000_000
-    """A longer text is refused as ``too_large``: a book, or a dump that was not split."""
+    """A longer text is refused as ``too_large``: it is a book, or a dump that was not split."""
     job_ttl: timedelta = timedelta(days=30)
     """How long a job and its results are kept."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Threads of the engine; 0: all cores."""
     api_key: Annotated[SecretStr, AfterValidator(_plain_key)] = Field(SecretStr(""), exclude=True)
-    """Sent as a bearer token to the server of a profile of kind ``server``. From the environment
-    only: files are shared and shown."""
+    """Bearer token for the server of a profile of kind ``server``. It comes from the environment
+    only, since files are shared and shown."""
 
     @classmethod
     def settings_customise_sources(
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flag, environment, ``copydesk.toml``: the first that names a key wins."""
+        """Order the sources: the first of flag, environment and ``copydesk.toml`` wins."""
         del dotenv_settings, file_secret_settings
         stored = TomlConfigSettingsSource(settings_cls, toml_file=_config_file())
         if secrets := _SECRETS & stored.toml_data.keys():
@@ -119,11 +119,11 @@ def _config_file() -> Path:
 
 
 def load_settings(**flags: Any) -> Settings:
-    """Settings in force; a flag that is ``None`` was not given.
+    """Return the settings in force. A flag that is ``None`` counts as not given.
 
     Raises:
-        ConfigError: an unknown key (with the nearest known one), a value of the wrong kind, a
-            file that is not TOML.
+        ConfigError: for an unknown key (the hint names the nearest one), a value of the wrong
+            kind, or a file that is not TOML.
     """
     for variable in os.environ:
         key = variable.removeprefix(_ENV_PREFIX).lower()
@@ -140,17 +140,21 @@ def load_settings(**flags: Any) -> Settings:
 
 
 def profile_names(settings: Settings) -> list[str]:
-    """Names of the profiles in ``configs/profiles``, sorted."""
+    """Return the names of the profiles in ``configs/profiles``, sorted."""
     return sorted(path.stem for path in (settings.configs / "profiles").glob("*.toml"))
 
 
 def load_profile(settings: Settings, name: str | None = None) -> Profile:
-    """The profile ``name`` (default: the settings' own) with its prompts read in.
+    """Return the profile ``name`` with its prompts, and with ``auto`` numerics resolved.
 
-    ``model_digest`` is left to ``worker.config.weights.fingerprint``, which can see the weights.
+    ``worker.config.weights.with_digest`` adds the digest of the weights.
+
+    Args:
+        settings: where the files are, and the default name.
+        name: a file in ``configs/profiles``; ``None`` for the settings' own.
 
     Raises:
-        ConfigError: no such profile, an unknown key, a missing prompt file.
+        ConfigError: for an unknown profile or key, or a missing prompt file.
     """
     name = name or settings.profile
     path = settings.configs / "profiles" / f"{name}.toml"
@@ -167,13 +171,15 @@ def load_profile(settings: Settings, name: str | None = None) -> Profile:
         raise _config_error(error, Profile, where=str(path)) from error
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
+    dtype = concrete_dtype(profile.model.dtype)
+    model = profile.model.model_copy(update={"dtype": dtype})
     repair, summary = profile.repair, profile.summary
     names = (
         *(repair.prompt, repair.fluency_prompt, summary.prompt, summary.shorten_prompt),
         *(summary.title_prompt, summary.support_prompt),
     )
     prompts = {file: _read_prompt(settings.configs / "prompts" / file) for file in names if file}
-    return profile.model_copy(update={"prompts": prompts})
+    return profile.model_copy(update={"model": model, "prompts": prompts})
 
 
 def _read_prompt(path: Path) -> PromptTemplate:
@@ -207,12 +213,12 @@ def _unknown_key(
 
 
 def _nearest(word: str, known: Iterable[str], spelled: Callable[[str], str] = str) -> str:
-    found = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {spelled(found[0])}?" if found else ""
+    matches = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {spelled(matches[0])}?" if matches else ""
 
 
 def _config_error(error: ValidationError, model: type[BaseModel], *, where: str) -> ConfigError:
-    """The first complaint of ``error`` as one sentence with the key's path."""
+    """Return the first complaint of ``error`` as one sentence with the key's path."""
     first = error.errors()[0]
     *sections, key = [str(part) for part in first["loc"]]
     for section in sections:

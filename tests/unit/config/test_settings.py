@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from worker.config import profile as profile_module
+from worker.config.numerics import native_dtype
 from worker.config.profile import (
     CheckSettings,
     ModelSettings,
@@ -158,7 +159,7 @@ def test_a_profile_takes_defaults_and_its_files_name(configs: Path) -> None:
 
     assert profile.name == "mine"
     assert profile.checks == CheckSettings(min_support=0.9)
-    assert profile.model == ModelSettings()
+    assert profile.model == ModelSettings(dtype=native_dtype())
 
 
 def test_the_settings_profile_is_the_default(configs: Path) -> None:
@@ -268,7 +269,7 @@ def test_a_profile_is_frozen_in_every_section(profile: Profile) -> None:
         {"repair": RepairSettings(keep_bias_nats=0.0)},
         {"summary": SummarySettings(max_words=60)},
         {"model": ModelSettings(name="some/where")},
-        {"model": ModelSettings(dtype="float32")},
+        {"model": ModelSettings(batch_tokens=1024)},
         {"model": ModelSettings(batch_tokens=4096)},
         {"model_digest": "other weights"},
         {"prompts": {"repair.v1.toml": PromptTemplate(instruction="Mend it.")}},

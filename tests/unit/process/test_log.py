@@ -202,8 +202,8 @@ def test_of_a_field_that_is_an_object_the_type_is_logged(stream: Stream) -> None
     get_logger("worker.queue.tasks").info("told", one=figures, many=[figures, 3], raw=b"Sandwick")
 
     told = stream.record()
-    assert told["one"] == "tests.unit.test_log.Figures"
-    assert told["many"] == ["tests.unit.test_log.Figures", 3]
+    assert told["one"] == "tests.unit.process.test_log.Figures"
+    assert told["many"] == ["tests.unit.process.test_log.Figures", 3]
     assert told["raw"] == "bytes"
 
 
@@ -279,7 +279,7 @@ def test_an_argument_is_shown_when_it_is_a_number_or_a_name(stream: Stream) -> N
     logger.info(ValueError(QUOTES[0]))
 
     shown, raised = (told["event"] for told in stream.records())
-    where = "tests.unit.test_log.not_utf8"
+    where = "tests.unit.process.test_log.not_utf8"
     assert shown == f"7 desk@host redis://localhost:6379/0 … dict {where} None"
     assert raised == "ValueError"
 
@@ -393,7 +393,7 @@ def test_celery_installs_no_handler_and_sets_the_level(
 
 def test_without_configuration_nothing_is_printed() -> None:
     logger = "get_logger('worker.queue.lease')"
-    program = f"from worker.log import get_logger; {logger}.error('lease_lost')"
+    program = f"from worker.process.log import get_logger; {logger}.error('lease_lost')"
     command = [sys.executable, "-P", "-c", program]
     done = subprocess.run(command, capture_output=True, timeout=60, check=True)
 

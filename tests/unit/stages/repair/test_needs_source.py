@@ -45,8 +45,8 @@ def _state(prompt: Prompt) -> tuple[float, ...]:
 
 @pytest.fixture
 def estimating(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Profile:
-    for module in ("repair", "estimation"):
-        monkeypatch.setattr(f"worker.{module}.load_estimator", lambda _adapter: ESTIMATOR)
+    for module in ("repair", "needs_source"):
+        monkeypatch.setattr(f"worker.stages.repair.{module}.load_estimator", lambda _adapter: ESTIMATOR)
     return profile
 
 
