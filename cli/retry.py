@@ -87,7 +87,7 @@ def _retry(store: JobStore, job: JobId, articles: Sequence[str] | None, settings
     app, count = create_app(settings), 0
     for start in range(0, len(ids), _AT_ONCE):
         count += store.retry(job, ids[start : start + _AT_ONCE])
-        send(app, store.ledger.ring(job))
+        send(app, store.ledger.notify_next(job))
     return count
 
 

@@ -50,7 +50,7 @@ def follow(
     Args:
         store: where the job is.
         job: its id.
-        settings: the broker, to ring for what was lost.
+        settings: the broker, to notify workers of what was lost.
         timeout: longest wait; ``None`` for as long as it takes.
         on_poll: is called at each look; what it raises ends the wait.
 

@@ -51,7 +51,7 @@ def audit(place: Place, accepted: dict[JobId, set[str]]) -> Account:
         _audit_job(store, job, accepted.get(job, set()), account, is_there=job in jobs)
     say(f"not done, and why: {dict(account.reasons)}")
     _audit_witness(place, account)
-    for key in (Key.LEASES, Key.ACTIVE, *(Key.rung(lane) for lane in range(6))):
+    for key in (Key.LEASES, Key.ACTIVE, *(Key.notified(lane) for lane in range(6))):
         left = store._redis.zrange(key, 0, -1)
         if left:
             say(f"left behind in {key}: {left[:_NAMED]}")
@@ -104,7 +104,7 @@ def _miscounted(
         say(f"job {job}: counted {counted} of {progress.total}, there are {dict(expected)}")
     opened = int(store._redis.hget(Key.job(job), "open"))
     if opened and progress.cancel is None:
-        say(f"job {job}: {opened} bells are open for ever")
+        say(f"job {job}: {opened} notifications are open for ever")
     return off
 
 

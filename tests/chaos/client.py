@@ -20,7 +20,7 @@ __all__ = ["WINDOW_ARTICLES", "main"]
 
 WINDOW_ARTICLES = 8
 
-_BELL_SECONDS = 0.04
+_SENDING_SECONDS = 0.04
 
 
 def main() -> None:
@@ -30,9 +30,9 @@ def main() -> None:
 
     send = dispatch.send
 
-    def send_late(app: Celery, bells: Sequence[Notification]) -> None:
-        time.sleep(_BELL_SECONDS)
-        send(app, bells)
+    def send_late(app: Celery, notifications: Sequence[Notification]) -> None:
+        time.sleep(_SENDING_SECONDS)
+        send(app, notifications)
 
     vars(dispatch).update(_WINDOW_ARTICLES=WINDOW_ARTICLES, send=send_late)
     run()

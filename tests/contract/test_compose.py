@@ -355,7 +355,7 @@ def test_messages_and_broadcasts_of_kombu_pass(broker_url: str) -> None:
     seen: list[str] = []
 
     with kombu.Connection(broker_url, transport_options=options) as connection:
-        queue = connection.SimpleQueue("doorbell")
+        queue = connection.SimpleQueue("notification")
         queue.put("chunk-1")
         message = queue.get(timeout=5)
         message.ack()

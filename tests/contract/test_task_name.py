@@ -22,7 +22,7 @@ def test_the_task_and_its_queue() -> None:
 
 def test_the_worker_has_this_task_and_no_other() -> None:
     # In a process of its own: the module opens the store of whatever home is set when it is read.
-    program = "from worker.tasks import app; print(*(n for n in app.tasks if n[:7] != 'celery.'))"
+    program = "from worker.queue.tasks import app; print(*(n for n in app.tasks if n[:7] != 'celery.'))"
     done = subprocess.run(
         [sys.executable, "-P", "-c", program],
         capture_output=True,
@@ -44,7 +44,7 @@ def test_the_worker_has_this_task_and_no_other() -> None:
         (Key.STATS, "cd:stats"),
         (Key.WORKERS, "cd:workers"),
         (Key.LEADER, "cd:leader"),
-        (Key.rung(5), "cd:rung:5"),
+        (Key.notified(5), "cd:notified:5"),
         (Key.queue("q", 0), "cd:mq:q"),
         (Key.queue("q", 3), "cd:mq:q\x06\x163"),
         (Key.waiting("J"), "cd:job:J:waiting"),

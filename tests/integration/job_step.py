@@ -30,7 +30,7 @@ __all__ = [
     "finish",
     "make_job",
     "messages",
-    "open_bells",
+    "pending_notifications",
     "record",
     "release",
     "states",
@@ -49,7 +49,7 @@ _tasks = (f"task-{number}" for number in count())
 
 
 def make_job(store: JobStore, *sizes: int, priority: Priority = Priority.NORMAL) -> JobId:
-    """A closed job with chunks of these sizes, none of them rung; its articles are b0, b1, …"""
+    """A closed job with chunks of these sizes, none of them notified; its articles are b0, b1, …"""
     job = store.create(PROFILE, priority=priority)
     articles = iter(make_articles(sum(sizes)))
     store.add(job, [NewChunk([next(articles) for _ in range(size)], known=False) for size in sizes])
@@ -70,7 +70,7 @@ def record(store: JobStore, claim: Claim, processed: Sequence[Processed]) -> Non
 
 
 def release(store: JobStore, claim: Claim) -> bool:
-    """Give ``claim`` back; whether it wants a bell."""
+    """Give ``claim`` back; whether it wants a notification."""
     return store.ledger.release(claim.job, claim.chunk, claim.token, "test") is not None
 
 
@@ -137,8 +137,8 @@ def attempts(client: redis.Redis, job: JobId) -> list[int]:
     return [int(untyped.hget(Key.chunk(job, number), "attempts")) for number in range(chunks)]
 
 
-def open_bells(client: redis.Redis, job: JobId) -> int:
-    """Chunks of the job that are rung, and that no worker has come for."""
+def pending_notifications(client: redis.Redis, job: JobId) -> int:
+    """Return how many notifications of the job no claim has answered yet."""
     untyped: Any = client
     return int(untyped.hget(Key.job(job), "open"))
 

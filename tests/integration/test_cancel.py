@@ -68,11 +68,11 @@ def test_what_waits_is_cancelled_at_once(store: JobStore, client: redis.Redis) -
     assert last == {"what": "cancelled", "articles": "4", "why": "cancelled"}
 
 
-def test_the_bells_of_a_cancelled_job_are_answered_with_no(
+def test_the_notifications_of_a_cancelled_job_are_answered_with_no(
     store: JobStore, client: redis.Redis
 ) -> None:
     job = make_job(store, 1, 1)
-    store.ledger.ring(job)
+    store.ledger.notify_next(job)
     store.cancel(job)
 
     said = [
@@ -81,8 +81,8 @@ def test_the_bells_of_a_cancelled_job_are_answered_with_no(
     ]
 
     assert said == ["cancelled", "cancelled"]
-    assert client.exists(Key.rung(2)) == 0
-    assert store.ledger.ring(job) == []
+    assert client.exists(Key.notified(2)) == 0
+    assert store.ledger.notify_next(job) == []
     assert states(store, job) == {"cancelled": 2}
 
 
@@ -111,7 +111,7 @@ def test_a_chunk_that_comes_back_to_a_cancelled_job_is_cancelled(
     store.cancel(job)
     end_lease(client, job)
 
-    # It wants no bell.
+    # It wants no notification.
     if how == "release":
         assert not release(store, claim)
     else:
@@ -120,7 +120,7 @@ def test_a_chunk_that_comes_back_to_a_cancelled_job_is_cancelled(
     assert states(store, job) == {"cancelled": 2}
     assert _reasons(store, job) == [("cancelled", Reason.CANCELLED)] * 2
     assert not store.ledger.complete(claim, done(claim.articles), TALLY)
-    assert client.exists(Key.LEASES, Key.rung(2)) == 0
+    assert client.exists(Key.LEASES, Key.notified(2)) == 0
 
 
 def test_an_open_job_that_is_cancelled_is_finished(store: JobStore) -> None:
@@ -220,7 +220,7 @@ def _with_deadline(store: JobStore, client: redis.Redis) -> JobId:
     job = store.create(PROFILE, deadline=timedelta(hours=1))
     store.add(job, [NewChunk(make_articles(2), known=False)])
     store.close(job)
-    store.ledger.ring(job)
+    store.ledger.notify_next(job)
     assert store.ledger.overdue() == []
     client.zadd(Key.DEADLINES, {job: 1}, xx=True)
     assert store.ledger.overdue() == [job]

@@ -68,13 +68,13 @@ def _family(figures: dict[str, float], name: str) -> dict[str, float]:
 
 
 def _job(store: JobStore, *sizes: int) -> JobId:
-    """A closed job with chunks of these sizes, all rung."""
+    """A closed job with chunks of these sizes, all notified."""
     job = store.create(PROFILE)
     articles = iter(make_articles(sum(sizes)))
     for size in sizes:
         store.add(job, [NewChunk([next(articles) for _ in range(size)], known=False)])
     store.close(job)
-    assert len(store.ledger.ring(job)) == len(sizes)
+    assert len(store.ledger.notify_next(job)) == len(sizes)
     return job
 
 
@@ -216,8 +216,8 @@ def test_the_oldest_chunk_that_waits_tells_its_age(
     # The fifth chunk of a job goes into another lane than the first four.
     job = _job(store, 1, 1, 1, 1, 1)
     now = _now_ms(client)
-    client.zadd(Key.rung(2), {f"{job}:0": now - 500_000, f"{job}:1": now - 40_000}, xx=True)
-    client.zadd(Key.rung(3), {f"{job}:4": now - 100_000}, xx=True)
+    client.zadd(Key.notified(2), {f"{job}:0": now - 500_000, f"{job}:1": now - 40_000}, xx=True)
+    client.zadd(Key.notified(3), {f"{job}:4": now - 100_000}, xx=True)
 
     ages = []
     for chunk in (0, 4, 1, 2, 3):

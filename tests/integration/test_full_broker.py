@@ -14,7 +14,7 @@ from tests.integration.job_step import (
     finish,
     make_job,
     messages,
-    open_bells,
+    pending_notifications,
     record,
     states,
     submit_all,
@@ -168,14 +168,14 @@ def _limit_memory(client: Any, share: float) -> None:
 @pytest.mark.parametrize(
     ("trouble", "code"), [("full", "broker_full"), ("gone", "broker_unavailable")]
 )
-def test_bells_that_cannot_be_sent_are_one_clear_error_and_stay_noted(
+def test_notifications_that_cannot_be_sent_are_one_clear_error_and_stay_noted(
     own_broker: tuple[Settings, Any], trouble: str, code: str
 ) -> None:
     settings, client = own_broker
     app = create_app(settings)
     with open_store(settings) as store:
         job = make_job(store, 1, 1)
-        first, second = store.ledger.ring(job)
+        first, second = store.ledger.notify_next(job)
         send(app, [first])
         if trouble == "full":
             _limit_memory(client, 1.1)
@@ -188,7 +188,7 @@ def test_bells_that_cannot_be_sent_are_one_clear_error_and_stay_noted(
         assert (caught.value.code, caught.value.exit_code) == (code, ExitCode.NO_BROKER)
         assert caught.value.hint
         if trouble == "full":
-            assert open_bells(client, job) == 2
+            assert pending_notifications(client, job) == 2
 
 
 def test_submit_waits_while_most_of_the_brokers_memory_is_used(

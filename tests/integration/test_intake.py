@@ -93,7 +93,7 @@ def test_documents_come_in_window_by_window(
 
     def documents() -> Iterator[Article | InputRefusal]:
         for at, article in enumerate(make_articles(10)):
-            if at in {4, 8}:  # the window before is in, and rung for
+            if at in {4, 8}:  # the window before is in, and notified
                 totals.extend(progress.total for progress in store.jobs())
                 assert messages(client) == at
             yield article

@@ -14,7 +14,7 @@ from tests.integration.job_step import (
     claim_chunk,
     contents,
     make_job,
-    open_bells,
+    pending_notifications,
     record,
     release,
     states,
@@ -125,9 +125,9 @@ def test_what_is_added_waits_and_is_the_jobs_backlog(store: JobStore, client: re
     waiting = untyped.lrange(Key.waiting(job), 0, -1)
     assert [entry.partition(b":")[0] for entry in waiting] == [b"1", b"2", b"3", b"4", b"5", b"6"]
     assert (store.backlog(job), store.ledger.active()) == (6, [job])
-    assert len(store.ledger.ring(job)) == store.backlog(job) == 6
+    assert len(store.ledger.notify_next(job)) == store.backlog(job) == 6
     claim = claim_chunk(store, job, 1)
-    assert (store.backlog(job), open_bells(client, job)) == (5, 5)
+    assert (store.backlog(job), pending_notifications(client, job)) == (5, 5)
     record(store, claim, done(claim.articles))
     assert store.backlog(job) == 5
 
@@ -151,7 +151,7 @@ def test_a_cached_chunk_is_done_at_once_and_has_its_results(store: JobStore) -> 
 
     progress = store.progress(again)
     assert (progress.finished, progress.done, progress.cached) == (True, 2, 2)
-    assert store.ledger.ring(again) == []
+    assert store.ledger.notify_next(again) == []
     found = list(store.collection.articles(again))
     assert [one.result for one in found] == [one.result for one in done(claim.articles)]
     assert all(one.outcome.cached for one in found)
@@ -279,9 +279,9 @@ def test_jobs_come_newest_first(store: JobStore, monkeypatch: pytest.MonkeyPatch
     assert [job.id for job in store.jobs()] == [made[1], made[2], made[0]]
 
 
-def _rung(client: redis.Redis) -> set[str]:
+def _notified(client: redis.Redis) -> set[str]:
     untyped: Any = client
-    found = [untyped.zrange(Key.rung(lane), 0, -1) for lane in range(LANES)]
+    found = [untyped.zrange(Key.notified(lane), 0, -1) for lane in range(LANES)]
     return {member.decode() for members in found for member in members}
 
 
@@ -292,7 +292,7 @@ def test_a_removed_job_leaves_results_and_statistics_only(
     job = store.create(PROFILE, deadline=timedelta(hours=1), inputs=["a.txt"])
     store.add(job, [NewChunk([one], known=False) for one in make_articles(3)])
     store.refuse(job, [_refusal(1)])
-    store.ledger.ring(job)
+    store.ledger.notify_next(job)
     for chunk in range(3):
         claim = claim_chunk(store, job, chunk)
         record(store, claim, done(claim.articles) if chunk else [failed(Reason.NO_STORY)])
@@ -305,13 +305,15 @@ def test_a_removed_job_leaves_results_and_statistics_only(
     assert store.jobs() == []
 
 
-def test_a_removed_jobs_bells_lead_nowhere_and_go(store: JobStore, client: redis.Redis) -> None:
+def test_a_removed_jobs_notifications_lead_nowhere_and_go(
+    store: JobStore, client: redis.Redis
+) -> None:
     job = make_job(store, 1, 1)
-    store.ledger.ring(job)
+    store.ledger.notify_next(job)
     store.cancel(job)
     store.remove(job)
-    assert _rung(client) == {f"{job}:0", f"{job}:1"}
-    client.zadd(Key.rung(2), {f"{job}:{chunk}": 1 for chunk in (0, 1)})
+    assert _notified(client) == {f"{job}:0", f"{job}:1"}
+    client.zadd(Key.notified(2), {f"{job}:{chunk}": 1 for chunk in (0, 1)})
 
     assert store.ledger.claim(job, 0, worker=WORKER, task="task-a", retried=False) == "gone"
     assert store.ledger.lost("a queue") == []
@@ -362,7 +364,7 @@ def test_a_job_that_expires_in_the_middle_leaves_nothing_behind(
 ) -> None:
     # The fixture of ``client`` looks for keys that would stay for ever.
     job = make_job(store, 1, 1)
-    store.ledger.ring(job)
+    store.ledger.notify_next(job)
     claim = claim_chunk(store, job)
     client.delete(Key.job(job))
 
@@ -385,5 +387,5 @@ def test_a_job_that_expires_in_the_middle_leaves_nothing_behind(
             take()
 
     assert client.exists(Key.job(job)) == 0
-    assert store.ledger.ring(job) == []
+    assert store.ledger.notify_next(job) == []
     assert store.ledger.active() == []

@@ -52,7 +52,7 @@ class _Chunk:
 
     ids: list[str]
     state: str = "waiting"
-    """``waiting``, ``rung``, ``running`` or ``done``."""
+    """``waiting``, ``notified``, ``running`` or ``done``."""
     task: str = ""
     token: str = ""
     lease_lives: bool = False
@@ -78,13 +78,13 @@ class _Books(RuleBasedStateMachine):
         self.begin()
 
     def begin(self) -> None:
-        """A new job takes the place of the one before: of two chunks, that are rung."""
+        """A new job takes the place of the one before: of two chunks, that are notified."""
         self.job = self.store.create(PROFILE)
         self.chunks: list[_Chunk] = []
         self.is_cancelled = self.is_closed = False
         for size in (2, 3):
             self.add(size, cached=False)
-        self.ring(0)
+        self.notify_next(0)
 
     # What the model says ------------------------------------------------------------------------
 
@@ -110,13 +110,13 @@ class _Books(RuleBasedStateMachine):
     @property
     def finished(self) -> bool:
         left = self.in_state("running") or (
-            not self.is_cancelled and self.in_state("waiting", "rung")
+            not self.is_cancelled and self.in_state("waiting", "notified")
         )
         return (self.is_closed or self.is_cancelled) and not left
 
     def come_back(self, chunk: _Chunk) -> bool:
-        """Whether a chunk that is given back wants a bell: the job is not cancelled."""
-        chunk.put_back("waiting" if self.is_cancelled else "rung")
+        """Whether a chunk that is given back wants a notification: the job is not cancelled."""
+        chunk.put_back("waiting" if self.is_cancelled else "notified")
         return not self.is_cancelled
 
     # A client's steps ---------------------------------------------------------------------------
@@ -163,7 +163,7 @@ class _Books(RuleBasedStateMachine):
             with pytest.raises(JobStateError):
                 self.store.cancel(self.job)
             return
-        waiting = self.in_state("waiting", "rung")
+        waiting = self.in_state("waiting", "notified")
         articles = sum(len(self.chunks[at].ids) for at in waiting)
         assert self.store.cancel(self.job) == articles
         self.is_cancelled = True
@@ -204,11 +204,11 @@ class _Books(RuleBasedStateMachine):
         number = self.pick(number)
         chunk = self.chunks[number]
         if chunk.state == "waiting" and not self.is_cancelled:
-            return multiple()  # nobody has rung for it
+            return multiple()  # nobody was notified of it
         said = self.store.ledger.claim(self.job, number, worker=WORKER, task=task, retried=retried)
         if chunk.state == "done":
             assert said == "done"
-        elif chunk.state in {"waiting", "rung"} and self.is_cancelled:
+        elif chunk.state in {"waiting", "notified"} and self.is_cancelled:
             assert said == "cancelled"
             chunk.state = "waiting"
         elif chunk.lease_lives and not (retried and chunk.task == task):
@@ -242,8 +242,8 @@ class _Books(RuleBasedStateMachine):
     @rule(claim=consumes(claims))
     def release(self, claim: Claim) -> None:
         chunk = self.of(claim)
-        bell = self.store.ledger.release(claim.job, claim.chunk, claim.token, "test")
-        assert (bell is not None) == (chunk is not None and self.come_back(chunk))
+        notification = self.store.ledger.release(claim.job, claim.chunk, claim.token, "test")
+        assert (notification is not None) == (chunk is not None and self.come_back(chunk))
 
     @rule(claim=claims, well=st.integers(0, 3))
     def complete(self, claim: Claim, well: int) -> None:
@@ -261,33 +261,37 @@ class _Books(RuleBasedStateMachine):
 
     @precondition(lambda self: self.in_state("waiting"))
     @rule(only=st.integers(0, 1))
-    def ring(self, only: int) -> None:
+    def notify_next(self, only: int) -> None:
         waiting = [] if self.is_cancelled else self.in_state("waiting")
-        room = only or max(0, _WINDOW - len(self.in_state("rung")))
-        bells = self.store.ledger.ring(self.job, only=only)
-        assert [bell.chunk for bell in bells] == waiting[:room]
-        for bell in bells:
-            self.chunks[bell.chunk].state = "rung"
+        room = only or max(0, _WINDOW - len(self.in_state("notified")))
+        notifications = self.store.ledger.notify_next(self.job, only=only)
+        assert [notification.chunk for notification in notifications] == waiting[:room]
+        for notification in notifications:
+            self.chunks[notification.chunk].state = "notified"
 
     @precondition(lambda self: self.in_state("running"))
     @rule(number=_NUMBERS)
     def expire(self, number: int) -> None:
         self.lose_lease(number)
         over = [at for at in self.in_state("running") if not self.chunks[at].lease_lives]
-        bells = self.store.ledger.expired()
+        notifications = self.store.ledger.expired()
         back = [at for at in over if self.come_back(self.chunks[at])]
-        assert sorted(bell.chunk for bell in bells) == back
+        assert sorted(notification.chunk for notification in notifications) == back
 
-    @precondition(lambda self: self.in_state("rung"))
+    @precondition(lambda self: self.in_state("notified"))
     @rule()
-    def lose_bells(self) -> None:
+    def lose_notifications(self) -> None:
         for lane in range(LANES):
-            members: Any = self.client.zrange(Key.rung(lane), 0, -1)
+            members: Any = self.client.zrange(Key.notified(lane), 0, -1)
             if members:
-                self.client.zadd(Key.rung(lane), dict.fromkeys(members, 1))
-        mine = [bell.chunk for bell in self.store.ledger.lost("a queue") if bell.job == self.job]
+                self.client.zadd(Key.notified(lane), dict.fromkeys(members, 1))
+        mine = [
+            notification.chunk
+            for notification in self.store.ledger.lost("a queue")
+            if notification.job == self.job
+        ]
         # Also of a cancelled job: whoever comes is told.
-        assert sorted(mine) == self.in_state("rung")
+        assert sorted(mine) == self.in_state("notified")
 
     # What must be so after each -------------------------------------------------------------------
 
@@ -297,7 +301,7 @@ class _Books(RuleBasedStateMachine):
         ended = [state for chunk in self.chunks for state in chunk.ends.values()]
         assert counts_sum(progress)
         assert progress.finished == self.finished
-        waiting = sum(len(self.chunks[at].ids) for at in self.in_state("waiting", "rung"))
+        waiting = sum(len(self.chunks[at].ids) for at in self.in_state("waiting", "notified"))
         assert progress.queued == (0 if self.is_cancelled else waiting)
         taken_back = ended.count(ArticleState.CANCELLED)
         assert progress.cancelled == taken_back + (waiting if self.is_cancelled else 0)
@@ -311,12 +315,14 @@ class _Books(RuleBasedStateMachine):
     def sets_are_the_models(self) -> None:
         untyped: Any = self.client
         assert self.numbers_of(untyped.zrange(Key.LEASES, 0, -1)) == self.in_state("running")
-        lanes = [self.numbers_of(untyped.zrange(Key.rung(lane), 0, -1)) for lane in range(LANES)]
-        assert sorted(number for lane in lanes for number in lane) == self.in_state("rung")
+        lanes = [
+            self.numbers_of(untyped.zrange(Key.notified(lane), 0, -1)) for lane in range(LANES)
+        ]
+        assert sorted(number for lane in lanes for number in lane) == self.in_state("notified")
         for lane, numbers in enumerate(lanes):
             said = [untyped.hget(Key.chunk(self.job, number), "lane") for number in numbers]
             assert said == [str(lane).encode()] * len(numbers)
-        assert int(untyped.hget(Key.job(self.job), "open")) == len(self.in_state("rung"))
+        assert int(untyped.hget(Key.job(self.job), "open")) == len(self.in_state("notified"))
         waiting = [] if self.is_cancelled else self.in_state("waiting")
         listed = untyped.lrange(Key.waiting(self.job), 0, -1)
         assert [int(entry.partition(b":")[0]) for entry in listed] == waiting

@@ -14,7 +14,7 @@ from tests.integration.job_step import (
     contents,
     end_lease,
     make_job,
-    open_bells,
+    pending_notifications,
     record,
     release,
     states,
@@ -93,7 +93,7 @@ def test_a_chunk_whose_lease_is_over_is_anyones(store: JobStore, client: redis.R
 def _script_claim(client: redis.Redis, job: JobId, token: str) -> Sequence[Any]:
     """As ``Ledger.claim``, with a token of the test's own."""
     keys = [Key.job(job), Key.chunk(job, 0), Key.LEASES, Key.events(job)]
-    keys += [Key.rung(lane) for lane in range(LANES)]
+    keys += [Key.notified(lane) for lane in range(LANES)]
     args = [f"{job}:0", "task-a", token, LEASE_MILLISECONDS, 0, WORKER, 0]
     said: Sequence[Any] = run_script(client, "claim", keys, args)
     return said
@@ -123,18 +123,18 @@ def test_what_is_not_there_is_gone(store: JobStore, job: str | None, chunk: int)
     assert said == "gone"
 
 
-def test_a_claim_answers_its_bell_once(store: JobStore, client: redis.Redis) -> None:
+def test_a_claim_answers_its_notification_once(store: JobStore, client: redis.Redis) -> None:
     job = make_job(store, 1)
-    store.ledger.ring(job)
-    assert (client.zcard(Key.rung(2)), open_bells(client, job)) == (1, 1)
+    store.ledger.notify_next(job)
+    assert (client.zcard(Key.notified(2)), pending_notifications(client, job)) == (1, 1)
 
     claim = claim_chunk(store, job)
-    assert (client.zcard(Key.rung(2)), open_bells(client, job)) == (0, 0)
+    assert (client.zcard(Key.notified(2)), pending_notifications(client, job)) == (0, 0)
     record(store, claim, done(claim.articles))
 
-    # A bell that was rung twice.
+    # A notification that was sent twice.
     assert _claim(store, job, "task-b") == "done"
-    assert (client.zcard(Key.rung(2)), open_bells(client, job)) == (0, 0)
+    assert (client.zcard(Key.notified(2)), pending_notifications(client, job)) == (0, 0)
 
 
 # Renew ----------------------------------------------------------------------------------------
@@ -355,17 +355,19 @@ def test_a_result_is_kept_before_its_chunk_is_complete(
 # Give back ------------------------------------------------------------------------------------
 
 
-def test_a_chunk_that_is_given_back_wants_a_bell(store: JobStore, client: redis.Redis) -> None:
+def test_a_chunk_that_is_given_back_wants_a_notification(
+    store: JobStore, client: redis.Redis
+) -> None:
     job = make_job(store, 2)
-    store.ledger.ring(job)
+    store.ledger.notify_next(job)
     claim = claim_chunk(store, job)
 
-    bell = store.ledger.release(job, 0, claim.token, "worker_ended")
+    notification = store.ledger.release(job, 0, claim.token, "worker_ended")
 
-    assert bell is not None
-    assert (bell.job, bell.chunk, bell.lane) == (job, 0, 2)
-    assert client.zscore(Key.rung(2), f"{job}:0") == bell.stamp_ms
-    assert (states(store, job), open_bells(client, job)) == ({"queued": 2}, 1)
+    assert notification is not None
+    assert (notification.job, notification.chunk, notification.lane) == (job, 0, 2)
+    assert client.zscore(Key.notified(2), f"{job}:0") == notification.stamp_ms
+    assert (states(store, job), pending_notifications(client, job)) == ({"queued": 2}, 1)
     last = store.events(job, "0", wait_ms=1)[-1].fields
     assert last == {"what": "released", "chunk": "0", "why": "worker_ended"}
 
@@ -375,11 +377,13 @@ def test_a_failed_task_gives_back_what_it_holds_and_nothing_else(store: JobStore
     for chunk, task in enumerate(("task-a", "task-b", "task-a", "task-a")):
         claim = claim_chunk(store, job, chunk, task)
 
-    bells = store.ledger.release_task("task-a", "child_lost", but=claim)
+    notifications = store.ledger.release_task("task-a", "child_lost", but=claim)
 
-    assert sorted(bell.chunk for bell in bells) == [0, 2]
+    assert sorted(notification.chunk for notification in notifications) == [0, 2]
     assert states(store, job) == {"queued": 2, "running": 2}
-    assert [bell.chunk for bell in store.ledger.release_task("task-a", "test")] == [3]
+    assert [notification.chunk for notification in store.ledger.release_task("task-a", "test")] == [
+        3
+    ]
     assert store.ledger.release_task("task-a", "test") == []
 
 
@@ -388,9 +392,9 @@ def test_a_worker_that_ends_gives_back_all_that_it_holds(store: JobStore) -> Non
     for chunk, worker in enumerate((WORKER, "worker-2", WORKER)):
         store.ledger.claim(job, chunk, worker=worker, task=f"task-{chunk}", retried=False)
 
-    bells = store.ledger.release_worker(WORKER, "worker_ended")
+    notifications = store.ledger.release_worker(WORKER, "worker_ended")
 
-    assert sorted(bell.chunk for bell in bells) == [0, 2]
+    assert sorted(notification.chunk for notification in notifications) == [0, 2]
     assert states(store, job) == {"queued": 2, "running": 1}
     assert store.ledger.release_worker(WORKER, "worker_ended") == []
 

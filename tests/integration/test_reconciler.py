@@ -16,7 +16,7 @@ from tests.integration.job_step import (
     end_lease,
     make_job,
     messages,
-    open_bells,
+    pending_notifications,
     record,
     release,
     states,
@@ -38,14 +38,14 @@ from worker.records.worker import WorkerPresence
 
 @pytest.fixture
 def app(settings: Settings) -> Celery:
-    """Rings on the test's broker."""
+    """Sends to the test's broker."""
     return create_app(settings)
 
 
 @pytest.fixture
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bell that is not in the queue a millisecond after its ringing is lost."""
-    monkeypatch.setattr(ledger_module, "_BELL_MILLISECONDS", 0)
+    """A notification that is not in the queue a millisecond after it was noted is lost."""
+    monkeypatch.setattr(ledger_module, "_SENDING_MILLISECONDS", 0)
 
 
 def _show_workers(store: JobStore, live: int) -> None:
@@ -69,32 +69,32 @@ def _arguments(message: bytes) -> list[Any]:
     return said
 
 
-def _rung(client: redis.Redis, lane: int) -> dict[str, int]:
-    """``job:chunk`` and time of its ringing."""
+def _notified(client: redis.Redis, lane: int) -> dict[str, int]:
+    """``job:chunk`` and time of its notification."""
     untyped: Any = client
-    found = untyped.zrange(Key.rung(lane), 0, -1, withscores=True)
+    found = untyped.zrange(Key.notified(lane), 0, -1, withscores=True)
     return {member.decode(): int(stamp) for member, stamp in found}
 
 
-def _chunks(bells: list[Notification]) -> list[int]:
-    return [bell.chunk for bell in bells]
+def _chunks(notifications: list[Notification]) -> list[int]:
+    return [notification.chunk for notification in notifications]
 
 
 # Windows and lanes ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("live", "window"), [(0, 16), (8, 16), (9, 18), (12, 24)])
-def test_a_jobs_bells_are_as_many_as_its_window(
+def test_a_jobs_notifications_are_as_many_as_its_window(
     store: JobStore, client: redis.Redis, live: int, window: int
 ) -> None:
     job = make_job(store, *[1] * 30)
     _show_workers(store, live)
 
-    bells = store.ledger.ring(job)
+    notifications = store.ledger.notify_next(job)
 
-    assert _chunks(bells) == list(range(window))
-    assert (open_bells(client, job), store.backlog(job)) == (window, 30)
-    assert store.ledger.ring(job) == []
+    assert _chunks(notifications) == list(range(window))
+    assert (pending_notifications(client, job), store.backlog(job)) == (window, 30)
+    assert store.ledger.notify_next(job) == []
 
 
 def test_a_worker_that_was_not_seen_for_long_widens_no_window(
@@ -104,44 +104,44 @@ def test_a_worker_that_was_not_seen_for_long_widens_no_window(
     for number in range(12):
         client.zadd(Key.WORKERS, {f"worker-{number}": 1})
 
-    assert len(store.ledger.ring(make_job(store, *[1] * 30))) == 16
+    assert len(store.ledger.notify_next(make_job(store, *[1] * 30))) == 16
 
 
-def test_a_bell_that_is_answered_makes_room_for_the_next(
+def test_a_notification_that_is_answered_makes_room_for_the_next(
     store: JobStore, client: redis.Redis
 ) -> None:
     job = make_job(store, *[1] * 18)
-    store.ledger.ring(job)
+    store.ledger.notify_next(job)
 
     claim = claim_chunk(store, job, 3)
 
-    assert _chunks(store.ledger.ring(job)) == [16]
+    assert _chunks(store.ledger.notify_next(job)) == [16]
     assert store.ledger.active() == [job]
     release(store, claim)
-    assert store.ledger.ring(job) == []
+    assert store.ledger.notify_next(job) == []
     for chunk in (3, 0):
         claim = claim_chunk(store, job, chunk)
         record(store, claim, done(claim.articles))
-    assert _chunks(store.ledger.ring(job)) == [17]
-    assert open_bells(client, job) == 16
+    assert _chunks(store.ledger.notify_next(job)) == [17]
+    assert pending_notifications(client, job) == 16
     for chunk in (*range(1, 3), *range(4, 18)):
         claim = claim_chunk(store, job, chunk)
         record(store, claim, done(claim.articles))
-    assert (open_bells(client, job), states(store, job)) == (0, {"done": 18})
-    assert (store.ledger.ring(job), store.ledger.active()) == ([], [])
-    assert not any(_rung(client, lane) for lane in range(LANES))
+    assert (pending_notifications(client, job), states(store, job)) == (0, {"done": 18})
+    assert (store.ledger.notify_next(job), store.ledger.active()) == ([], [])
+    assert not any(_notified(client, lane) for lane in range(LANES))
 
 
 def test_a_task_may_go_on_with_one_more_whatever_the_window(
     store: JobStore, client: redis.Redis
 ) -> None:
     job = make_job(store, *[1] * 18)
-    store.ledger.ring(job)
+    store.ledger.notify_next(job)
 
-    assert _chunks(store.ledger.ring(job, only=1)) == [16]
-    assert open_bells(client, job) == 17
-    assert _chunks(store.ledger.ring(job, only=1)) == [17]
-    assert store.ledger.ring(job, only=1) == []
+    assert _chunks(store.ledger.notify_next(job, only=1)) == [16]
+    assert pending_notifications(client, job) == 17
+    assert _chunks(store.ledger.notify_next(job, only=1)) == [17]
+    assert store.ledger.notify_next(job, only=1) == []
 
 
 @pytest.mark.parametrize(
@@ -152,66 +152,73 @@ def test_the_first_four_chunks_take_the_express_lane(
 ) -> None:
     job = make_job(store, *[1] * 6, priority=priority)
 
-    bells = store.ledger.ring(job)
-    send(app, bells)
+    notifications = store.ledger.notify_next(job)
+    send(app, notifications)
 
-    assert [bell.lane for bell in bells] == [*[express] * 4, *[express + 1] * 2]
+    assert [notification.lane for notification in notifications] == [
+        *[express] * 4,
+        *[express + 1] * 2,
+    ]
     queued = _queued(client)
     assert queued.pop(express) == [(job, chunk) for chunk in range(4)]
     assert queued.pop(express) == [(job, 4), (job, 5)]
     assert queued == [[]] * 4
-    assert _rung(client, express) == {f"{job}:{chunk}": bells[0].stamp_ms for chunk in range(4)}
+    assert _notified(client, express) == {
+        f"{job}:{chunk}": notifications[0].stamp_ms for chunk in range(4)
+    }
 
 
 def test_a_message_carries_ids_and_its_stamp_and_nothing_else(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     untyped: Any = client
-    (bell,) = store.ledger.ring(make_job(store, 1))
+    (notification,) = store.ledger.notify_next(make_job(store, 1))
 
-    send(app, [bell])
+    send(app, [notification])
 
     message = json.loads(untyped.lindex(Key.queue(QUEUE, 2), 0))
     assert (message["headers"]["task"], message["headers"]["stamp"]) == (
         PROCESS_CHUNK,
-        bell.stamp_ms,
+        notification.stamp_ms,
     )
     assert message["properties"]["priority"] == 2
     assert b"bridge" not in untyped.lindex(Key.queue(QUEUE, 2), 0)
 
 
-# Lost bells -----------------------------------------------------------------------------------
+# Lost notifications ---------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("no_patience")
-def test_a_message_that_is_lost_is_rung_for_again(
+def test_a_message_that_is_lost_is_sent_again(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     job = make_job(store, *[1] * 6)
-    bells = store.ledger.ring(job)
-    send(app, bells)
+    notifications = store.ledger.notify_next(job)
+    send(app, notifications)
     client.delete(Key.queue(QUEUE, 3))
-    _wait_for_clock(store, bells[0].stamp_ms)
+    _wait_for_clock(store, notifications[0].stamp_ms)
 
     found = store.ledger.lost(QUEUE)
 
-    assert [(bell.chunk, bell.lane) for bell in found] == [(4, 3), (5, 3)]
-    assert all(bell.stamp_ms > bells[0].stamp_ms for bell in found)
-    assert _rung(client, 3) == {f"{job}:{bell.chunk}": bell.stamp_ms for bell in found}
+    assert [(notification.chunk, notification.lane) for notification in found] == [(4, 3), (5, 3)]
+    assert all(notification.stamp_ms > notifications[0].stamp_ms for notification in found)
+    assert _notified(client, 3) == {
+        f"{job}:{notification.chunk}": notification.stamp_ms for notification in found
+    }
     send(app, found)
     _wait_for_clock(store, found[0].stamp_ms)
     assert store.ledger.lost(QUEUE) == []
-    assert open_bells(client, job) == 6
+    assert pending_notifications(client, job) == 6
 
 
 @pytest.mark.usefixtures("no_patience")
-def test_what_was_rung_before_the_oldest_message_is_lost_and_no_more(
+def test_what_was_notified_before_the_oldest_message_is_lost_and_no_more(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     job = make_job(store, *[1] * 3)
     for chunk in range(3):
         _wait_for_clock(store, store.ledger._now_ms())
-        send(app, store.ledger.ring(job, only=1))
+        send(app, store.ledger.notify_next(job, only=1))
         if chunk == 1:
             # Two messages are taken, and one of them is claimed.
             assert client.rpop(Key.queue(QUEUE, 2), 2)
@@ -222,14 +229,14 @@ def test_what_was_rung_before_the_oldest_message_is_lost_and_no_more(
     assert len(_queued(client)[2]) == 1
 
 
-def test_a_bell_has_two_seconds_to_come_into_the_queue(
+def test_a_notification_has_two_seconds_to_come_into_the_queue(
     store: JobStore, client: redis.Redis
 ) -> None:
     job = make_job(store, 1)
-    (bell,) = store.ledger.ring(job)
+    (notification,) = store.ledger.notify_next(job)
     assert store.ledger.lost(QUEUE) == []
 
-    client.zadd(Key.rung(2), {f"{job}:0": bell.stamp_ms - 2_001})
+    client.zadd(Key.notified(2), {f"{job}:0": notification.stamp_ms - 2_001})
 
     assert _chunks(store.ledger.lost(QUEUE)) == [0]
     assert store.ledger.lost(QUEUE) == []
@@ -255,14 +262,14 @@ def test_what_is_claimed_in_the_same_moment_is_not_lost(
     store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = make_job(store, 1)
-    (bell,) = store.ledger.ring(job)
+    (notification,) = store.ledger.notify_next(job)
     other = JobStore(client, ttl_seconds=600)
     slow = _SlowClient(client, lambda: claim_chunk(other, job))
     monkeypatch.setattr(store.ledger, "_redis", slow)
-    _wait_for_clock(store, bell.stamp_ms)
+    _wait_for_clock(store, notification.stamp_ms)
 
     assert store.ledger.lost(QUEUE) == []
-    assert _rung(client, 2) == {}
+    assert _notified(client, 2) == {}
 
 
 @pytest.mark.usefixtures("no_patience")
@@ -270,9 +277,9 @@ def test_what_is_claimed_in_the_same_moment_is_not_lost(
 def test_behind_a_message_without_a_stamp_nothing_is_lost(
     store: JobStore, client: redis.Redis, message: bytes
 ) -> None:
-    (bell,) = store.ledger.ring(make_job(store, 1))
+    (notification,) = store.ledger.notify_next(make_job(store, 1))
     client.lpush(Key.queue(QUEUE, 2), message)
-    _wait_for_clock(store, bell.stamp_ms)
+    _wait_for_clock(store, notification.stamp_ms)
 
     assert store.ledger.lost(QUEUE) == []
 
@@ -286,17 +293,17 @@ def _wait_for_clock(store: JobStore, stamp_ms: int) -> None:
 # Expired leases -------------------------------------------------------------------------------
 
 
-def test_a_chunk_whose_holder_is_gone_is_rung_for_and_its_late_result_refused(
+def test_a_chunk_whose_holder_is_gone_is_notified_and_its_late_result_refused(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     job = make_job(store, 2, 1)
-    store.ledger.ring(job)
+    store.ledger.notify_next(job)
     late, live = claim_chunk(store, job, 0), claim_chunk(store, job, 1)
     end_lease(client, job, 0)
 
-    bells = reconcile(store, app, "test")
+    notifications = reconcile(store, app, "test")
 
-    assert [(bell.chunk, bell.lane) for bell in bells] == [(0, 2)]
+    assert [(notification.chunk, notification.lane) for notification in notifications] == [(0, 2)]
     assert _queued(client)[2] == [(job, 0)]
     assert states(store, job) == {"queued": 2, "running": 1}
     last = store.events(job, "0", wait_ms=1)[-1].fields
@@ -308,19 +315,21 @@ def test_a_chunk_whose_holder_is_gone_is_rung_for_and_its_late_result_refused(
     assert again.attempts == 2
     record(store, again, done(again.articles))
     record(store, live, done(live.articles))
-    assert (states(store, job), open_bells(client, job)) == ({"done": 3}, 0)
+    assert (states(store, job), pending_notifications(client, job)) == ({"done": 3}, 0)
 
 
 def test_what_is_given_back_takes_the_express_lane(store: JobStore, client: redis.Redis) -> None:
     job = make_job(store, *[1] * 5)
-    assert [bell.lane for bell in store.ledger.ring(job)] == [2, 2, 2, 2, 3]
+    assert [notification.lane for notification in store.ledger.notify_next(job)] == [2, 2, 2, 2, 3]
     claim_chunk(store, job, 4)
     end_lease(client, job, 4)
 
-    assert [(bell.chunk, bell.lane) for bell in store.ledger.expired()] == [(4, 2)]
-    assert (set(_rung(client, 3)), open_bells(client, job)) == (set(), 5)
+    assert [(notification.chunk, notification.lane) for notification in store.ledger.expired()] == [
+        (4, 2)
+    ]
+    assert (set(_notified(client, 3)), pending_notifications(client, job)) == (set(), 5)
     claim_chunk(store, job, 4)
-    assert (f"{job}:4" in _rung(client, 2), open_bells(client, job)) == (False, 4)
+    assert (f"{job}:4" in _notified(client, 2), pending_notifications(client, job)) == (False, 4)
 
 
 def test_a_lease_whose_chunk_has_expired_goes(store: JobStore, client: redis.Redis) -> None:
@@ -344,7 +353,7 @@ def test_only_one_leads_until_it_has_been_away(
     assert 2_000 < client.pttl(Key.LEADER) <= 3_000
 
     assert reconcile(store, app, "second") == []
-    assert (messages(client), open_bells(client, job)) == (0, 0)
+    assert (messages(client), pending_notifications(client, job)) == (0, 0)
     assert _chunks(reconcile(store, app, "first")) == [0]
     client.delete(Key.LEADER)  # as it does by itself
     assert store.ledger.lead("second")
@@ -358,10 +367,10 @@ def test_a_step_fills_the_windows_of_all_jobs_that_wait(
     gone = make_job(store, 1)
     client.delete(Key.job(gone))
 
-    bells = reconcile(store, app, "test")
+    notifications = reconcile(store, app, "test")
 
-    assert {bell.job for bell in bells} == {small, large}
-    assert len(bells) == messages(client) == 1 + 16
+    assert {notification.job for notification in notifications} == {small, large}
+    assert len(notifications) == messages(client) == 1 + 16
     assert store.ledger.active() == [large]
     assert reconcile(store, app, "test") == []
 
@@ -371,7 +380,7 @@ def test_a_step_after_the_end_finds_nothing(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     job = make_job(store, 1, 1)
-    store.ledger.ring(job)
+    store.ledger.notify_next(job)
     for chunk in (0, 1):
         claim = claim_chunk(store, job, chunk)
         record(store, claim, done(claim.articles))
@@ -382,15 +391,15 @@ def test_a_step_after_the_end_finds_nothing(
 
 
 @pytest.mark.usefixtures("no_patience")
-def test_a_bell_of_a_job_that_is_gone_is_dropped(
+def test_a_notification_of_a_job_that_is_gone_is_dropped(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     job = JobId("260101-0000-abcdef")
     for lane in range(LANES):
-        client.zadd(Key.rung(lane), {f"{job}:{lane}": 1})
+        client.zadd(Key.notified(lane), {f"{job}:{lane}": 1})
 
     assert store.ledger.claim(job, 0, worker=WORKER, task="task-a", retried=False) == "gone"
-    assert _rung(client, 0) == {}
+    assert _notified(client, 0) == {}
     assert reconcile(store, app, "test") == []
 
-    assert not any(_rung(client, lane) for lane in range(LANES))
+    assert not any(_notified(client, lane) for lane in range(LANES))

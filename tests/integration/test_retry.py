@@ -14,7 +14,7 @@ from tests.integration.job_step import (
     contents,
     end_lease,
     make_job,
-    open_bells,
+    pending_notifications,
     record,
     states,
 )
@@ -29,9 +29,9 @@ from worker.records.reason import Reason
 
 
 def _half_failed(store: JobStore) -> JobId:
-    """Chunks of three, two and one: b1, b2 and b4 have failed, b0 and b3 are done, b5 is rung."""
+    """Make chunks of 3, 2 and 1: b1, b2, b4 have failed, b0, b3 are done, b5 is notified."""
     job = make_job(store, 3, 2, 1)
-    store.ledger.ring(job)
+    store.ledger.notify_next(job)
     for chunk in (0, 1):
         claim = claim_chunk(store, job, chunk)
         bad = [failed(Reason.ENGINE_ERROR)] * (2 - chunk)
@@ -86,14 +86,14 @@ def test_articles_of_several_chunks_are_retried_at_once_and_end_once(
     assert store.retry(job, ["b4", "b2", "b1"]) == 3
 
     assert not store.progress(job).finished
-    assert [bell.chunk for bell in store.ledger.ring(job)] == [3, 4]
+    assert [notification.chunk for notification in store.ledger.notify_next(job)] == [3, 4]
     for chunk in (2, 3, 4):
         claim = claim_chunk(store, job, chunk)
         assert claim.attempts == 1
         record(store, claim, done(claim.articles))
     assert states(store, job) == {"done": 6}
     assert store.progress(job).finished
-    assert (_letters(store, job), open_bells(client, job)) == (set(), 0)
+    assert (_letters(store, job), pending_notifications(client, job)) == (set(), 0)
     assert set(_collected(store, job).values()) == {"done"}
     assert all(one.result for one in store.collection.articles(job))
 
@@ -105,12 +105,17 @@ def test_what_is_retried_takes_the_express_lane(
     store: JobStore, priority: Priority, lane: int
 ) -> None:
     job = make_job(store, *[1] * 5, priority=priority)
-    assert [bell.lane for bell in store.ledger.ring(job)] == [*[lane] * 4, lane + 1]
+    assert [notification.lane for notification in store.ledger.notify_next(job)] == [
+        *[lane] * 4,
+        lane + 1,
+    ]
     record(store, claim_chunk(store, job, 4), [failed(Reason.ENGINE_ERROR)])
 
     store.retry(job, ["b4"])
 
-    assert [(bell.chunk, bell.lane) for bell in store.ledger.ring(job)] == [(5, lane)]
+    assert [
+        (notification.chunk, notification.lane) for notification in store.ledger.notify_next(job)
+    ] == [(5, lane)]
 
 
 def test_what_fails_again_is_a_dead_letter_again(store: JobStore) -> None:

@@ -103,7 +103,7 @@ def test_a_broker_killed_while_a_client_submits_and_a_worker_works(
                 wait_until(
                     lambda: messages(client) == 17,
                     timeout=_SECONDS,
-                    description="the bells of a window, beside the chunk in hand",
+                    description="the notifications of a window, beside the chunk in hand",
                 )
 
                 _kill(embedded)

@@ -16,7 +16,7 @@ from tests.integration.job_step import (
     claim_chunk,
     finish,
     messages,
-    open_bells,
+    pending_notifications,
     record,
     states,
     submit_all,
@@ -73,7 +73,7 @@ def test_two_hundred_articles_are_all_done_and_none_twice(
     )
     assert attempts(client, job) == [1] * 13
     wait_until(lambda: messages(client) == 0, timeout=10, description="no message left")
-    assert open_bells(client, job) == 0
+    assert pending_notifications(client, job) == 0
     stats = store.roster.stats()
     assert (stats["chunks"], stats["done"], stats["cached"]) == (13, 200, 0)
     # The engine by rule reads each word of a sentence as a token, and writes the summaries.
@@ -225,7 +225,7 @@ def test_priorities_come_in_their_order_and_a_small_job_before_the_bulk_of_a_lar
         *(("large", chunk) for chunk in range(4, 10)),
         *(("low", chunk) for chunk in range(2)),
     ]
-    assert [open_bells(client, job) for job in jobs.values()] == [0] * 4
+    assert [pending_notifications(client, job) for job in jobs.values()] == [0] * 4
 
 
 # Cancel ---------------------------------------------------------------------------------------
@@ -279,24 +279,24 @@ def test_a_job_past_its_deadline_ends_by_the_workers_own_hand(
     assert {one.outcome.reason for one in found.values()} == {Reason.DEADLINE}
 
 
-# Lost bells -----------------------------------------------------------------------------------
+# Lost notifications ---------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("broker", ["embedded"], indirect=True)
-def test_chunks_whose_client_died_before_it_rang_are_found(
+def test_chunks_whose_client_died_before_it_sent_messages_are_found(
     store: JobStore, settings: Settings, client: redis.Redis
 ) -> None:
     jobs = []
-    for name in ("rung", "waiting"):
+    for name in ("notified", "waiting"):
         job = store.create(load_profile(settings))
         store.add(job, [NewChunk([make_article(f"{name}-{n}")], known=False) for n in range(6)])
         store.close(job)
         jobs.append(job)
-    # Noted as rung, and no message sent.
-    assert len(store.ledger.ring(jobs[0])) == 6
+    # Noted as notified, and no message sent.
+    assert len(store.ledger.notify_next(jobs[0])) == 6
 
     for job in jobs:
         found = finish(store, job)
         assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
-        assert open_bells(client, job) == 0
+        assert pending_notifications(client, job) == 0

@@ -52,7 +52,7 @@ def test_a_task_that_dies_in_a_chunk_that_had_no_message_of_its_own_gives_it_bac
     store: JobStore, settings: Settings, tmp_path: Path
 ) -> None:
     one_each = settings.model_copy(update={"chunk_articles": 1})
-    # The longest is the last chunk: a task goes on to it, beyond the window of bells.
+    # The longest is the last chunk: a task goes on to it, beyond the window of notifications.
     articles = [*make_articles(17), make_article("the-deadly-one", word=DIES)]
 
     with running_worker(settings, store, tmp_path):
@@ -122,7 +122,7 @@ def test_a_worker_whose_patience_is_over_gives_its_chunk_back(
         job = submit_all([make_article("slow", word=WAITS)], store, settings).job
         wait_for_gate(first)
         first.stop(signal.SIGQUIT)
-    # Celery puts its message back, and the worker rings as it leaves: one of them finds it done.
+    # Celery puts its message back, and the worker notifies as it leaves: one of them finds it done.
     assert (store.progress(job).queued, messages(client)) == (1, 2)
 
     with running_worker(settings, store, tmp_path / "second") as second:

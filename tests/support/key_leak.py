@@ -14,12 +14,12 @@ __all__ = ["leaked_keys"]
 #: Keys without a time to live, and who keeps them small.
 _OWNED = {
     b"cd:jobs": "JobStore.create drops jobs past their time to live",
-    b"cd:active": "ring drops jobs that have nothing left to ring, or have expired",
+    b"cd:active": "notify_next drops jobs that have nothing left to notify, or have expired",
     b"cd:deadlines": "cancel drops the deadline, which the reconciler does when it is over",
     b"cd:leases": "complete and release drop the lease of their chunk",
     b"cd:workers": "show_worker drops the long gone, forget_worker the one that ends",
     b"cd:stats": "a few dozen counters",
-    **{Key.rung(n).encode(): "claim drops its chunk, lost what is gone" for n in range(LANES)},
+    **{Key.notified(n).encode(): "claim drops its chunk, lost what is gone" for n in range(LANES)},
 }
 
 #: Celery's own: queue, bindings, messages in hand.

@@ -1,7 +1,7 @@
 """The Celery application and its policy. Imports nothing heavy.
 
 Each setting was booted and kill-tested together with the others; docs/decisions/002-celery.md
-has the measurements. The ledger in ``jobs`` is the truth, a Celery message only the doorbell.
+has the measurements. The ledger in ``jobs`` is the truth, a Celery message only a notification.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Submit: accept articles into the store, then ring for them. The only sender of messages."""
+"""Accept articles into the store, then notify the workers. The only sender of messages."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Intake:
 
     Args:
         store: where the job is kept.
-        app: the Celery application whose workers are rung for.
+        app: the Celery application whose workers are notified.
         settings: sizes of chunks.
         on_progress: is told the number of articles accepted so far.
         on_wait: is told once why the intake begins to wait for room in the broker; with ``""`` that
@@ -127,8 +127,8 @@ class Intake:
     def submit(self, documents: Iterable[Article | InputRefusal], order: JobOptions) -> Submission:
         """Make a job of ``documents``; articles whose result is known are done at once.
 
-        The store is written first and the bell rung afterwards, so that a message never speaks
-        of a chunk that is not there.
+        The store is written first and the workers are notified afterwards, so that a message never
+        names a chunk that is not there.
 
         Raises:
             NothingAcceptedError: no input is an article; its ``refusals`` say why.
@@ -239,7 +239,7 @@ class Intake:
         self._on_progress(self._accepted)
 
     def _add(self, job: JobId, chunks: Sequence[NewChunk]) -> None:
-        """Accept ``chunks`` when the broker has room for them, and ring.
+        """Accept ``chunks`` when the broker has room for them, and notify the workers.
 
         Raises:
             BrokerUnavailableError: ``broker_full``: nothing has moved for an hour.
@@ -261,7 +261,7 @@ class Intake:
             time.sleep(_WAIT_SECONDS)
         if seen is not None:
             self._on_wait("")
-        send(self._app, self._store.ledger.ring(job))
+        send(self._app, self._store.ledger.notify_next(job))
 
     def _fullness(self, job: JobId) -> str:
         """Why there is no room for more; empty where there is."""
@@ -300,24 +300,24 @@ def _cut_chunks(articles: Iterable[Article], settings: Settings) -> Iterator[lis
         yield chunk
 
 
-def send(app: Celery, bells: Sequence[Notification]) -> None:
-    """One message for each of ``bells``.
+def send(app: Celery, notifications: Sequence[Notification]) -> None:
+    """Send one message for each of ``notifications``.
 
     Raises:
         BrokerUnavailableError: the broker was lost, or is full (``broker_full``). The reconciler
-            rings for what is left.
+            notifies for what is left.
     """
-    if not bells:
+    if not notifications:
         return
     try:
         with app.producer_pool.acquire(block=True) as producer:
-            for bell in bells:
+            for notification in notifications:
                 app.send_task(
                     PROCESS_CHUNK,
-                    args=[bell.job, bell.chunk],
+                    args=[notification.job, notification.chunk],
                     queue=QUEUE,
-                    priority=bell.lane,
-                    headers={"stamp": bell.stamp_ms},
+                    priority=notification.lane,
+                    headers={"stamp": notification.stamp_ms},
                     producer=producer,
                     retry=False,
                 )

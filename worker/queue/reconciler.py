@@ -1,8 +1,8 @@
-"""The reconciler: finds what a death has left behind, and rings for it again.
+"""The reconciler: finds what a death has left behind, and notifies workers of it again.
 
 One leads at a time, for a few seconds from its last step: every worker's main process and every
 ``copydesk watch`` makes a step every two seconds, and most find that another leads. A step that is
-made twice, or a bell that is rung twice, does no harm: the ledger grants a chunk once.
+made twice, or a notification that is sent twice, does no harm: the ledger grants a chunk once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STEP_SECONDS = 2.0
 
 
 def reconcile(store: JobStore, app: Celery, name: str) -> list[Notification]:
-    """One step, if ``name`` leads: what was rung for.
+    """One step, if ``name`` leads; returns the notifications it has sent.
 
     Gives back the chunks of expired leases, finds the chunks whose message was lost, fills the
     windows of jobs that wait, and cancels what is past its deadline.
@@ -42,11 +42,11 @@ def reconcile(store: JobStore, app: Celery, name: str) -> list[Notification]:
         return []
     for job in ledger.overdue():
         _end(store, job)
-    bells = [*ledger.expired(), *ledger.lost(QUEUE)]
+    notifications = [*ledger.expired(), *ledger.lost(QUEUE)]
     for job in ledger.active():
-        bells += ledger.ring(job)
-    send(app, bells)
-    return bells
+        notifications += ledger.notify_next(job)
+    send(app, notifications)
+    return notifications
 
 
 def _end(store: JobStore, job: JobId) -> None:

@@ -44,8 +44,8 @@ _MOST_LOSSES = 1 + 512 * MOST_ALONE
 
 #: A task goes on with its job's next chunk as long as it has run for less than this, so that the
 #: way through Celery (5 to 10 ms, measured) costs little where chunks are short. A small job waits
-#: so much longer for each bell before its own: with 3 s ten articles took 12 s, with 1 s 4 s.
-#: Chunks of news on a CPU take a minute: each comes with its own message.
+#: so much longer for each notification before its own: with 3 s ten articles took 12 s, with 1 s
+#: 4 s. Chunks of news on a CPU take a minute: each comes with its own message.
 _CHAIN_SECONDS = 1.0
 
 _log = get_logger(__name__)
@@ -85,7 +85,10 @@ def process_chunk(self: Any, job: str, chunk: int) -> None:
     while work:
         _process(self.request, JobId(job), work.pop())
         if time.monotonic() - started < _CHAIN_SECONDS:
-            work = [bell.chunk for bell in _patient_store.ledger.ring(JobId(job), only=1)]
+            work = [
+                notification.chunk
+                for notification in _patient_store.ledger.notify_next(JobId(job), only=1)
+            ]
 
 
 def _process(request: Any, job: JobId, chunk: int) -> None:
@@ -108,9 +111,9 @@ def _process(request: Any, job: JobId, chunk: int) -> None:
             _log.warning("chunk_lost")
         except SoftTimeLimitExceeded:
             # The next attempt goes article by article, and has the whole time again.
-            bell = ledger.release(job, chunk, held.token, "too_slow")
-            _send([bell] if bell else [])
-            _log.warning("chunk_too_slow", rung=bell is not None)
+            notification = ledger.release(job, chunk, held.token, "too_slow")
+            _send([notification] if notification else [])
+            _log.warning("chunk_too_slow", notified=notification is not None)
 
 
 def _work(claim: Claim, request: Any) -> None:
@@ -120,7 +123,7 @@ def _work(claim: Claim, request: Any) -> None:
             ledger,
             claim,
             delivery=request.properties["delivery_tag"],
-            meanwhile=lambda: _ring_for_next(claim.job),
+            meanwhile=lambda: _notify_next(claim.job),
         ) as lease,
         chunk_span(claim.job, claim.chunk, len(claim.articles), claim.attempts) as span,
     ):
@@ -149,23 +152,23 @@ def _work(claim: Claim, request: Any) -> None:
     )
 
 
-def _ring_for_next(job: JobId) -> None:
-    """The claim has answered a bell of its job: there is room for another."""
+def _notify_next(job: JobId) -> None:
+    """The claim has answered a notification of its job: there is room for another."""
     try:
-        bells = _patient_store.ledger.ring(job)
+        notifications = _patient_store.ledger.notify_next(job)
     except redis.RedisError as error:
         # The reconciler fills the window.
-        _log.warning("next_not_rung", why=type(error).__name__)
+        _log.warning("next_not_notified", why=type(error).__name__)
     else:
-        _send(bells)
+        _send(notifications)
 
 
-def _send(bells: Sequence[Notification]) -> None:
+def _send(notifications: Sequence[Notification]) -> None:
     try:
-        send(app, bells)
+        send(app, notifications)
     except BrokerUnavailableError as error:
-        # They are noted in the ledger: the reconciler rings.
-        _log.warning("not_rung", why=error.code, bells=len(bells))
+        # They are noted in the ledger: the reconciler sends them again.
+        _log.warning("not_notified", why=error.code, notifications=len(notifications))
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
@@ -180,7 +183,7 @@ def _load_engine(**_: Any) -> None:
 
 @signals.task_failure.connect  # type: ignore[untyped-decorator]
 def _give_back(task_id: str, exception: BaseException, **_: Any) -> None:
-    """A task has failed: its child was lost for good, or killed at its time limit. Ring anew.
+    """A task has failed: its child was lost for good, or killed at its time limit. Notify again.
 
     After an exception of the task itself the chunk waits until its lease is over: a fault that
     comes back at once would otherwise go round as fast as it can.
@@ -190,12 +193,12 @@ def _give_back(task_id: str, exception: BaseException, **_: Any) -> None:
     if not isinstance(exception, (WorkerLostError, TimeLimitExceeded)):
         return
     try:
-        bells = _store.ledger.release_task(task_id, why)
+        notifications = _store.ledger.release_task(task_id, why)
     except redis.RedisError as error:
         # The reconciler finds it, when its lease is over.
         _log.warning("task_not_released", task=task_id, why=type(error).__name__)
     else:
-        _send(bells)
+        _send(notifications)
 
 
 class _Keeper(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -229,12 +232,14 @@ class _Keeper(bootsteps.StartStopStep):  # type: ignore[misc]
         )
         try:
             _store.roster.show_worker(presence)
-            bells = reconcile(_store, app, worker.hostname)
+            notifications = reconcile(_store, app, worker.hostname)
         except (redis.RedisError, BrokerUnavailableError) as error:
             _log.warning("step_failed", why=type(error).__name__)
             return
-        for bell in bells:
-            _log.info("rung", job=bell.job, chunk=bell.chunk, lane=bell.lane)
+        for notification in notifications:
+            _log.info(
+                "notified", job=notification.job, chunk=notification.chunk, lane=notification.lane
+            )
 
 
 app.steps["worker"].add(_Keeper)
@@ -243,9 +248,9 @@ app.steps["worker"].add(_Keeper)
 def leave(worker: str) -> None:
     """The worker of this name ends: give back what it still holds, and strike it off the list."""
     try:
-        bells = _store.ledger.release_worker(worker, "worker_ended")
+        notifications = _store.ledger.release_worker(worker, "worker_ended")
         _store.roster.forget_worker(worker)
     except redis.RedisError as error:
         _log.warning("worker_not_struck_off", why=type(error).__name__)
     else:
-        _send(bells)
+        _send(notifications)

@@ -101,7 +101,7 @@ class JobStore:
 
         Args:
             profile: what its articles are worked on with.
-            priority: whose chunks are rung first.
+            priority: whose chunks come first.
             deadline: what is not done after this time is cancelled.
             inputs: what the client reads, so that a submit that was cut off can be resumed.
             folder: the folder that relative ``inputs`` are meant from.
@@ -232,7 +232,7 @@ class JobStore:
         """Queue articles again that failed, or whose result is lost; others are left alone.
 
         Returns:
-            How many these were. The caller rings.
+            How many these were. The caller notifies the workers.
 
         Raises:
             JobNotFoundError: no such job.

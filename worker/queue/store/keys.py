@@ -13,8 +13,8 @@ class Key:
 
     #: Sorted set, job id → time of creation; ``create`` drops those past their time to live.
     JOBS = "cd:jobs"
-    #: Sorted set, job id → time of creation: jobs with chunks that wait to be rung; ``ring``
-    #: drops a job when nothing waits any more, and one that has expired.
+    #: Sorted set, job id → time of creation: jobs with chunks that wait to be notified;
+    #: ``notify_next`` drops a job when nothing waits any more, and one that has expired.
     ACTIVE = "cd:active"
     #: Sorted set, job id → deadline in Unix ms; ``cancel`` and ``overdue`` drop.
     DEADLINES = "cd:deadlines"
@@ -32,9 +32,9 @@ class Key:
     UNACKED = "cd:mq:unacked_index"
 
     @staticmethod
-    def rung(lane: int) -> str:
-        """Sorted set, ``job:chunk`` → time of ringing in Unix ms; ``claim`` and ``lost`` drop."""
-        return f"cd:rung:{lane}"
+    def notified(lane: int) -> str:
+        """Sorted set, ``job:chunk`` → time of notification in Unix ms; ``claim``, ``lost`` drop."""
+        return f"cd:notified:{lane}"
 
     @staticmethod
     def queue(name: str, lane: int) -> str:
@@ -62,7 +62,7 @@ class Key:
 
     @staticmethod
     def waiting(job: str) -> str:
-        """List with a time to live: ``chunk:lane`` of the chunks not rung yet, in their order."""
+        """List with a time to live: ``chunk:lane`` of the chunks not notified yet, in order."""
         return f"cd:job:{job}:waiting"
 
     @staticmethod

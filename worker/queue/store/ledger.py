@@ -1,6 +1,6 @@
 """The ledger of chunks: who holds which, until when, and what has become of it.
 
-It is the truth; a Celery message is only the doorbell that brings a worker to look. Every
+It is the truth; a Celery message is only a notification that brings a worker to look. Every
 transition is one atomic script of ``worker/queue/store/lua``. Knows no Celery.
 """
 
@@ -40,8 +40,8 @@ LEASE_MILLISECONDS = 15_000
 #: A worker counts as live when it was seen within so long; it shows itself every two seconds.
 LIVE_MILLISECONDS = 15_000
 
-#: Open bells of one job: chunks that are rung and not claimed. At least so many, and so many for
-#: each live worker, so that none waits while another bell is on its way.
+#: Most pending notifications of one job: at least so many, and so many for each live worker, so
+#: that no worker waits while a notification is on its way.
 _LEAST_WINDOW = 16
 _WINDOW_PER_WORKER = 2
 
@@ -49,9 +49,9 @@ _WINDOW_PER_WORKER = 2
 #: since the one that has died may have led; where two lead for a moment, a step is made twice.
 _LEAD_MILLISECONDS = 3_000
 
-#: Between the ringing in the ledger and the message in the queue lie milliseconds; a client that
+#: Between the note in the ledger and the message in the queue lie milliseconds; a client that
 #: is not there after two seconds has died, or lost the broker.
-_BELL_MILLISECONDS = 2_000
+_SENDING_MILLISECONDS = 2_000
 
 #: Most chunks that one step of the reconciler looks at in a set; the next step goes on.
 _STEP_CHUNKS = 1_000
@@ -87,7 +87,7 @@ class Ledger:
             The claim; or ``gone``, ``done``, ``cancelled`` or ``held``.
         """
         token = f"{task}:{secrets.token_hex(8)}"
-        keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES, Key.events(job), *_rung()]
+        keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES, Key.events(job), *_notified()]
         args = [
             member_of(job, chunk),
             task,
@@ -204,9 +204,10 @@ class Ledger:
             why: what is noted as the reason.
 
         Returns:
-            What to ring for; ``None`` when it is another task's by now, or needs no bell.
+            The notification to send; ``None`` when another task holds the chunk by now, or none is
+            needed.
         """
-        keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES, Key.events(job), *_rung()]
+        keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES, Key.events(job), *_notified()]
         args = [member_of(job, chunk), token, chunk, why]
         lane, now = run_script(self._redis, "release", keys, args)
         return Notification(job=job, chunk=chunk, lane=lane, stamp_ms=now) if lane >= 0 else None
@@ -214,23 +215,23 @@ class Ledger:
     def release_task(self, task: str, why: str, *, but: Claim | None = None) -> list[Notification]:
         """Give back all that the Celery task ``task`` holds, but for one claim.
 
-        Its child was lost, or it has failed. Returns what to ring for.
+        Its child was lost, or it has failed. Returns the notifications to send.
         """
         kept = but.token if but else ""
         return self._release_all("task", task, why, kept)
 
     def release_worker(self, worker: str, why: str) -> list[Notification]:
-        """Give back all that ``worker`` holds; it ends. Returns what to ring for."""
+        """Give back all that ``worker`` holds; it ends. Returns the notifications to send."""
         return self._release_all("worker", worker, why, "")
 
     def _release_all(self, field: str, holder: str, why: str, kept: str) -> list[Notification]:
-        bells = []
+        notifications = []
         for member in self._redis.zrange(Key.LEASES, 0, -1):
             job, chunk = _read_member(member)
             found, token = self._redis.hmget(Key.chunk(job, chunk), field, "token")
             if token is not None and found.decode() == holder and token.decode() != kept:
-                bells.append(self.release(job, chunk, token.decode(), why))
-        return [bell for bell in bells if bell is not None]
+                notifications.append(self.release(job, chunk, token.decode(), why))
+        return [notification for notification in notifications if notification is not None]
 
     # The reconciler's side ------------------------------------------------------------------------
 
@@ -239,40 +240,40 @@ class Ledger:
         return bool(run_script(self._redis, "lead", [Key.LEADER], [name, _LEAD_MILLISECONDS]))
 
     def expired(self) -> list[Notification]:
-        """Give back the chunks whose leases are over; returns what to ring for."""
+        """Give back the chunks whose leases are over; returns the notifications to send."""
         found = self._redis.zrangebyscore(
             Key.LEASES, "-inf", self._now_ms(), start=0, num=_STEP_CHUNKS
         )
-        bells = [self.release(*_read_member(member), "", "lease_over") for member in found]
-        return [bell for bell in bells if bell is not None]
+        notifications = [self.release(*_read_member(member), "", "lease_over") for member in found]
+        return [notification for notification in notifications if notification is not None]
 
     def lost(self, queue: str) -> list[Notification]:
         """Chunks whose message is no longer in Celery's queue, and that nobody has claimed.
 
-        A lane of the queue is first in, first out: what was rung before its oldest message was
-        stamped has left it. It may be on its way to a claim this very moment; ringing for it again
-        does no harm.
+        A lane of the queue is first in, first out: what was notified before its oldest message was
+        stamped has left it. It may be on its way to a claim this very moment; notifying
+        again does no harm.
         """
-        return [bell for lane in range(LANES) for bell in self._lost(queue, lane)]
+        return [notification for lane in range(LANES) for notification in self._lost(queue, lane)]
 
     def _lost(self, queue: str, lane: int) -> Iterator[Notification]:
         now = self._now_ms()
-        before = now - _BELL_MILLISECONDS
+        before = now - _SENDING_MILLISECONDS
         oldest = self._redis.lindex(Key.queue(queue, lane), -1)
         if oldest is not None:
             before = min(before, _stamp_of(oldest))
         members = self._redis.zrangebyscore(
-            Key.rung(lane), "-inf", f"({before}", start=0, num=_STEP_CHUNKS
+            Key.notified(lane), "-inf", f"({before}", start=0, num=_STEP_CHUNKS
         )
         for member in members:
             job, chunk = _read_member(member)
             if self._redis.hget(Key.chunk(job, chunk), "state") != b"queued":
-                self._redis.zrem(Key.rung(lane), member)
+                self._redis.zrem(Key.notified(lane), member)
             # Only where it is still there: it may have been claimed since.
-            elif self._redis.zadd(Key.rung(lane), {member: now}, xx=True, ch=True):
+            elif self._redis.zadd(Key.notified(lane), {member: now}, xx=True, ch=True):
                 yield Notification(job=job, chunk=chunk, lane=lane, stamp_ms=now)
 
-    def ring(self, job: JobId, *, only: int = 0) -> list[Notification]:
+    def notify_next(self, job: JobId, *, only: int = 0) -> list[Notification]:
         """Take the next chunks of a job out of its waiting list, as far as its window allows.
 
         Args:
@@ -280,19 +281,19 @@ class Ledger:
             only: so many, where there are, whatever its window allows.
 
         Returns:
-            What to ring for. Whoever asks must ring, or claim; if it dies before, the reconciler
-            rings.
+            The notifications to send. The caller must send them, or claim the chunks; if it dies
+            first, the reconciler notifies.
         """
-        keys = [Key.job(job), Key.waiting(job), Key.ACTIVE, Key.WORKERS, *_rung()]
+        keys = [Key.job(job), Key.waiting(job), Key.ACTIVE, Key.WORKERS, *_notified()]
         args = [job, _LEAST_WINDOW, _WINDOW_PER_WORKER, LIVE_MILLISECONDS, only]
-        stamp, *rung = run_script(self._redis, "ring", keys, args)
+        stamp, *notified = run_script(self._redis, "notify", keys, args)
         return [
             Notification(job=job, chunk=int(chunk), lane=int(lane), stamp_ms=stamp)
-            for chunk, lane in (one.split(b":") for one in rung)
+            for chunk, lane in (one.split(b":") for one in notified)
         ]
 
     def active(self) -> list[JobId]:
-        """Jobs with chunks that wait to be rung, oldest first."""
+        """Jobs with chunks that wait to be notified, oldest first."""
         return [JobId(job.decode()) for job in self._redis.zrange(Key.ACTIVE, 0, -1)]
 
     def overdue(self) -> list[JobId]:
@@ -305,8 +306,8 @@ class Ledger:
         return broker_microseconds(self._redis) // 1000
 
 
-def _rung() -> list[str]:
-    return [Key.rung(lane) for lane in range(LANES)]
+def _notified() -> list[str]:
+    return [Key.notified(lane) for lane in range(LANES)]
 
 
 def _read_member(member: bytes) -> tuple[JobId, int]:
@@ -315,7 +316,7 @@ def _read_member(member: bytes) -> tuple[JobId, int]:
 
 
 def _stamp_of(message: bytes) -> int:
-    """When the message's bell was rung; 0, as if for ever in the queue, where it does not say."""
+    """When the ledger noted the message's notification; 0 where the message does not say."""
     try:
         return int(json.loads(message)["headers"]["stamp"])
     except (ValueError, LookupError, TypeError):

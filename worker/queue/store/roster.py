@@ -102,10 +102,10 @@ class Roster:
             return [int(length) for length in pipe.execute()]
 
     def oldest_waiting_seconds(self) -> float:
-        """Age of the oldest bell that no worker has come for; 0 where none was rung."""
+        """Age of the oldest pending notification in seconds; 0 where none is pending."""
         with self._redis.pipeline(transaction=False) as pipe:
             for lane in range(LANES):
-                pipe.zrange(Key.rung(lane), 0, 0, withscores=True)
+                pipe.zrange(Key.notified(lane), 0, 0, withscores=True)
             stamps = [at_ms for first in pipe.execute() for _, at_ms in first]
         return max(0.0, self._now() - min(stamps) / 1000) if stamps else 0.0
 

@@ -1,6 +1,6 @@
 -- Take a chunk for one task.
 --
--- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4 event stream, 5.. rung set of each lane
+-- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4 event stream, 5.. notified set of each lane
 -- ARGV  1 member (job:chunk), 2 task id, 3 fencing token, 4 lease in milliseconds,
 --       5 "1" when this very task was retried (its former holder is gone), else "0",
 --       6 worker, 7 chunk number
@@ -10,13 +10,13 @@
 -- answer was lost on the way.
 local chunk = redis.call('HMGET', KEYS[2], 'state', 'token', 'task', 'lane', 'size')
 local state, lane = chunk[1], tonumber(chunk[4] or '0')
-local function close_bell()
+local function drop_pending()
   if redis.call('ZREM', KEYS[5 + lane], ARGV[1]) == 1 and redis.call('EXISTS', KEYS[1]) == 1 then
     redis.call('HINCRBY', KEYS[1], 'open', -1)
   end
 end
 local function drop(verdict)
-  close_bell()
+  drop_pending()
   return {verdict, 0}
 end
 local job = redis.call('HMGET', KEYS[1], 'cancel', 'profile')
@@ -41,7 +41,7 @@ redis.call('ZADD', KEYS[3], now + tonumber(ARGV[4]), ARGV[1])
 if state == 'queued' then
   redis.call('HINCRBY', KEYS[1], 'queued', -chunk[5])
   redis.call('HINCRBY', KEYS[1], 'running', chunk[5])
-  close_bell()
+  drop_pending()
 end
 local attempts = redis.call('HINCRBY', KEYS[2], 'attempts', again and 0 or 1)
 redis.call('XADD', KEYS[4], 'NOMKSTREAM', 'MAXLEN', '~', 256, '*', 'what', 'claimed',

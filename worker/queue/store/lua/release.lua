@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
 -- Give a chunk back, to be claimed again. Also when the broker's memory is full.
 --
--- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4 event stream, 5.. rung set of each lane
+-- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4 event stream, 5.. notified set of each lane
 -- ARGV  1 member (job:chunk), 2 fencing token of the holder; or "" for whoever it is, if its lease
 --       is over, 3 chunk number, 4 why
 -- Returns {lane, time in ms}. The lane is -1 when nothing was given back (it is not the token's, its
--- lease is live), -2 when it needs no bell (its job is cancelled or has expired).
+-- lease is live), -2 when it needs no notification (its job is cancelled or has expired).
 local chunk = redis.call('HMGET', KEYS[2], 'state', 'token', 'lane', 'size')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,9 +1,9 @@
 -- Take the next chunks of a job out of its waiting list, as many as its window has room for.
 --
--- A job has at most a window of open bells (rung, and not answered by a claim) at a time, so that
--- neither the broker's memory nor the way of another job's chunks depends on how large it is.
+-- A job has at most a window of pending notifications (sent, and not answered by a claim) at a time,
+-- so that neither the broker's memory nor the wait of another job's chunks depends on its size.
 --
--- KEYS  1 job hash, 2 waiting list, 3 active set, 4 worker set, 5.. rung set of each lane
+-- KEYS  1 job hash, 2 waiting list, 3 active set, 4 worker set, 5.. notified set of each lane
 -- ARGV  1 job id, 2 least window, 3 chunks per live worker, 4 milliseconds a worker counts as live,
 --       5 how many to take, whatever the window; 0: what it has room for
 -- Returns {stamp, chunk:lane, …}: what to send a message for; the stamp is the time in ms.
@@ -17,7 +17,7 @@ end
 local workers = redis.call('ZCOUNT', KEYS[4], now - ARGV[4], '+inf')
 local room = tonumber(ARGV[5])
 if room == 0 then room = math.max(tonumber(ARGV[2]), workers * ARGV[3]) - open end
-local rung = {now}
+local notified = {now}
 while room > 0 do
   local next = redis.call('LPOP', KEYS[2])
   if not next then
@@ -26,8 +26,8 @@ while room > 0 do
   end
   local chunk, lane = string.match(next, '(%d+):(%d+)')
   redis.call('ZADD', KEYS[5 + lane], now, ARGV[1] .. ':' .. chunk)
-  rung[#rung + 1] = next
+  notified[#notified + 1] = next
   room = room - 1
 end
-if #rung > 1 then redis.call('HINCRBY', KEYS[1], 'open', #rung - 1) end
-return rung
+if #notified > 1 then redis.call('HINCRBY', KEYS[1], 'open', #notified - 1) end
+return notified
