@@ -100,7 +100,7 @@ def _broker(settings: Settings) -> str:
     if not settings.broker_url and not EmbeddedBroker(settings.home).running:
         return "embedded, not running; copydesk up or run starts it"
     with open_store(settings) as store:
-        workers = store.roster.live_workers()
+        workers = store.roster.count_live_workers()
     # The URL may hold a password: it is not shown.
     return f"{'your own' if settings.broker_url else 'embedded'}, answers, {workers} workers"
 

@@ -79,7 +79,7 @@ class Service:
         end = time.monotonic() + _START_SECONDS
         with open_store(self._settings) as store:
             while time.monotonic() < end and self._worker.running:
-                if store.roster.live_workers():
+                if store.roster.count_live_workers():
                     return
                 time.sleep(0.1)
         raise EngineError(

@@ -24,7 +24,7 @@ def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
     settings = load_settings(profile=profile)
     locate(load_profile(settings).model, settings.home)
     with open_store(settings) as store:
-        others = store.roster.live_workers()
+        others = store.roster.count_live_workers()
     if as_json:
         # The process becomes the worker: what there is to say is said now.
         render(Report("worker", {"workers_before": others}, as_json=True))

@@ -52,7 +52,9 @@ def make_job(store: JobStore, *sizes: int, priority: Priority = Priority.NORMAL)
     """A closed job with chunks of these sizes, none of them notified; its articles are b0, b1, …"""
     job = store.create(PROFILE, priority=priority)
     articles = iter(make_articles(sum(sizes)))
-    store.add(job, [NewChunk([next(articles) for _ in range(size)], known=False) for size in sizes])
+    store.add(
+        job, [NewChunk([next(articles) for _ in range(size)], cached=False) for size in sizes]
+    )
     store.close(job)
     return job
 

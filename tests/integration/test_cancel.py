@@ -115,7 +115,7 @@ def test_a_chunk_that_comes_back_to_a_cancelled_job_is_cancelled(
     if how == "release":
         assert not release(store, claim)
     else:
-        assert store.ledger.expired() == []
+        assert store.ledger.release_expired() == []
 
     assert states(store, job) == {"cancelled": 2}
     assert _reasons(store, job) == [("cancelled", Reason.CANCELLED)] * 2
@@ -131,12 +131,12 @@ def test_an_open_job_that_is_cancelled_is_finished(store: JobStore) -> None:
 
 def test_a_cancelled_job_takes_no_more(store: JobStore, client: redis.Redis) -> None:
     job = store.create(PROFILE)
-    store.add(job, [NewChunk(make_articles(1), known=False)])
+    store.add(job, [NewChunk(make_articles(1), cached=False)])
     store.cancel(job)
     before = contents(client)
 
     with pytest.raises(JobStateError) as caught:
-        store.add(job, [NewChunk([make_article("more")], known=False)])
+        store.add(job, [NewChunk([make_article("more")], cached=False)])
 
     assert (caught.value.code, caught.value.exit_code) == ("job_cancelled", ExitCode.USAGE)
     assert contents(client) == before
@@ -218,12 +218,12 @@ def test_a_lease_is_kept_until_the_work_has_come_to_its_checkpoint(
 def _with_deadline(store: JobStore, client: redis.Redis) -> JobId:
     """A closed job of two articles whose deadline is over."""
     job = store.create(PROFILE, deadline=timedelta(hours=1))
-    store.add(job, [NewChunk(make_articles(2), known=False)])
+    store.add(job, [NewChunk(make_articles(2), cached=False)])
     store.close(job)
     store.ledger.notify_next(job)
-    assert store.ledger.overdue() == []
+    assert store.ledger.overdue_jobs() == []
     client.zadd(Key.DEADLINES, {job: 1}, xx=True)
-    assert store.ledger.overdue() == [job]
+    assert store.ledger.overdue_jobs() == [job]
     return job
 
 
@@ -258,7 +258,7 @@ def test_a_deadline_goes_with_its_job(
 
     assert reconcile(store, create_app(settings), "test") == []
 
-    assert store.ledger.overdue() == []
+    assert store.ledger.overdue_jobs() == []
     assert client.exists(Key.DEADLINES) == 0
     if end in {"finished", "refused"}:
         assert states(store, job) == {"done": 2}

@@ -72,7 +72,7 @@ def _job(store: JobStore, *sizes: int) -> JobId:
     job = store.create(PROFILE)
     articles = iter(make_articles(sum(sizes)))
     for size in sizes:
-        store.add(job, [NewChunk([next(articles) for _ in range(size)], known=False)])
+        store.add(job, [NewChunk([next(articles) for _ in range(size)], cached=False)])
     store.close(job)
     assert len(store.ledger.notify_next(job)) == len(sizes)
     return job
@@ -130,7 +130,7 @@ def test_articles_and_jobs_are_counted_by_state(store: JobStore, settings: Setti
     _claim(store, half, 0)
     store.cancel(half)
     known = store.create(PROFILE)
-    store.add(known, [NewChunk([make_article("known")], known=True)])
+    store.add(known, [NewChunk([make_article("known")], cached=True)])
     store.close(known)
 
     figures = _figures(settings)
@@ -179,7 +179,7 @@ def test_workers_are_live_or_stale(
     store: JobStore, client: redis.Redis, settings: Settings
 ) -> None:
     for name in ("a", "b", "c"):
-        store.roster.show_worker(
+        store.roster.record_presence(
             WorkerPresence(name=name, host="here", pid=1, started=0, done_chunks=0)
         )
     # Stale after 15 seconds; the two others were seen now, and a little before.

@@ -76,9 +76,9 @@ def test_every_step_moves_each_article_to_one_state(store: JobStore) -> None:
     assert states(store, job) == {}
     first, second, found = make_articles(3), make_articles(7)[3:], [make_article("known")]
 
-    store.add(job, [NewChunk(first, known=False)])
+    store.add(job, [NewChunk(first, cached=False)])
     assert states(store, job) == {"queued": 3}
-    store.add(job, [NewChunk(second, known=False), NewChunk(found, known=True)])
+    store.add(job, [NewChunk(second, cached=False), NewChunk(found, cached=True)])
     assert states(store, job) == {"queued": 7, "done": 1}
     claim = claim_chunk(store, job, 0)
     assert states(store, job) == {"queued": 4, "running": 3, "done": 1}
@@ -93,7 +93,7 @@ def test_every_step_moves_each_article_to_one_state(store: JobStore) -> None:
 
 def test_a_job_is_finished_when_it_is_closed_and_nothing_is_left(store: JobStore) -> None:
     job = store.create(PROFILE)
-    store.add(job, [NewChunk(make_articles(1), known=True)])
+    store.add(job, [NewChunk(make_articles(1), cached=True)])
     assert not store.progress(job).finished
 
     store.close(job)
@@ -110,7 +110,7 @@ def test_chunks_are_accepted_all_or_none(
     monkeypatch.setattr(store, "_chunks", lambda _job: 1)
 
     with pytest.raises(JobStateError) as caught:
-        store.add(job, [NewChunk([make_article(name)], known=False) for name in ("x", "y")])
+        store.add(job, [NewChunk([make_article(name)], cached=False) for name in ("x", "y")])
 
     assert (caught.value.code, caught.value.exit_code) == ("job_busy", ExitCode.USAGE)
     assert contents(client) == before
@@ -119,12 +119,12 @@ def test_chunks_are_accepted_all_or_none(
 def test_what_is_added_waits_and_is_the_jobs_backlog(store: JobStore, client: redis.Redis) -> None:
     untyped: Any = client
     job = store.create(PROFILE)
-    chunks = [NewChunk([article], known=False) for article in make_articles(6)]
-    store.add(job, [NewChunk([make_article("known")], known=True), *chunks])
+    chunks = [NewChunk([article], cached=False) for article in make_articles(6)]
+    store.add(job, [NewChunk([make_article("known")], cached=True), *chunks])
 
     waiting = untyped.lrange(Key.waiting(job), 0, -1)
     assert [entry.partition(b":")[0] for entry in waiting] == [b"1", b"2", b"3", b"4", b"5", b"6"]
-    assert (store.backlog(job), store.ledger.active()) == (6, [job])
+    assert (store.backlog(job), store.ledger.active_jobs()) == (6, [job])
     assert len(store.ledger.notify_next(job)) == store.backlog(job) == 6
     claim = claim_chunk(store, job, 1)
     assert (store.backlog(job), pending_notifications(client, job)) == (5, 5)
@@ -136,9 +136,9 @@ def test_which_articles_a_job_has(store: JobStore) -> None:
     job = make_job(store, 2, 1)
     asked = [make_article(name) for name in ("b2", "b3", "b0")]
 
-    assert store.accepted(job, asked) == [True, False, True]
-    assert store.accepted(job, []) == []
-    assert store.accepted(_NOBODY, asked[:1]) == [False]
+    assert store.has_articles(job, asked) == [True, False, True]
+    assert store.has_articles(job, []) == []
+    assert store.has_articles(_NOBODY, asked[:1]) == [False]
 
 
 def test_a_cached_chunk_is_done_at_once_and_has_its_results(store: JobStore) -> None:
@@ -146,7 +146,7 @@ def test_a_cached_chunk_is_done_at_once_and_has_its_results(store: JobStore) -> 
     record(store, claim, done(claim.articles))
     again = store.create(PROFILE)
 
-    store.add(again, [NewChunk(claim.articles, known=True)])
+    store.add(again, [NewChunk(claim.articles, cached=True)])
     store.close(again)
 
     progress = store.progress(again)
@@ -230,8 +230,8 @@ def test_a_result_that_the_store_lost_is_a_failure_that_says_so(
 def test_refusals_keep_their_order_past_one_page(store: JobStore) -> None:
     job = store.create(PROFILE)
     said = [_refusal(line) for line in range(1_002)]
-    store.refuse(job, said[:1_001])
-    store.refuse(job, said[1_001:])
+    store.record_refusals(job, said[:1_001])
+    store.record_refusals(job, said[1_001:])
 
     assert list(store.collection.refusals(job)) == said
     assert store.progress(job).refused == len(said)
@@ -240,7 +240,7 @@ def test_refusals_keep_their_order_past_one_page(store: JobStore) -> None:
 
 def test_refusals_are_forgotten_when_the_inputs_are_read_anew(store: JobStore) -> None:
     job = store.create(PROFILE)
-    store.refuse(job, [_refusal(1), _refusal(2)])
+    store.record_refusals(job, [_refusal(1), _refusal(2)])
 
     store.forget_refusals(job)
 
@@ -290,8 +290,8 @@ def test_a_removed_job_leaves_results_and_statistics_only(
 ) -> None:
     monkeypatch.setattr("worker.queue.store.jobs._REMOVED_AT_ONCE", 2)
     job = store.create(PROFILE, deadline=timedelta(hours=1), inputs=["a.txt"])
-    store.add(job, [NewChunk([one], known=False) for one in make_articles(3)])
-    store.refuse(job, [_refusal(1)])
+    store.add(job, [NewChunk([one], cached=False) for one in make_articles(3)])
+    store.record_refusals(job, [_refusal(1)])
     store.ledger.notify_next(job)
     for chunk in range(3):
         claim = claim_chunk(store, job, chunk)
@@ -316,7 +316,7 @@ def test_a_removed_jobs_notifications_lead_nowhere_and_go(
     client.zadd(Key.notified(2), {f"{job}:{chunk}": 1 for chunk in (0, 1)})
 
     assert store.ledger.claim(job, 0, worker=WORKER, task="task-a", retried=False) == "gone"
-    assert store.ledger.lost("a queue") == []
+    assert store.ledger.lost_notifications("a queue") == []
 
     assert contents(client) == {}
 
@@ -374,8 +374,8 @@ def test_a_job_that_expires_in_the_middle_leaves_nothing_behind(
         "claim": lambda: store.ledger.claim(job, 1, worker=WORKER, task="a", retried=False),
         "renew": lambda: store.ledger.renew(claim, delivery="tag").value,
         "close": lambda: store.close(job),
-        "add": lambda: store.add(job, [NewChunk(make_articles(1), known=False)]),
-        "refuse": lambda: store.refuse(job, [_refusal(1)]),
+        "add": lambda: store.add(job, [NewChunk(make_articles(1), cached=False)]),
+        "refuse": lambda: store.record_refusals(job, [_refusal(1)]),
         "cancel": lambda: store.cancel(job),
         "retry": lambda: store.retry(job, ["b0"]),
     }[step]
@@ -388,4 +388,4 @@ def test_a_job_that_expires_in_the_middle_leaves_nothing_behind(
 
     assert client.exists(Key.job(job)) == 0
     assert store.ledger.notify_next(job) == []
-    assert store.ledger.active() == []
+    assert store.ledger.active_jobs() == []

@@ -125,7 +125,7 @@ class _Books(RuleBasedStateMachine):
     def add(self, size: int, cached: bool) -> None:
         number = len(self.chunks)
         chunk = _Chunk([f"c{number}-{at}" for at in range(size)])
-        new = NewChunk([make_article(name) for name in chunk.ids], known=cached)
+        new = NewChunk([make_article(name) for name in chunk.ids], cached=cached)
         if self.is_cancelled:
             with pytest.raises(JobStateError, match="was cancelled"):
                 self.store.add(self.job, [new])
@@ -149,7 +149,7 @@ class _Books(RuleBasedStateMachine):
         )
         for at, item in enumerate(done(articles)):
             assert item.result is not None
-            self.store.ledger.keep(claim, at, item.result)
+            self.store.ledger.keep_result(claim, at, item.result)
 
     @rule()
     def close(self) -> None:
@@ -274,7 +274,7 @@ class _Books(RuleBasedStateMachine):
     def expire(self, number: int) -> None:
         self.lose_lease(number)
         over = [at for at in self.in_state("running") if not self.chunks[at].lease_lives]
-        notifications = self.store.ledger.expired()
+        notifications = self.store.ledger.release_expired()
         back = [at for at in over if self.come_back(self.chunks[at])]
         assert sorted(notification.chunk for notification in notifications) == back
 
@@ -287,7 +287,7 @@ class _Books(RuleBasedStateMachine):
                 self.client.zadd(Key.notified(lane), dict.fromkeys(members, 1))
         mine = [
             notification.chunk
-            for notification in self.store.ledger.lost("a queue")
+            for notification in self.store.ledger.lost_notifications("a queue")
             if notification.job == self.job
         ]
         # Also of a cancelled job: whoever comes is told.
@@ -326,7 +326,7 @@ class _Books(RuleBasedStateMachine):
         waiting = [] if self.is_cancelled else self.in_state("waiting")
         listed = untyped.lrange(Key.waiting(self.job), 0, -1)
         assert [int(entry.partition(b":")[0]) for entry in listed] == waiting
-        assert (self.job in self.store.ledger.active()) >= bool(waiting)
+        assert (self.job in self.store.ledger.active_jobs()) >= bool(waiting)
 
     def numbers_of(self, members: list[bytes]) -> list[int]:
         parts = [member.decode().rpartition(":") for member in members]

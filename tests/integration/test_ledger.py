@@ -344,9 +344,9 @@ def test_a_result_is_kept_before_its_chunk_is_complete(
     (kept,) = done(claim.articles[1:])
     assert kept.result is not None
 
-    store.ledger.keep(claim, 1, kept.result)
+    store.ledger.keep_result(claim, 1, kept.result)
 
-    assert store.ledger.known(PROFILE, claim.articles) == [False, True]
+    assert store.ledger.known_results(PROFILE, claim.articles) == [False, True]
     key = Key.result(PROFILE.digest, claim.articles[1].content_digest)
     assert client.ttl(key) == pytest.approx(TTL_SECONDS, abs=5)
     assert states(store, job) == {"running": 2}
@@ -410,9 +410,14 @@ def test_a_result_is_known_under_its_profile_and_its_whole_content(store: JobSto
     renamed = kept.model_copy(update={"id": "another-id"})
     other = Profile(name=PROFILE.name, model_digest="other weights")
 
-    assert store.ledger.known(PROFILE, [kept, lost, titled, renamed]) == [True, False, False, True]
-    assert store.ledger.known(other, [kept]) == [False]
-    assert store.ledger.known(PROFILE, []) == []
+    assert store.ledger.known_results(PROFILE, [kept, lost, titled, renamed]) == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert store.ledger.known_results(other, [kept]) == [False]
+    assert store.ledger.known_results(PROFILE, []) == []
 
 
 def test_looking_for_a_result_lets_it_live_a_full_term(
@@ -423,6 +428,6 @@ def test_looking_for_a_result_lets_it_live_a_full_term(
     key = Key.result(PROFILE.digest, claim.articles[0].content_digest)
     client.expire(key, 10)
 
-    store.ledger.known(PROFILE, claim.articles)
+    store.ledger.known_results(PROFILE, claim.articles)
 
     assert client.ttl(key) == pytest.approx(TTL_SECONDS, abs=5)

@@ -51,7 +51,7 @@ def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 def _show_workers(store: JobStore, live: int) -> None:
     for number in range(live):
         name = f"worker-{number}"
-        store.roster.show_worker(
+        store.roster.record_presence(
             WorkerPresence(name=name, host="here", pid=number, started=1.0, done_chunks=0)
         )
 
@@ -116,7 +116,7 @@ def test_a_notification_that_is_answered_makes_room_for_the_next(
     claim = claim_chunk(store, job, 3)
 
     assert _chunks(store.ledger.notify_next(job)) == [16]
-    assert store.ledger.active() == [job]
+    assert store.ledger.active_jobs() == [job]
     release(store, claim)
     assert store.ledger.notify_next(job) == []
     for chunk in (3, 0):
@@ -128,7 +128,7 @@ def test_a_notification_that_is_answered_makes_room_for_the_next(
         claim = claim_chunk(store, job, chunk)
         record(store, claim, done(claim.articles))
     assert (pending_notifications(client, job), states(store, job)) == (0, {"done": 18})
-    assert (store.ledger.notify_next(job), store.ledger.active()) == ([], [])
+    assert (store.ledger.notify_next(job), store.ledger.active_jobs()) == ([], [])
     assert not any(_notified(client, lane) for lane in range(LANES))
 
 
@@ -198,7 +198,7 @@ def test_a_message_that_is_lost_is_sent_again(
     client.delete(Key.queue(QUEUE, 3))
     _wait_for_clock(store, notifications[0].stamp_ms)
 
-    found = store.ledger.lost(QUEUE)
+    found = store.ledger.lost_notifications(QUEUE)
 
     assert [(notification.chunk, notification.lane) for notification in found] == [(4, 3), (5, 3)]
     assert all(notification.stamp_ms > notifications[0].stamp_ms for notification in found)
@@ -207,7 +207,7 @@ def test_a_message_that_is_lost_is_sent_again(
     }
     send(app, found)
     _wait_for_clock(store, found[0].stamp_ms)
-    assert store.ledger.lost(QUEUE) == []
+    assert store.ledger.lost_notifications(QUEUE) == []
     assert pending_notifications(client, job) == 6
 
 
@@ -225,7 +225,7 @@ def test_what_was_notified_before_the_oldest_message_is_lost_and_no_more(
             claim_chunk(store, job, 1)
     _wait_for_clock(store, store.ledger._now_ms())
 
-    assert _chunks(store.ledger.lost(QUEUE)) == [0]
+    assert _chunks(store.ledger.lost_notifications(QUEUE)) == [0]
     assert len(_queued(client)[2]) == 1
 
 
@@ -234,12 +234,12 @@ def test_a_notification_has_two_seconds_to_come_into_the_queue(
 ) -> None:
     job = make_job(store, 1)
     (notification,) = store.ledger.notify_next(job)
-    assert store.ledger.lost(QUEUE) == []
+    assert store.ledger.lost_notifications(QUEUE) == []
 
     client.zadd(Key.notified(2), {f"{job}:0": notification.stamp_ms - 2_001})
 
-    assert _chunks(store.ledger.lost(QUEUE)) == [0]
-    assert store.ledger.lost(QUEUE) == []
+    assert _chunks(store.ledger.lost_notifications(QUEUE)) == [0]
+    assert store.ledger.lost_notifications(QUEUE) == []
 
 
 class _SlowClient:
@@ -268,7 +268,7 @@ def test_what_is_claimed_in_the_same_moment_is_not_lost(
     monkeypatch.setattr(store.ledger, "_redis", slow)
     _wait_for_clock(store, notification.stamp_ms)
 
-    assert store.ledger.lost(QUEUE) == []
+    assert store.ledger.lost_notifications(QUEUE) == []
     assert _notified(client, 2) == {}
 
 
@@ -281,7 +281,7 @@ def test_behind_a_message_without_a_stamp_nothing_is_lost(
     client.lpush(Key.queue(QUEUE, 2), message)
     _wait_for_clock(store, notification.stamp_ms)
 
-    assert store.ledger.lost(QUEUE) == []
+    assert store.ledger.lost_notifications(QUEUE) == []
 
 
 def _wait_for_clock(store: JobStore, stamp_ms: int) -> None:
@@ -324,9 +324,9 @@ def test_what_is_given_back_takes_the_express_lane(store: JobStore, client: redi
     claim_chunk(store, job, 4)
     end_lease(client, job, 4)
 
-    assert [(notification.chunk, notification.lane) for notification in store.ledger.expired()] == [
-        (4, 2)
-    ]
+    assert [
+        (notification.chunk, notification.lane) for notification in store.ledger.release_expired()
+    ] == [(4, 2)]
     assert (set(_notified(client, 3)), pending_notifications(client, job)) == (set(), 5)
     claim_chunk(store, job, 4)
     assert (f"{job}:4" in _notified(client, 2), pending_notifications(client, job)) == (False, 4)
@@ -338,7 +338,7 @@ def test_a_lease_whose_chunk_has_expired_goes(store: JobStore, client: redis.Red
     end_lease(client, job)
     client.delete(Key.job(job), Key.chunk(job, 0))
 
-    assert store.ledger.expired() == []
+    assert store.ledger.release_expired() == []
     assert client.exists(Key.LEASES) == 0
 
 
@@ -349,15 +349,15 @@ def test_only_one_leads_until_it_has_been_away(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     job = make_job(store, 1)
-    assert store.ledger.lead("first")
+    assert store.ledger.try_lead("first")
     assert 2_000 < client.pttl(Key.LEADER) <= 3_000
 
     assert reconcile(store, app, "second") == []
     assert (messages(client), pending_notifications(client, job)) == (0, 0)
     assert _chunks(reconcile(store, app, "first")) == [0]
     client.delete(Key.LEADER)  # as it does by itself
-    assert store.ledger.lead("second")
-    assert not store.ledger.lead("first")
+    assert store.ledger.try_lead("second")
+    assert not store.ledger.try_lead("first")
 
 
 def test_a_step_fills_the_windows_of_all_jobs_that_wait(
@@ -371,7 +371,7 @@ def test_a_step_fills_the_windows_of_all_jobs_that_wait(
 
     assert {notification.job for notification in notifications} == {small, large}
     assert len(notifications) == messages(client) == 1 + 16
-    assert store.ledger.active() == [large]
+    assert store.ledger.active_jobs() == [large]
     assert reconcile(store, app, "test") == []
 
 

@@ -61,14 +61,14 @@ def test_what_failed_is_queued_again_and_the_rest_is_left_alone(
     untyped: Any = client
     job = _half_failed(store)
     assert _letters(store, job) == {"b1", "b2", "b4"}
-    assert store.ledger.active() == []
+    assert store.ledger.active_jobs() == []
 
     # b0 is done, b5 waits, nobody knows b9.
     assert store.retry(job, ["b0", "b1", "b2", "b5", "b9", "b1"]) == 2
 
     assert states(store, job) == {"queued": 3, "done": 2, "failed": 1}
     assert _letters(store, job) == {"b4"}
-    assert store.ledger.active() == [job]
+    assert store.ledger.active_jobs() == [job]
     said = ["done", "queued", "queued", "done", "failed", "queued"]
     assert _collected(store, job) == {f"b{number}": state for number, state in enumerate(said)}
     assert untyped.hmget(Key.ids(job), ["b0", "b1", "b2", "b4"]) == [b"0:0", b"3:0", b"3:1", b"1:1"]
@@ -174,7 +174,7 @@ def test_a_chunk_that_is_added_in_the_same_moment_costs_nothing(
 ) -> None:
     job = _half_failed(store)
     other, look = JobStore(client, ttl_seconds=TTL_SECONDS), store._chunks
-    more = iter([NewChunk([make_article("more")], known=False)])
+    more = iter([NewChunk([make_article("more")], cached=False)])
 
     def look_slowly(asked: JobId) -> int:
         found = look(asked)
@@ -228,7 +228,7 @@ def test_a_result_that_was_cached_and_is_lost_is_cached_no_more(
     claim = claim_chunk(store, make_job(store, 2))
     record(store, claim, done(articles))
     job = store.create(PROFILE)
-    store.add(job, [NewChunk(articles, known=True)])
+    store.add(job, [NewChunk(articles, cached=True)])
     store.close(job)
     _lose_result(client, articles[0])
     assert store.progress(job).cached == 2

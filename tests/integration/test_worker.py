@@ -246,7 +246,7 @@ def test_a_cancelled_job_stops_at_the_next_checkpoint_and_keeps_what_is_done(
     wait_for_gate(gated)
     # Meanwhile another worker has come to the result of one of them.
     other = store.create(store.collection.profile(job))
-    store.add(other, [NewChunk(articles[1:2], known=False)])
+    store.add(other, [NewChunk(articles[1:2], cached=False)])
     record(store, claim_chunk(store, other), done(articles[1:2]))
 
     assert store.cancel(job) == 2
@@ -290,7 +290,7 @@ def test_chunks_whose_client_died_before_it_sent_messages_are_found(
     jobs = []
     for name in ("notified", "waiting"):
         job = store.create(load_profile(settings))
-        store.add(job, [NewChunk([make_article(f"{name}-{n}")], known=False) for n in range(6)])
+        store.add(job, [NewChunk([make_article(f"{name}-{n}")], cached=False) for n in range(6)])
         store.close(job)
         jobs.append(job)
     # Noted as notified, and no message sent.

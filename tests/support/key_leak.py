@@ -17,7 +17,7 @@ _OWNED = {
     b"cd:active": "notify_next drops jobs that have nothing left to notify, or have expired",
     b"cd:deadlines": "cancel drops the deadline, which the reconciler does when it is over",
     b"cd:leases": "complete and release drop the lease of their chunk",
-    b"cd:workers": "show_worker drops the long gone, forget_worker the one that ends",
+    b"cd:workers": "record_presence drops the long gone, forget_worker the one that ends",
     b"cd:stats": "a few dozen counters",
     **{Key.notified(n).encode(): "claim drops its chunk, lost what is gone" for n in range(LANES)},
 }

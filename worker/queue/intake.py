@@ -223,10 +223,10 @@ class Intake:
         self._refusals += refusals[: _SHOWN_REFUSALS - len(self._refusals)]
         if not articles:
             return
-        known = self._store.ledger.known(profile, articles)
+        known = self._store.ledger.known_results(profile, articles)
         # What is to be worked on comes first: the first chunks of a job take the express lane.
         chunks = [
-            NewChunk(chunk, known=wanted)
+            NewChunk(chunk, cached=wanted)
             for wanted in (False, True)
             for chunk in _cut_chunks(
                 (one for one, is_known in zip(articles, known, strict=True) if is_known is wanted),

@@ -1,7 +1,7 @@
-"""The desk's gauges for Prometheus: the store is read anew for each scrape.
+"""Prometheus metrics of the queue, read from the store at each scrape.
 
-A scrape costs a few commands, and one for each job and each worker. No label speaks of a single
-job, article or worker: what there is to be told apart is fixed. Knows the store, no Redis key.
+A scrape costs a few commands, plus one for each job and each worker. No label names a single job,
+article or worker, so the number of series is fixed. Knows the store, but no Redis key.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = ["DeskCollector"]
 
-#: A broker that is silent for so long is taken for down. Prometheus gives up a scrape after 10 s,
-#: and then learns nothing; a whole scrape over 5,000 jobs took 0.3 s (measured).
-_PATIENCE_SECONDS = 3
+#: A broker that does not answer for this long counts as down. Prometheus abandons a scrape after
+#: 10 s; a whole scrape over 5,000 jobs took 0.3 s (measured).
+_TIMEOUT_SECONDS = 3
 
-#: No health check: a broker that cannot write to its disk refuses a PING, and answers all else.
+#: No health check: a broker that cannot write to its disk refuses PING, but answers reads.
 _OPTIONS = (
-    f"socket_timeout={_PATIENCE_SECONDS}&socket_connect_timeout={_PATIENCE_SECONDS}"
+    f"socket_timeout={_TIMEOUT_SECONDS}&socket_connect_timeout={_TIMEOUT_SECONDS}"
     "&health_check_interval=0"
 )
 
@@ -47,46 +47,50 @@ _log = get_logger(__name__)
 
 
 class DeskCollector(Collector):
-    """What one store has to tell; while it does not answer, only ``copydesk_broker_up 0``.
+    """The metrics of one store; only ``copydesk_broker_up 0`` while it does not answer.
 
     Raises:
-        ConfigError: the broker's URL cannot be used.
+        ConfigError: the broker's URL is not valid.
     """
 
     def __init__(self, settings: Settings) -> None:
         url = broker_url(settings)
-        # Options in the URL win over those of worker/queue/connection.py.
+        # Options in the URL override those of worker/queue/connection.py.
         self._url = f"{url}{'&' if '?' in url else '?'}{_OPTIONS}"
         self._ttl_seconds = int(settings.job_ttl.total_seconds())
         connect(self._url).close()
 
     def collect(self) -> Iterator[Metric]:
-        """Every family, with its values at this moment."""
+        """Yield every metric family with its current values."""
         families: Sequence[Metric] = ()
         try:
-            # Not open_store, which begins with a PING.
+            # Not open_store, which starts with a PING.
             with connect(self._url) as client:
                 store = JobStore(client, ttl_seconds=self._ttl_seconds)
-                families = [*_jobs(store.jobs()), *_gauges(store.roster), *_counters(store.roster)]
+                families = [
+                    *_job_metrics(store.jobs()),
+                    *_gauges(store.roster),
+                    *_counters(store.roster),
+                ]
         except redis.RedisError as error:
             _log.warning("broker_not_read", why=type(error).__name__)
         yield _gauge("broker_up", "Whether the broker answers (1) or not (0).", bool(families))
         yield from families
 
 
-def _jobs(jobs: Sequence[JobProgress]) -> Iterator[Metric]:
+def _job_metrics(jobs: Sequence[JobProgress]) -> Iterator[Metric]:
     yield _labelled(
         "articles",
         "Articles of all jobs that have not expired, by state.",
         "state",
         {state.value: sum(getattr(job, state.value) for job in jobs) for state in ArticleState},
     )
-    counted = Counter(_state_of(job) for job in jobs)
+    job_counts = Counter(_state_of(job) for job in jobs)
     yield _labelled(
         "jobs",
-        "Jobs that have not expired; a cancelled one is unfinished while a chunk of it runs.",
+        "Jobs that have not expired; a cancelled job is unfinished while one of its chunks runs.",
         "state",
-        {state: counted[state] for state in ("unfinished", "finished", "cancelled")},
+        {state: job_counts[state] for state in ("unfinished", "finished", "cancelled")},
     )
 
 
@@ -100,7 +104,7 @@ def _gauges(roster: Roster) -> Iterator[Metric]:
     stale = [worker.stale for worker in roster.workers()]
     yield _labelled(
         "workers",
-        "Workers that were seen in the last seconds (live), or last some minutes ago (stale).",
+        "Workers seen in the last seconds (live), or last seen minutes ago (stale).",
         "state",
         {"live": stale.count(False), "stale": stale.count(True)},
     )
@@ -110,33 +114,33 @@ def _gauges(roster: Roster) -> Iterator[Metric]:
     )
     yield _gauge(
         "oldest_waiting_seconds",
-        "Age of the oldest message whose chunk no worker has claimed; 0 where none waits.",
+        "Age of the oldest message whose chunk no worker has claimed; 0 if none waits.",
         roster.oldest_waiting_seconds(),
     )
-    yield _gauge("leases", "Chunks that workers hold.", roster.leases())
+    yield _gauge("leases", "Chunks that workers hold.", roster.count_leases())
     yield _gauge(
         "expired_leases",
-        "Chunks whose lease is over, and that were not given back yet.",
-        roster.expired_leases(),
+        "Chunks whose lease has expired and that were not released yet.",
+        roster.count_expired_leases(),
     )
     memory = roster.memory()
     yield _gauge("broker_memory_bytes", "Memory that the broker uses.", memory.used)
     yield _gauge(
-        "broker_memory_limit_bytes", "The broker's maxmemory; 0: none is set.", memory.limit
+        "broker_memory_limit_bytes", "The broker's maxmemory; 0 if none is set.", memory.limit
     )
     yield _gauge(
         "broker_aof_ok",
-        "Whether the last write to the append-only file went well (1) or not (0).",
+        "Whether the last write to the append-only file succeeded (1) or not (0).",
         roster.writes_to_disk(),
     )
 
 
 def _counters(roster: Roster) -> Iterator[Metric]:
     stats = roster.stats()
-    # Not "articles": a gauge and a counter of one name are an error in OpenMetrics.
+    # Not "articles": in OpenMetrics a gauge and a counter must not share a name.
     recorded = CounterMetricFamily(
         "copydesk_articles_recorded",
-        "Articles that workers have recorded since the store was made, by how they ended.",
+        "Articles that workers have recorded since the store was created, by final state.",
         labels=["state"],
     )
     for state in sorted(TERMINAL_STATES):
@@ -144,18 +148,18 @@ def _counters(roster: Roster) -> Iterator[Metric]:
     yield recorded
     tokens = CounterMetricFamily(
         "copydesk_tokens",
-        "Tokens that engines have read and written since the store was made.",
+        "Tokens that engines have read and written since the store was created.",
         labels=["kind"],
     )
     for kind in ("read", "written"):
         tokens.add_metric([kind], stats.get(f"tokens_{kind}", 0.0))
     yield tokens
-    inside = CounterMetricFamily(
+    engine_seconds = CounterMetricFamily(
         "copydesk_engine_seconds",
         "Seconds of copydesk_chunk_seconds_sum that were spent inside an engine.",
     )
-    inside.add_metric([], stats.get("engine_seconds", 0.0))
-    yield inside
+    engine_seconds.add_metric([], stats.get("engine_seconds", 0.0))
+    yield engine_seconds
     yield HistogramMetricFamily(
         "copydesk_chunk_seconds",
         "Seconds that recorded chunks took.",
@@ -165,18 +169,20 @@ def _counters(roster: Roster) -> Iterator[Metric]:
 
 
 def _buckets(stats: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Cumulative counts by upper bound; the store counts a chunk under its own bound alone."""
+    """Return cumulative counts by upper bound; the store counts a chunk under one bound only."""
     bounds = (*CHUNK_SECONDS_BOUNDS, "inf")
     counts = accumulate(stats.get(f"seconds_le_{bound}", 0.0) for bound in bounds)
     return list(zip(map(floatToGoString, bounds), counts, strict=True))
 
 
-def _gauge(name: str, said: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"copydesk_{name}", said, value=float(value))
+def _gauge(name: str, description: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"copydesk_{name}", description, value=float(value))
 
 
-def _labelled(name: str, said: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"copydesk_{name}", said, labels=[label])
+def _labelled(
+    name: str, description: str, label: str, values: Mapping[str, float]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"copydesk_{name}", description, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)
     return family

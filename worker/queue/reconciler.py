@@ -38,12 +38,12 @@ def reconcile(store: JobStore, app: Celery, name: str) -> list[Notification]:
         redis.RedisError: the store does not answer, or may not be written to.
     """
     ledger = store.ledger
-    if not ledger.lead(name):
+    if not ledger.try_lead(name):
         return []
-    for job in ledger.overdue():
+    for job in ledger.overdue_jobs():
         _end(store, job)
-    notifications = [*ledger.expired(), *ledger.lost(QUEUE)]
-    for job in ledger.active():
+    notifications = [*ledger.release_expired(), *ledger.lost_notifications(QUEUE)]
+    for job in ledger.active_jobs():
         notifications += ledger.notify_next(job)
     send(app, notifications)
     return notifications

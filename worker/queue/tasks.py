@@ -231,7 +231,7 @@ class _Keeper(bootsteps.StartStopStep):  # type: ignore[misc]
             done_chunks=state.total_count[PROCESS_CHUNK],
         )
         try:
-            _store.roster.show_worker(presence)
+            _store.roster.record_presence(presence)
             notifications = reconcile(_store, app, worker.hostname)
         except (redis.RedisError, BrokerUnavailableError) as error:
             _log.warning("step_failed", why=type(error).__name__)

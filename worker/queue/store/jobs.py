@@ -63,7 +63,7 @@ class NewChunk:
     """Articles to be accepted together."""
 
     articles: Sequence[Article]
-    known: bool
+    cached: bool
     """Their results are there: they are done at once."""
 
 
@@ -146,10 +146,10 @@ class JobStore:
         for number, chunk in enumerate(chunks, first):
             keys.append(Key.chunk(job, number))
             size = len(chunk.articles)
-            known = [Outcome(state=ArticleState.DONE, cached=True)] * size
+            cached = [Outcome(state=ArticleState.DONE, cached=True)] * size
             ids = json.dumps([article.id for article in chunk.articles])
             args += [_lane(priority, number), pack_articles(chunk.articles), size, ids]
-            args.append(dump_outcomes(known) if chunk.known else "")
+            args.append(dump_outcomes(cached) if chunk.cached else "")
         answer = int(run_script(self._redis, "add", keys, args))
         _raise_refused(job, answer)
         if answer == 0:
@@ -159,7 +159,7 @@ class JobStore:
                 hint="look again with copydesk status",
             )
 
-    def refuse(self, job: JobId, refusals: Sequence[InputRefusal]) -> None:
+    def record_refusals(self, job: JobId, refusals: Sequence[InputRefusal]) -> None:
         """Record inputs that were not accepted."""
         if not refusals:
             return
@@ -195,7 +195,7 @@ class JobStore:
         said = json.loads(self._redis.hget(Key.job(job), "inputs"))
         return said["inputs"], said["folder"]
 
-    def accepted(self, job: JobId, articles: Sequence[Article]) -> list[bool]:
+    def has_articles(self, job: JobId, articles: Sequence[Article]) -> list[bool]:
         """For each article whether the job has one of its id."""
         if not articles:
             return []

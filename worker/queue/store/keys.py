@@ -16,13 +16,13 @@ class Key:
     #: Sorted set, job id → time of creation: jobs with chunks that wait to be notified;
     #: ``notify_next`` drops a job when nothing waits any more, and one that has expired.
     ACTIVE = "cd:active"
-    #: Sorted set, job id → deadline in Unix ms; ``cancel`` and ``overdue`` drop.
+    #: Sorted set, job id → deadline in Unix ms; ``cancel`` and ``overdue_jobs`` drop.
     DEADLINES = "cd:deadlines"
     #: Sorted set, ``job:chunk`` → end of lease in Unix ms; ``complete`` and ``release`` drop.
     LEASES = "cd:leases"
     #: Hash: what all jobs together came to since the store was made; a few dozen fields.
     STATS = "cd:stats"
-    #: Sorted set, worker → last time seen in Unix ms; ``show_worker`` drops the long gone.
+    #: Sorted set, worker → last time seen in Unix ms; ``record_presence`` drops the long gone.
     WORKERS = "cd:workers"
     #: String with a time to live: which worker's reconciler leads.
     LEADER = "cd:leader"
@@ -33,7 +33,7 @@ class Key:
 
     @staticmethod
     def notified(lane: int) -> str:
-        """Sorted set, ``job:chunk`` → time of notification in Unix ms; ``claim``, ``lost`` drop."""
+        """Sorted set, ``job:chunk`` → Unix ms of notification; ``claim`` and the reconciler drop."""
         return f"cd:notified:{lane}"
 
     @staticmethod

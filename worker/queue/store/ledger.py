@@ -129,7 +129,7 @@ class Ledger:
         ]
         return LeaseState(run_script(self._redis, "renew", keys, args).decode())
 
-    def known(self, profile: Profile, articles: Sequence[Article]) -> list[bool]:
+    def known_results(self, profile: Profile, articles: Sequence[Article]) -> list[bool]:
         """For each article whether its result is there; those that are live on for a full term."""
         if not articles:
             return []
@@ -146,7 +146,7 @@ class Ledger:
         """Note that this article alone took longer than a task may."""
         self._redis.hset(Key.chunk(claim.job, claim.chunk), f"slow:{position}", 1)
 
-    def keep(self, claim: Claim, position: int, result: Result) -> None:
+    def keep_result(self, claim: Claim, position: int, result: Result) -> None:
         """Store one result ahead of its chunk's completion, so that no later try repeats it.
 
         Where the broker's memory is full it is not kept: ``complete`` records it all the same.
@@ -235,11 +235,11 @@ class Ledger:
 
     # The reconciler's side ------------------------------------------------------------------------
 
-    def lead(self, name: str) -> bool:
+    def try_lead(self, name: str) -> bool:
         """Whether ``name`` is the one reconciler for the next seconds."""
         return bool(run_script(self._redis, "lead", [Key.LEADER], [name, _LEAD_MILLISECONDS]))
 
-    def expired(self) -> list[Notification]:
+    def release_expired(self) -> list[Notification]:
         """Give back the chunks whose leases are over; returns the notifications to send."""
         found = self._redis.zrangebyscore(
             Key.LEASES, "-inf", self._now_ms(), start=0, num=_STEP_CHUNKS
@@ -247,7 +247,7 @@ class Ledger:
         notifications = [self.release(*_read_member(member), "", "lease_over") for member in found]
         return [notification for notification in notifications if notification is not None]
 
-    def lost(self, queue: str) -> list[Notification]:
+    def lost_notifications(self, queue: str) -> list[Notification]:
         """Chunks whose message is no longer in Celery's queue, and that nobody has claimed.
 
         A lane of the queue is first in, first out: what was notified before its oldest message was
@@ -292,11 +292,11 @@ class Ledger:
             for chunk, lane in (one.split(b":") for one in notified)
         ]
 
-    def active(self) -> list[JobId]:
+    def active_jobs(self) -> list[JobId]:
         """Jobs with chunks that wait to be notified, oldest first."""
         return [JobId(job.decode()) for job in self._redis.zrange(Key.ACTIVE, 0, -1)]
 
-    def overdue(self) -> list[JobId]:
+    def overdue_jobs(self) -> list[JobId]:
         """Jobs whose deadline is over."""
         found = self._redis.zrangebyscore(Key.DEADLINES, "-inf", self._now_ms())
         return [JobId(job.decode()) for job in found]

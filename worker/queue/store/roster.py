@@ -42,7 +42,7 @@ class Roster:
     def __init__(self, client: redis.Redis) -> None:
         self._redis: Any = client
 
-    def show_worker(self, worker: WorkerPresence) -> None:
+    def record_presence(self, worker: WorkerPresence) -> None:
         """Note that ``worker`` is alive, for the next seconds."""
         said = worker.model_dump_json(exclude={"idle_seconds", "stale", "tasks"})
         now = self._now()
@@ -81,16 +81,16 @@ class Roster:
             found.append(worker.model_copy(update=update))
         return sorted(found, key=lambda worker: worker.name)
 
-    def live_workers(self) -> int:
+    def count_live_workers(self) -> int:
         """How many workers have shown themselves in the last seconds."""
         since = int(self._now() * 1000) - LIVE_MILLISECONDS
         return int(self._redis.zcount(Key.WORKERS, since, "+inf"))
 
-    def leases(self) -> int:
+    def count_leases(self) -> int:
         """Chunks that are held."""
         return int(self._redis.zcard(Key.LEASES))
 
-    def expired_leases(self) -> int:
+    def count_expired_leases(self) -> int:
         """Chunks whose lease is over, and that the reconciler has not given back yet."""
         return int(self._redis.zcount(Key.LEASES, "-inf", int(self._now() * 1000)))
 
