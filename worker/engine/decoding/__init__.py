@@ -1,1 +1,1 @@
-"""Greedy decoding with copy verification, over torch. Imports nothing of the project."""
+"""Greedy decoding that verifies drafts, on torch. Imports nothing else of the project."""

@@ -1,14 +1,14 @@
-"""Greedy decoding that verifies a draft instead of writing it again.
+"""Greedy decoding that verifies a draft instead of writing it token by token.
 
-Three kinds of passes: one over the prompt that all share, one over each row's own prompt and its
-whole draft, and steps for the rows that leave their draft. In a step each row takes its last
-token and the next ones of its draft; the model says for all of them at once what it would have
-written, and the row keeps the longest prefix that it agrees with and one token more. Rows that
-are finished leave. See ``worker.engine.decoding.draft`` for the method's sources.
+There are three kinds of passes: one over the prefix that all prompts share, one over the rest of
+each row's prompt and its whole draft, and steps for the rows that leave their draft. A step feeds
+each row's last token and the next tokens of its draft; the row keeps the longest prefix that the
+model agrees with, plus one token of the model's own. Finished rows are evicted.
+``worker.engine.decoding.draft`` names the sources of the method.
 
-With no keep-bias the answers are those of plain greedy decoding: the first of the most likely
-tokens is taken. In bfloat16 passes of different shapes round differently, so that a near-tie
-between two tokens can fall either way.
+Without a keep-bias the answers are those of plain greedy decoding: of equally likely tokens the
+first is taken. In bfloat16, passes of different shapes round differently, so a near-tie between
+two tokens can fall either way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from worker.engine.decoding.key_values import KeyValues, Pass
+from worker.engine.decoding.key_values import KeyValues, PackedPass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,60 +31,61 @@ if TYPE_CHECKING:
 __all__ = ["Decoder", "Row"]
 
 #: Tokens of one step over all rows. Packed matrix products of 64 rows reach nine tenths of the
-#: speed of large ones, of 16 six tenths (in bfloat16 on two cores); with 128 the steps of 16
-#: summaries, most of whose drafts fail, took half as long again.
+#: speed of large ones, those of 16 six tenths (bfloat16, two cores). With 128, the steps of 16
+#: summaries, whose drafts mostly fail, took half as long again.
 _STEP_TOKENS = 64
 
-#: Drafted tokens of a row in one step. The fewer rows are left, the more are drafted.
-_LEAST_DRAFTED, _MOST_DRAFTED = 3, 24
+#: Drafted tokens per row and step. The fewer rows are left, the more tokens each drafts.
+_MIN_DRAFTED, _MAX_DRAFTED = 3, 24
 
-#: Slots of the rows that wait for their steps: 23 KB each with the embedded model.
-_WAITING_SLOTS = 16_384
+#: Cache slots of the rows between their first pass and their end: 23 KB each with the embedded
+#: model.
+_ACTIVE_SLOTS = 16_384
 
-#: Positions whose logits are held at a time: 49,152 words in float32 take 200 KB each. With 256 of
-#: them what is done to the logits takes twice as long (measured), since they do not stay in cache.
+#: Positions whose logits are held at a time: 200 KB each for 49,152 words in float32. With 256
+#: they fall out of the CPU cache, and what is done to them takes twice as long (measured).
 _LOGIT_ROWS = 64
 
-#: Steps between two calls of the checkpoint, each of about 0.1 s.
+#: Steps between two calls of the checkpoint; a step takes about 0.1 s.
 _STEPS_BETWEEN_CHECKPOINTS = 8
 
 
 @dataclass(slots=True)
 class Row:
-    """One prompt on its way to an answer."""
+    """One prompt and its answer so far."""
 
     prompt: Sequence[int]
     draft: Sequence[int]
-    """Tokens to verify in the first pass, the one that ends the answer included; or none."""
+    """Tokens to verify in the first pass, including the end token; empty without a draft."""
     guide: Draft
-    """Says what is likely to come next."""
+    """Predicts the next tokens from the source."""
     budget: int
     keep_bias_nats: float = 0.0
     state_layer: int | None = None
     written: list[int] = field(default_factory=list)
-    """The answer, with the token that ends it."""
+    """The answer, including its end token."""
     nats: list[float] = field(default_factory=list)
-    """Of each token written."""
+    """Negative log-likelihood of each token written."""
     draft_nats: list[float] = field(default_factory=list)
-    """Of each token of the draft."""
+    """Negative log-likelihood of each token of the draft."""
     draft_state: list[float] = field(default_factory=list)
-    """Mean hidden state of the draft behind ``state_layer``."""
+    """Mean hidden state of the draft after ``state_layer``."""
     finished: bool = False
-    """Whether the answer has ended by itself."""
+    """Whether the model wrote an end token."""
 
     @property
-    def over(self) -> bool:
-        """Whether nothing more is to be written."""
+    def done(self) -> bool:
+        """Whether the answer is finished or its budget is spent."""
         return self.finished or len(self.written) >= self.budget
 
     @property
-    def read(self) -> int:
-        """Tokens that are in the cache: all but the last one written."""
+    def cached_tokens(self) -> int:
+        """Tokens in the cache: all but the last one written."""
         return len(self.prompt) + len(self.written) - 1
 
     @property
-    def slots(self) -> int:
-        """Most tokens that it may come to."""
+    def max_slots(self) -> int:
+        """Most cache slots that the row can need."""
         return len(self.prompt) + max(self.budget, len(self.draft))
 
 
@@ -92,207 +93,215 @@ class Decoder:
     """A causal language model that answers prompts.
 
     Args:
-        model: of transformers, loaded with the attention of ``worker.engine.decoding.key_values``.
-        ends: tokens that end an answer.
-        batch_tokens: tokens of one first pass.
+        model: a transformers model, loaded with the attention of
+            ``worker.engine.decoding.key_values``.
+        end_tokens: tokens that end an answer.
+        batch_tokens: most tokens of one first pass.
     """
 
-    def __init__(self, model: Any, ends: frozenset[int], batch_tokens: int) -> None:
-        self._model, self._ends, self._batch_tokens = model, ends, batch_tokens
+    def __init__(self, model: Any, end_tokens: frozenset[int], batch_tokens: int) -> None:
+        self._model, self._end_tokens, self._batch_tokens = model, end_tokens, batch_tokens
         self._body, self._head = model.base_model, model.get_output_embeddings()
         self._config = model.config
-        self._shared = self._config.num_attention_heads // self._config.num_key_value_heads
+        self._heads_per_key = self._config.num_attention_heads // self._config.num_key_value_heads
 
     def prefix(self, tokens: Sequence[int]) -> KeyValues:
-        """Keys and values of what several prompts begin with."""
-        cache = self._room(1, len(tokens))
+        """Compute the keys and values of a prefix that several prompts share."""
+        cache = self._new_cache(1, len(tokens))
         self._run(cache, [0], [tokens])
         return cache
 
     def answer(
         self, rows: Sequence[Row], prefix: KeyValues, checkpoint: Callable[[], None]
     ) -> None:
-        """Write the rows' answers.
+        """Write the answers into ``rows``.
 
         Args:
-            rows: their prompts begin with ``prefix`` and go on behind it.
+            rows: each prompt begins with ``prefix`` and is longer than it.
             prefix: from this decoder's ``prefix``.
-            checkpoint: is called before each first pass and every few steps.
+            checkpoint: called before each first pass and every few steps.
         """
-        waiting = _Waiting()
+        active = _ActiveRows()
         for batch in _batches(rows, prefix.slots, self._batch_tokens):
             checkpoint()
-            waiting.take_in(*self._first_pass(batch, prefix))
-            if waiting.slots > _WAITING_SLOTS:
-                self._advance(waiting, _WAITING_SLOTS // 2, checkpoint)
-        self._advance(waiting, 0, checkpoint)
+            active.admit(*self._first_pass(batch, prefix))
+            if active.slots > _ACTIVE_SLOTS:
+                self._advance(active, _ACTIVE_SLOTS // 2, checkpoint)
+        self._advance(active, 0, checkpoint)
 
     def _first_pass(self, rows: list[Row], prefix: KeyValues) -> tuple[list[Row], KeyValues]:
-        """Verify each row's draft; the rows that go on, and their keys and values."""
-        cache = self._room(len(rows), max(len(row.prompt) + len(row.draft) for row in rows))
-        cache.share(prefix)
-        begin = prefix.slots
-        tokens = [[*row.prompt[begin:], *row.draft[:-1]] for row in rows]
-        # The last token of a prompt foretells the first of its answer.
-        unjudged = [len(row.prompt) - begin - 1 for row in rows]
+        """Verify each row's draft; return the rows that are not done, and their cache."""
+        cache = self._new_cache(len(rows), max(len(row.prompt) + len(row.draft) for row in rows))
+        cache.set_prefix(prefix)
+        start = prefix.slots
+        tokens = [[*row.prompt[start:], *row.draft[:-1]] for row in rows]
+        # The prompt's last token predicts the answer's first.
+        skipped = [len(row.prompt) - start - 1 for row in rows]
         drafts = [row.draft for row in rows]
-        # All rows of a call have the same prompt, so they ask for the same.
+        # All rows of a call come from one template, and so share the layer.
         layer = rows[0].state_layer
-        verdicts = self._judge(
-            cache, [begin] * len(rows), tokens, drafts, unjudged, state_layer=layer
+        predictions = self._predict(
+            cache, [start] * len(rows), tokens, drafts, skipped, state_layer=layer
         )
-        for row, verdict in zip(rows, verdicts, strict=True):
-            row.draft_nats, row.draft_state = verdict.drafted_nats, verdict.state
-            self._write(row, verdict)
-        going_on = [at for at, row in enumerate(rows) if not row.over]
-        return [rows[at] for at in going_on], cache.select(going_on)
+        for row, predicted in zip(rows, predictions, strict=True):
+            row.draft_nats, row.draft_state = predicted.draft_nats, predicted.draft_state
+            self._accept(row, predicted)
+        kept = [index for index, row in enumerate(rows) if not row.done]
+        return [rows[index] for index in kept], cache.select(kept)
 
-    def _advance(self, waiting: _Waiting, slots: int, checkpoint: Callable[[], None]) -> None:
-        """Take steps until the waiting rows need no more than ``slots``."""
+    def _advance(self, active: _ActiveRows, slots: int, checkpoint: Callable[[], None]) -> None:
+        """Take steps until the active rows need at most ``slots``."""
         for step in count():
-            waiting.let_go(self._room)
-            if waiting.slots <= slots:
+            active.evict_done(self._new_cache)
+            if active.slots <= slots:
                 return
             if step % _STEPS_BETWEEN_CHECKPOINTS == 0:
                 checkpoint()
-            self._step(waiting)
+            self._step(active)
 
-    def _step(self, waiting: _Waiting) -> None:
-        """One pass over the last token of each row and the next ones of its draft."""
-        going_on = sum(not row.over for row in waiting.rows)
-        most = min(max(_STEP_TOKENS // going_on - 1, _LEAST_DRAFTED), _MOST_DRAFTED)
+    def _step(self, active: _ActiveRows) -> None:
+        """Feed each row's last token and the next ones of its draft, in one pass."""
+        remaining = sum(not row.done for row in active.rows)
+        limit = min(max(_STEP_TOKENS // remaining - 1, _MIN_DRAFTED), _MAX_DRAFTED)
         tokens: list[Sequence[int]] = []
         drafts: list[Sequence[int]] = []
-        for row in waiting.rows:
-            if row.over:
+        for row in active.rows:
+            if row.done:
                 tokens.append(())
                 drafts.append(())
                 continue
             left = row.budget - len(row.written)
-            draft = row.guide.next_tokens(min(most + 1, left))
-            # The last one is judged by what is fed before it.
+            draft = row.guide.next_tokens(min(limit + 1, left))
+            # The draft's last token is verified by its predecessor, and need not be fed.
             tokens.append((row.written[-1], *draft[:-1]))
             drafts.append(draft)
-        starts = [row.read for row in waiting.rows]
-        verdicts = self._judge(waiting.cache, starts, tokens, drafts, [0] * len(tokens))
-        for row, verdict in zip(waiting.rows, verdicts, strict=True):
-            self._write(row, verdict)
+        starts = [row.cached_tokens for row in active.rows]
+        predictions = self._predict(active.cache, starts, tokens, drafts, [0] * len(tokens))
+        for row, predicted in zip(active.rows, predictions, strict=True):
+            self._accept(row, predicted)
 
-    def _write(self, row: Row, verdict: _Verification) -> None:
-        """Take over what is agreed on, and the first token that is not."""
-        for at in range(len(verdict.best)):
-            drafted = verdict.draft[at] if at < len(verdict.draft) else None
-            token, nats = verdict.best[at], verdict.best_nats[at]
+    def _accept(self, row: Row, predicted: _Predictions) -> None:
+        """Append the accepted prefix of the draft, and the model's token where it ends."""
+        for index in range(len(predicted.tokens)):
+            drafted = predicted.draft[index] if index < len(predicted.draft) else None
+            token, nats = predicted.tokens[index], predicted.nats[index]
             if (
                 drafted is not None
                 and row.keep_bias_nats
                 and row.guide.anchored
-                and verdict.drafted_nats[at] - nats <= row.keep_bias_nats
+                and predicted.draft_nats[index] - nats <= row.keep_bias_nats
             ):
-                token, nats = drafted, verdict.drafted_nats[at]
+                token, nats = drafted, predicted.draft_nats[index]
             row.written.append(token)
             row.nats.append(nats)
             row.guide.follow(token)
-            row.finished = token in self._ends
-            if row.over or token != drafted:
+            row.finished = token in self._end_tokens
+            if row.done or token != drafted:
                 return
 
-    def _judge(
+    def _predict(
         self,
         cache: KeyValues,
         starts: Sequence[int],
         tokens: Sequence[Sequence[int]],
         drafts: Sequence[Sequence[int]],
-        unjudged: Sequence[int],
+        skipped: Sequence[int],
         *,
         state_layer: int | None = None,
-    ) -> list[_Verification]:
-        """What the model would have written behind each row's tokens but the ``unjudged`` first."""
-        with self._noted(state_layer) as states:
+    ) -> list[_Predictions]:
+        """Predict the token after each fed one, but for the first ``skipped`` of each row."""
+        with self._captured_states(state_layer) as states:
             hidden, offsets = self._run(cache, starts, tokens)
-        places: list[int] = []
-        wanted: list[int] = []
+        positions: list[int] = []
+        drafted: list[int] = []
         bounds = [0]
-        for (begin, end), first, draft in zip(pairwise(offsets), unjudged, drafts, strict=True):
-            judged = range(begin + first, end)
-            places += judged
-            wanted += [*draft[: len(judged)], *[0] * (len(judged) - len(draft))]
-            bounds.append(len(places))
-        best, best_nats, drafted_nats = self._look_up(hidden[torch.tensor(places)], wanted)
+        for (begin, end), first, draft in zip(pairwise(offsets), skipped, drafts, strict=True):
+            predicted = range(begin + first, end)
+            positions += predicted
+            drafted += [*draft[: len(predicted)], *[0] * (len(predicted) - len(draft))]
+            bounds.append(len(positions))
+        top_tokens, top_nats, draft_nats = self._score(hidden[torch.tensor(positions)], drafted)
         return [
-            _Verification(
+            _Predictions(
                 draft,
-                best[a:b],
-                best_nats[a:b],
-                drafted_nats[a : min(b, a + len(draft))],
-                [mean for state in states for mean in state[places[a:b]].float().mean(0).tolist()],
+                top_tokens[a:b],
+                top_nats[a:b],
+                draft_nats[a : min(b, a + len(draft))],
+                [
+                    mean
+                    for state in states
+                    for mean in state[positions[a:b]].float().mean(0).tolist()
+                ],
             )
             for draft, (a, b) in zip(drafts, pairwise(bounds), strict=True)
         ]
 
     @contextmanager
-    def _noted(self, layer: int | None) -> Iterator[list[torch.Tensor]]:
-        """The hidden states behind a layer in the pass that is made meanwhile, packed; or none."""
+    def _captured_states(self, layer: int | None) -> Iterator[list[torch.Tensor]]:
+        """Collect the packed hidden states after ``layer`` of the passes made in the context."""
         states: list[torch.Tensor] = []
         if layer is None:
             yield states
             return
         hook = self._body.layers[layer].register_forward_hook(
-            lambda _module, _given, found: states.append(found[0])
+            lambda _module, _inputs, outputs: states.append(outputs[0])
         )
         try:
             yield states
         finally:
             hook.remove()
 
-    def _look_up(
-        self, hidden: torch.Tensor, wanted: list[int]
+    def _score(
+        self, hidden: torch.Tensor, drafted: list[int]
     ) -> tuple[list[int], list[float], list[float]]:
-        """At each position: the most likely token, its nats, and those of the wanted one."""
-        best: list[int] = []
-        best_nats: list[float] = []
-        wanted_nats: list[float] = []
-        for at in range(0, len(wanted), _LOGIT_ROWS):
-            part = slice(at, at + _LOGIT_ROWS)
+        """Return the top token of each position, its nats, and those of the drafted token."""
+        top_tokens: list[int] = []
+        top_nats: list[float] = []
+        draft_nats: list[float] = []
+        for start in range(0, len(drafted), _LOGIT_ROWS):
+            part = slice(start, start + _LOGIT_ROWS)
             logits = self._head(hidden[part]).float()
             total = logits.logsumexp(-1)
             top, token = logits.max(-1)
-            asked = torch.tensor(wanted[part])[:, None]
-            best += token.tolist()
-            best_nats += (total - top).tolist()
-            wanted_nats += (total - logits.gather(-1, asked)[:, 0]).tolist()
-        return best, best_nats, wanted_nats
+            index = torch.tensor(drafted[part])[:, None]
+            top_tokens += token.tolist()
+            top_nats += (total - top).tolist()
+            draft_nats += (total - logits.gather(-1, index)[:, 0]).tolist()
+        return top_tokens, top_nats, draft_nats
 
     def _run(
         self, cache: KeyValues, starts: Sequence[int], tokens: Sequence[Sequence[int]]
     ) -> tuple[torch.Tensor, list[int]]:
-        """Last hidden state of each new token, packed, and where each row's begin."""
-        rows = Pass(cache, starts, tokens, self._shared)
-        found = self._body(
-            input_ids=rows.input_ids, position_ids=rows.position_ids, use_cache=False, rows=rows
+        """Return the last hidden state of each new token, packed, and the rows' offsets."""
+        packed = PackedPass(cache, starts, tokens, self._heads_per_key)
+        output = self._body(
+            input_ids=packed.input_ids,
+            position_ids=packed.position_ids,
+            use_cache=False,
+            packed=packed,
         )
-        return found.last_hidden_state[0], rows.offsets
+        return output.last_hidden_state[0], packed.offsets
 
-    def _room(self, rows: int, slots: int) -> KeyValues:
+    def _new_cache(self, rows: int, slots: int) -> KeyValues:
         return KeyValues.empty(self._config, self._model.dtype, rows=rows, slots=slots)
 
 
 @dataclass(frozen=True, slots=True)
-class _Verification:
-    """What the model says of one row's drafted tokens."""
+class _Predictions:
+    """What the model predicts along one row's draft."""
 
     draft: Sequence[int]
-    best: list[int]
-    """The most likely token at each place: one more than were fed of the draft."""
-    best_nats: list[float]
-    drafted_nats: list[float]
-    """Of the draft's tokens, as far as there are any."""
-    state: list[float]
-    """Mean hidden state of the tokens that were judged; empty where none was asked for."""
+    tokens: list[int]
+    """The most likely token at each position: one more than the draft tokens that were fed."""
+    nats: list[float]
+    draft_nats: list[float]
+    """Of the draft's tokens, as far as positions reach."""
+    draft_state: list[float]
+    """Mean hidden state at the predicted positions; empty unless a layer was asked for."""
 
 
-class _Waiting:
-    """Rows that have left their draft, with their keys and values."""
+class _ActiveRows:
+    """Rows that have left their draft and are not done, with their keys and values."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -300,52 +309,52 @@ class _Waiting:
 
     @property
     def cache(self) -> KeyValues:
-        """Of all rows, in their order; after ``let_go``."""
+        """The cache of all rows, in their order; valid after ``evict_done``."""
         (cache,) = self._parts
         return cache
 
     @property
     def slots(self) -> int:
-        """What the rows that are not over need together."""
-        sizes = [row.slots for row in self.rows if not row.over]
+        """Cache slots that the rows still need together."""
+        sizes = [row.max_slots for row in self.rows if not row.done]
         return len(sizes) * max(sizes, default=0)
 
-    def take_in(self, rows: list[Row], cache: KeyValues) -> None:
-        """More rows to go on with."""
+    def admit(self, rows: list[Row], cache: KeyValues) -> None:
+        """Add rows with their cache."""
         if rows:
             self.rows += rows
             self._parts.append(cache)
 
-    def let_go(self, room: Callable[[int, int], KeyValues]) -> None:
-        """Make one cache of all, without what is over once that is half of the rows.
+    def evict_done(self, new_cache: Callable[[int, int], KeyValues]) -> None:
+        """Merge the caches into one, without the done rows once they are half of all.
 
-        Until then a finished row costs nothing but its place in attention; to copy the others
-        costs more.
+        Until then a done row costs only its place in attention, less than copying the others.
         """
-        kept = [at for at, row in enumerate(self.rows) if not row.over]
+        kept = [index for index, row in enumerate(self.rows) if not row.done]
         if len(self._parts) == 1 and len(kept) > len(self.rows) // 2 and self._has_room():
             return
-        cache = room(len(kept), max((self.rows[at].slots for at in kept), default=0))
-        at = first = 0
+        slots = max((self.rows[index].max_slots for index in kept), default=0)
+        cache = new_cache(len(kept), slots)
+        target = first = 0
         for part in self._parts:
-            inside = [row - first for row in kept if first <= row < first + part.rows]
-            cache.put(at, part.select(inside))
-            at += len(inside)
+            inside = [index - first for index in kept if first <= index < first + part.rows]
+            cache.put(target, part.select(inside))
+            target += len(inside)
             first += part.rows
-        self.rows = [self.rows[row] for row in kept]
+        self.rows = [self.rows[index] for index in kept]
         self._parts = [cache]
 
     def _has_room(self) -> bool:
-        return self.cache.slots >= max(row.slots for row in self.rows)
+        return self.cache.slots >= max(row.max_slots for row in self.rows)
 
 
-def _batches(rows: Sequence[Row], known: int, most: int) -> Iterator[list[Row]]:
-    """Rows of about the same length whose new tokens come to no more than ``most``."""
+def _batches(rows: Sequence[Row], prefix_tokens: int, max_tokens: int) -> Iterator[list[Row]]:
+    """Yield rows of similar length with at most ``max_tokens`` new tokens together."""
     batch: list[Row] = []
     total = 0
     for row in sorted(rows, key=lambda row: -len(row.prompt) - len(row.draft)):
-        size = len(row.prompt) - known + len(row.draft)
-        if batch and total + size > most:
+        size = len(row.prompt) - prefix_tokens + len(row.draft)
+        if batch and total + size > max_tokens:
             yield batch
             batch, total = [], 0
         batch.append(row)

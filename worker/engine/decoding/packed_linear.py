@@ -1,8 +1,8 @@
-"""Weights of linear layers in the order in which the CPU's matrix products read them.
+"""Linear layers whose weights are stored in the order that the CPU's matrix products read.
 
-oneDNN reorders a weight matrix at every call; with few rows that is a third of the call. Packed
-once, a chunk's repair is a tenth faster (450 to 500 tokens/s, measured in turns in one process).
-The operators are those that torch's own compiler puts in linear layers' places on the CPU.
+oneDNN reorders a weight matrix on every call, which takes a third of a call with few rows. With
+weights packed once, a chunk's repair is a tenth faster (450 to 500 tokens/s, measured by turns in
+one process). torch's own compiler uses the same operators for linear layers on the CPU.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _ROWS = 512
 
 
 class _PackedLinear(torch.nn.Module):
-    """A linear layer that cannot be trained, saved or moved any more."""
+    """A linear layer that can no longer be trained, saved or moved."""
 
     def __init__(self, linear: torch.nn.Linear) -> None:
         super().__init__()
         operators: Any = torch.ops.mkldnn
-        self._product = operators._linear_pointwise  # noqa: SLF001 - torch has no other name for it
+        self._product = operators._linear_pointwise  # noqa: SLF001 - torch has no public name
         weight = linear.weight.detach()
         self._weight = operators._reorder_linear_weight(weight, _ROWS)  # noqa: SLF001
-        # Its type says that there is always one.
+        # Typed as always present, but it is None without a bias.
         bias: Any = linear.bias
         self._bias = None if bias is None else bias.detach()
 
@@ -36,18 +36,18 @@ class _PackedLinear(torch.nn.Module):
 
 
 def pack(model: torch.nn.Module) -> None:
-    """Pack the linear layers of ``model`` in place, where its numerics and the CPU allow it.
+    """Pack the bfloat16 linear layers of ``model`` in place, if the CPU supports it.
 
-    In float32 nothing is packed: there the products are another library's.
+    Float32 layers stay as they are: another library computes their products.
     """
     operators: Any = torch.ops.mkldnn
     if not (
         torch.backends.mkldnn.is_available() and operators._is_mkldnn_bf16_supported()  # noqa: SLF001
     ):
         return
-    for name, part in list(model.named_children()):
-        if isinstance(part, torch.nn.Linear):
-            if part.weight.dtype is torch.bfloat16:
-                setattr(model, name, _PackedLinear(part))
+    for name, child in list(model.named_children()):
+        if isinstance(child, torch.nn.Linear):
+            if child.weight.dtype is torch.bfloat16:
+                setattr(model, name, _PackedLinear(child))
         else:
-            pack(part)
+            pack(child)

@@ -134,13 +134,13 @@ def test_rows_wait_in_bounded_memory_and_change_no_answer(
     engine: LocalEngine, prompts: list[Prompt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = written(engine.generate(prompts))
-    monkeypatch.setattr(decoder_module, "_WAITING_SLOTS", 300)
+    monkeypatch.setattr(decoder_module, "_ACTIVE_SLOTS", 300)
     room: list[int] = []
     advance = decoder_module.Decoder._advance
 
-    def watched(self: decoder_module.Decoder, waiting: decoder_module._Waiting, *rest: int) -> None:
-        room.append(waiting.slots)
-        advance(self, waiting, *rest)  # type: ignore[arg-type]
+    def watched(self: decoder_module.Decoder, active: decoder_module._ActiveRows, *rest: int) -> None:
+        room.append(active.slots)
+        advance(self, active, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(decoder_module.Decoder, "_advance", watched)
 
