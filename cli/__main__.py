@@ -1,4 +1,4 @@
-"""``python -m cli``: the same as ``copydesk``."""
+"""``python -m cli`` runs ``copydesk``."""
 
 from cli.main import main
 

@@ -1,4 +1,4 @@
-"""``copydesk cancel``: take a job back."""
+"""``copydesk cancel`` cancels the unfinished articles of a job."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["command"]
 
 
 def command(job: JobArgument, as_json: JsonFlag = False) -> Report:
-    """Cancel what a job has not done; what is done stays and can be collected.
+    """Cancel a job's unfinished articles; finished ones can still be collected.
 
-    What waits is cancelled at once, what is worked on before the model's next batch.
+    Waiting articles are cancelled at once, running ones before the model's next batch.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store

@@ -1,4 +1,4 @@
-"""``copydesk collect``: results into files; also while the job runs, and again."""
+"""``copydesk collect`` writes a job's results to files, also while the job runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.output.job_summary import exit_code_of, job_data, job_line
-from cli.output.progress import counter
+from cli.output.progress import progress_counter
 from cli.output.report import JsonFlag, Report, talk
 from cli.watch import JobArgument
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["OutOption", "command", "write_results"]
 
 OutOption = Annotated[
-    Path, typer.Option("--out", "-o", help="Folder for the files; made if it is not there.")
+    Path, typer.Option("--out", "-o", help="Folder for the files; created if missing.")
 ]
 
 
 def command(job: JobArgument, out: OutOption = Path("out"), as_json: JsonFlag = False) -> Report:
     """Write one Markdown file per article, results.jsonl, errors.jsonl and manifest.json.
 
-    What is done is written; the rest comes with the next collect. Each file is whole or as it
-    was before. Exit codes as for watch.
+    Finished articles are written; collect again for the rest. An interruption leaves no partial
+    file. Exit codes as for watch.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
@@ -42,20 +42,23 @@ def command(job: JobArgument, out: OutOption = Path("out"), as_json: JsonFlag = 
 
 
 def write_results(store: JobStore, job: JobId, out: Path) -> JobProgress:
-    """Write all of the job's finished articles below ``out``.
+    """Write the job's finished articles to ``out``.
 
     Returns:
-        The counters as they were when the writing began.
+        The counters as they were before the first file was written.
 
     Raises:
         JobNotFoundError: no such job.
-        OutputError: a file could not be written.
+        OutputError: a file cannot be written.
     """
     from cli.output.files import ResultWriter
     from worker.records.article import TERMINAL_STATES
 
     progress = store.progress(job)
-    with ResultWriter(out, job=job, profile=progress.profile) as writer, counter("files") as count:
+    with (
+        ResultWriter(out, job=job, profile=progress.profile) as writer,
+        progress_counter("files") as count,
+    ):
         for refusal in store.collection.refusals(job):
             writer.refuse(refusal)
         written = 0

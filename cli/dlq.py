@@ -1,4 +1,4 @@
-"""``copydesk dlq``: the articles that ended as failed."""
+"""``copydesk dlq`` lists the articles that failed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["command"]
 
 def command(
     job: Annotated[
-        str | None, typer.Argument(help="A job's id; none: every job.", show_default=False)
+        str | None, typer.Argument(help="A job's id; every job if omitted.", show_default=False)
     ] = None,
     as_json: JsonFlag = False,
 ) -> Report:
@@ -27,17 +27,21 @@ def command(
 
     with open_store(load_settings()) as store:
         jobs = [store.progress(JobId(job))] if job is not None else store.jobs()
-        found = [
+        letters = [
             {"job": progress.id, **letter.model_dump(mode="json")}
             for progress in jobs
             if progress.failed
             for letter in sorted(
-                store.collection.dead_letters(progress.id), key=lambda one: one.article
+                store.collection.dead_letters(progress.id), key=lambda letter: letter.article
             )
         ]
     lines = [
-        f"{one['job']}  {one['article']}  {one['reason']}  {one['message']}"
-        + (f" ({one['attempts']} attempts, last in {one['stage']})" if one["attempts"] else "")
-        for one in found
+        f"{letter['job']}  {letter['article']}  {letter['reason']}  {letter['message']}"
+        + (
+            f" ({letter['attempts']} attempts, last in {letter['stage']})"
+            if letter["attempts"]
+            else ""
+        )
+        for letter in letters
     ]
-    return Report("dlq", {"letters": found}, "\n".join(lines), as_json=as_json)
+    return Report("dlq", {"letters": letters}, "\n".join(lines), as_json=as_json)

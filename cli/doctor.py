@@ -1,4 +1,4 @@
-"""``copydesk doctor``: what is in force here, and what is wrong with it."""
+"""``copydesk doctor`` checks settings, profile, model, broker, workers and disk."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-#: Model, its download and a job of some thousand articles fit into this.
-_LEAST_FREE_BYTES = 2 * 1024**3
+#: Room for the model, its download and a job of some thousand articles.
+_MIN_FREE_BYTES = 2 * 1024**3
 
-#: Of what a server lists; a hub of models may list hundreds.
-_NAMES_SHOWN = 5
+#: Most model names shown; a server may list hundreds.
+_MAX_NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class _Check:
     name: str
-    found: str
+    finding: str
     problem: Problem | None = None
 
 
 def command(as_json: JsonFlag = False) -> Report:
     """Check settings, profile, model, broker, workers and disk.
 
-    Exit code 0 when all is well; else that of the first trouble: 2 settings or model, 3 broker,
+    Exit code 0 when all is well, else that of the first problem: 2 settings or model, 3 broker,
     1 a model's server or the disk.
     """
     from worker.config.settings import load_settings
@@ -45,55 +45,63 @@ def command(as_json: JsonFlag = False) -> Report:
     versions = {"python": platform.python_version()} | {name: version(name) for name in names}
     checks: list[_Check] = []
     code = ExitCode.OK
-    for name, look in _LOOKS.items():
+    for name, check in _CHECKS.items():
         try:
-            checks.append(_Check(name, look(settings)))
+            checks.append(_Check(name, check(settings)))
         except CopydeskError as error:
             checks.append(_Check(name, error.message, Problem.from_error(error)))
             code = code or error.exit_code
-    lines = [f"{'ok  ' if not one.problem else 'BAD '} {one.name}: {one.found}" for one in checks]
+    lines = [
+        f"{'ok  ' if not check.problem else 'BAD '} {check.name}: {check.finding}"
+        for check in checks
+    ]
     lines.append("     " + ", ".join(f"{name} {number}" for name, number in versions.items()))
     return Report(
         command="doctor",
         data={
             "settings": settings.model_dump(mode="json", exclude={"broker_url"}),
-            "checks": {one.name: {"ok": one.problem is None, "found": one.found} for one in checks},
+            "checks": {
+                check.name: {"ok": check.problem is None, "found": check.finding}
+                for check in checks
+            },
             "versions": versions,
         },
         text="\n".join(lines),
         exit_code=code,
-        problems=[one.problem for one in checks if one.problem],
+        problems=[check.problem for check in checks if check.problem],
         as_json=as_json,
     )
 
 
-def _profile(settings: Settings) -> str:
+def _check_profile(settings: Settings) -> str:
     from worker.config.settings import load_profile
 
     profile = load_profile(settings)
     return f"{profile.name}: {profile.description}"
 
 
-def _model(settings: Settings) -> str:
+def _check_model(settings: Settings) -> str:
     from worker.config.settings import load_profile
     from worker.config.weights import locate
 
     model = load_profile(settings).model
-    return _server(model, settings) if model.kind == "server" else locate(model, settings.home)
+    return (
+        _check_server(model, settings) if model.kind == "server" else locate(model, settings.home)
+    )
 
 
-def _server(model: ModelSettings, settings: Settings) -> str:
+def _check_server(model: ModelSettings, settings: Settings) -> str:
     from worker.engine.openai_api import served_models
 
     names = served_models(model, settings)
     if model.name in names:
         return f"{model.name}, served at {model.url}"
-    # No trouble for sure: llama.cpp serves by any name, and transformers serve lists its cache.
-    listed = ", ".join(names[:_NAMES_SHOWN]) or "nothing"
+    # Not an error: llama.cpp serves any name, and transformers serve lists only its cache.
+    listed = ", ".join(names[:_MAX_NAMES_SHOWN]) or "nothing"
     return f"{model.url} answers; it lists {listed}, not {model.name}"
 
 
-def _broker(settings: Settings) -> str:
+def _check_broker(settings: Settings) -> str:
     from worker.process.embedded_valkey import EmbeddedBroker
     from worker.queue.connection import open_store
 
@@ -105,18 +113,18 @@ def _broker(settings: Settings) -> str:
     return f"{'your own' if settings.broker_url else 'embedded'}, answers, {workers} workers"
 
 
-def _disk(settings: Settings) -> str:
+def _check_disk(settings: Settings) -> str:
     settings.home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.home).free
-    found = f"{free / 1024**3:.1f} GB free in {settings.home}"
-    if free < _LEAST_FREE_BYTES:
-        raise CopydeskError(found, code="disk_low", hint="2 GB are needed; or set COPYDESK_HOME")
-    return found
+    finding = f"{free / 1024**3:.1f} GB free in {settings.home}"
+    if free < _MIN_FREE_BYTES:
+        raise CopydeskError(finding, code="disk_low", hint="2 GB are needed; or set COPYDESK_HOME")
+    return finding
 
 
-_LOOKS: dict[str, Callable[[Settings], str]] = {
-    "profile": _profile,
-    "model": _model,
-    "broker": _broker,
-    "disk": _disk,
+_CHECKS: dict[str, Callable[[Settings], str]] = {
+    "profile": _check_profile,
+    "model": _check_model,
+    "broker": _check_broker,
+    "disk": _check_disk,
 }

@@ -1,4 +1,4 @@
-"""``copydesk down``: stop what ``copydesk up`` started."""
+"""``copydesk down`` stops what ``copydesk up`` started."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["command"]
 def command(as_json: JsonFlag = False) -> Report:
     """Stop the background worker and the embedded broker; jobs stay on disk.
 
-    A chunk in hand is finished within 30 seconds or goes back to the queue.
+    A running chunk finishes within 30 seconds or goes back to the queue.
     """
     from worker.config.settings import load_settings
 

@@ -1,4 +1,4 @@
-"""``copydesk evaluate``: how good is a profile on pairs, articles or pages with known answers?"""
+"""``copydesk evaluate`` measures a profile on pairs, articles or pages with known answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output.progress import portion
+from cli.output.progress import progress_bar
 from cli.output.report import JsonFlag, Report
 from cli.submit import ProfileOption
 
@@ -16,7 +16,7 @@ __all__ = ["command"]
 
 
 class _Task(StrEnum):
-    """``worker.evaluation.measure.Task``, which --help cannot afford to import."""
+    """A copy of ``worker.evaluation.measure.Task``, which is too slow to import for --help."""
 
     REPAIR = "repair"
     SUMMARY = "summary"
@@ -42,13 +42,13 @@ def command(
     Rows: repair has source and target or targets; summary has article (or text) and summary;
     furniture has html (or text) and article; damage has clean articles as text, in which it cuts
     sentences and glues promos; support has article, sentence and supported. docs/evaluation.md
-    says what each figure is.
+    explains each figure.
     """
     from worker.config.settings import load_profile, load_settings
     from worker.evaluation.measure import Task, measure
 
     settings = load_settings(profile=profile)
-    with portion("rows") as show:
+    with progress_bar("rows") as show:
         report = measure(
             Task(task), file, load_profile(settings), settings, limit=limit, on_progress=show
         )

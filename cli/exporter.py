@@ -1,4 +1,4 @@
-"""``copydesk exporter``: the desk's figures over HTTP, for Prometheus."""
+"""``copydesk exporter`` serves metrics over HTTP for Prometheus."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from cli.output.report import JsonFlag, Report, render, talk
 
 __all__ = ["command"]
 
-#: That of danihodovic/celery-exporter, so that whoever has a rule for that one has it for this.
+#: The port of danihodovic/celery-exporter, so that existing firewall and scrape rules apply.
 _PORT = 9808
 
 
 def command(
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; whoever reaches it may read.")
+        str, typer.Option("--host", help="Address to listen on; anyone who can reach it may read.")
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: any free one.")
+        int,
+        typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any free port."),
     ] = _PORT,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show the desk's figures to Prometheus over HTTP until it is stopped.
+    """Serve metrics for Prometheus over HTTP until stopped.
 
-    Counts, ages and sizes only: no text, no id. A broker that is down is one of the figures.
-    Rules for alarms are in configs/prometheus/.
+    Counts, ages and sizes only: no text, no id. A broker that is down is reported as a metric.
+    Alert rules are in configs/prometheus/.
     """
     import signal
 
@@ -41,28 +42,28 @@ def command(
     registry = CollectorRegistry(support_collectors_without_names=True)
     registry.register(DeskCollector(load_settings()))
     configure_logging()
-    # Blocked before the threads begin, so that they wait for the one who asks for them.
-    ends = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    # Blocked before any thread starts, so that only sigwait below receives them.
+    stop_signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
     try:
         server, thread = start_http_server(port, host, registry)
     except OSError as error:
         raise UsageError(
-            f"cannot listen on {_place(host, port)}: {error.strerror}",
+            f"cannot listen on {_address(host, port)}: {error.strerror}",
             code="cannot_listen",
-            hint="does another exporter run? --host and --port name another place",
+            hint="is another exporter running? choose another address with --host and --port",
         ) from error
-    url = f"http://{_place(host, server.server_port)}/metrics"
+    url = f"http://{_address(host, server.server_port)}/metrics"
     talk(f"listening on {url}")
     if as_json:
-        # It goes on until it is stopped: what there is to say is said now.
+        # The command runs until it is stopped, so the envelope is printed now.
         render(Report("exporter", {"url": url}, as_json=True))
         sys.stdout.flush()
-    signal.sigwait(ends)
+    signal.sigwait(stop_signals)
     server.shutdown()
     server.server_close()
     thread.join()
 
 
-def _place(host: str, port: int) -> str:
+def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,4 +1,4 @@
-"""``copydesk jobs``: every job there is."""
+"""``copydesk jobs`` lists every job."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def command(as_json: JsonFlag = False) -> Report:
     from worker.queue.connection import open_store
 
     with open_store(load_settings()) as store:
-        found = store.jobs()
+        jobs = store.jobs()
     lines = [
         f"{progress.id}  {datetime.fromtimestamp(progress.created, UTC):%Y-%m-%d %H:%M}Z  "
         f"{progress.profile}  {job_line(progress)}"
-        for progress in found
+        for progress in jobs
     ]
-    data = {"jobs": [job_data(progress) for progress in found]}
+    data = {"jobs": [job_data(progress) for progress in jobs]}
     return Report("jobs", data, "\n".join(lines), as_json=as_json)

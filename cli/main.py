@@ -1,4 +1,4 @@
-"""The application, its global options, and the single place where errors become messages."""
+"""The application, its global options, and the only place that turns errors into messages."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(learn.app, name="learn")
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"copydesk {__version__}")
         raise typer.Exit
@@ -71,10 +71,13 @@ def _options(
         bool, typer.Option("--verbose", "-v", help="Show a traceback when something fails.")
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
-    # ``main`` reads --verbose itself: it is needed where parsing has failed, too.
+    # ``_print_traceback`` reads --verbose itself, since it is also needed when parsing fails.
     del verbose, version
 
 
@@ -84,7 +87,7 @@ def main() -> None:
         code = _run(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of stdout has gone (`copydesk jobs | head`): nothing more to say.
+        # The reader of stdout has gone, as in `copydesk jobs | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.OK
     sys.exit(int(code))
@@ -96,12 +99,12 @@ def _run(arguments: list[str]) -> int:
     except TyperException as error:
         return _fail(Problem("usage", error.format_message()), ExitCode.USAGE, arguments)
     except CopydeskError as error:
-        _trace(arguments)
+        _print_traceback(arguments)
         return _fail(Problem.from_error(error), error.exit_code, arguments)
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001 - the last net; -v shows the traceback
-        _trace(arguments)
+    except Exception as error:  # noqa: BLE001 - the last resort; -v shows the traceback
+        _print_traceback(arguments)
         problem = Problem(
             "internal_error",
             f"{type(error).__name__}: {error}",
@@ -110,13 +113,13 @@ def _run(arguments: list[str]) -> int:
         return _fail(problem, ExitCode.SOME_FAILED, arguments)
 
 
-def _finish(found: object) -> int:
-    if isinstance(found, Report):
-        render(found)
-        return int(found.exit_code)
-    if found == ExitCode.INTERRUPTED:
+def _finish(outcome: object) -> int:
+    if isinstance(outcome, Report):
+        render(outcome)
+        return int(outcome.exit_code)
+    if outcome == ExitCode.INTERRUPTED:
         talk("interrupted")
-    return found if isinstance(found, int) else 0
+    return outcome if isinstance(outcome, int) else 0
 
 
 def _fail(problem: Problem, code: ExitCode, arguments: list[str]) -> ExitCode:
@@ -132,6 +135,6 @@ def _fail(problem: Problem, code: ExitCode, arguments: list[str]) -> ExitCode:
     return code
 
 
-def _trace(arguments: list[str]) -> None:
+def _print_traceback(arguments: list[str]) -> None:
     if "-v" in arguments or "--verbose" in arguments:
         traceback.print_exc()

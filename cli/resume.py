@@ -1,4 +1,4 @@
-"""``copydesk resume``: the rest of a submit that was cut off."""
+"""``copydesk resume`` completes a submit that was interrupted."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from worker.queue.store.jobs import JobStore
     from worker.records.job import JobId
 
-__all__ = ["command", "inputs_of"]
+__all__ = ["command", "restore_inputs"]
 
 
 def command(
     job: JobArgument,
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(help="As for submit; none: what submit was given.", show_default=False),
+        typer.Argument(help="As for submit; the job's own inputs if omitted.", show_default=False),
     ] = None,
     as_json: JsonFlag = False,
 ) -> Report:
-    """Add to a job what its submit did not come to, and close it.
+    """Add the articles that an interrupted submit did not reach, and close the job.
 
-    Articles that are in it are passed over, by their ids. Exit codes as for submit.
+    Articles whose id is in the job are skipped. Exit codes as for submit.
     """
     from cli.documents.reader import read_documents
     from worker.config.settings import load_settings
@@ -41,9 +41,9 @@ def command(
     settings = load_settings()
     try:
         with open_store(settings) as store, open_intake(store, settings) as intake:
-            given = inputs or inputs_of(store, JobId(job))
+            names = inputs or restore_inputs(store, JobId(job))
             documents = read_documents(
-                given, max_chars=settings.max_article_chars, stdin=sys.stdin.buffer
+                names, max_chars=settings.max_article_chars, stdin=sys.stdin.buffer
             )
             submission = intake.resume(JobId(job), documents)
     except CopydeskError as error:
@@ -51,12 +51,12 @@ def command(
     return report_submission("resume", submission, as_json=as_json)
 
 
-def inputs_of(store: JobStore, job: JobId) -> list[str]:
-    """What the job's submit was given; relative names are meant from here afterwards.
+def restore_inputs(store: JobStore, job: JobId) -> list[str]:
+    """Return the inputs of the job's submit and change to the folder they are relative to.
 
     Raises:
         JobNotFoundError: no such job.
-        NoInputError: it read stdin, or a folder that is not on this machine.
+        NoInputError: the job was read from stdin, or its folder is not on this machine.
     """
     inputs, folder = store.inputs(job)
     if not inputs or "-" in inputs:

@@ -1,4 +1,4 @@
-"""``copydesk retry``: what failed, or was refused, once more."""
+"""``copydesk retry`` queues failed articles again and rereads refused inputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.output.report import JsonFlag, Report, talk
-from cli.resume import inputs_of
+from cli.resume import restore_inputs
 from cli.submit import open_intake, refusal_problems
 from cli.watch import JobArgument
 from worker.errors import ExitCode, UsageError
@@ -23,26 +23,24 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-#: Articles that are put back in one go.
-_AT_ONCE = 1_000
+#: Articles put back by one call of the store.
+_BATCH_ARTICLES = 1_000
 
 
 def command(
     job: JobArgument,
     articles: Annotated[
         list[str] | None,
-        typer.Argument(help="Ids of articles; none: all that failed.", show_default=False),
+        typer.Argument(help="Ids of articles; all that failed if omitted.", show_default=False),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All articles that failed.")] = False,
-    refused: Annotated[
-        bool, typer.Option("--refused", help="Read again the inputs that were refused.")
-    ] = False,
+    refused: Annotated[bool, typer.Option("--refused", help="Read refused inputs again.")] = False,
     as_json: JsonFlag = False,
 ) -> Report:
     """Put failed articles back into the queue, or read refused inputs again.
 
-    An article that is done is left alone: the same input under the same profile gives the same
-    output. Exit code 1 when an input is refused again.
+    Finished articles are left alone: the same input under the same profile gives the same output.
+    Exit code 1 when an input is refused again.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
@@ -58,9 +56,9 @@ def command(
                 store.collection.article(JobId(job), article)  # an unknown id is an error
         retried = 0
         if articles or failed or not refused:
-            retried = _retry(store, JobId(job), articles, settings)
+            retried = _retry_failed(store, JobId(job), articles, settings)
         if refused:
-            submission = _read_again(store, JobId(job), settings)
+            submission = _retry_refused(store, JobId(job), settings)
     accepted = submission.accepted if submission else 0
     talk(f"{retried} articles put back, {accepted} inputs accepted that had been refused")
     return Report(
@@ -78,35 +76,37 @@ def command(
     )
 
 
-def _retry(store: JobStore, job: JobId, articles: Sequence[str] | None, settings: Settings) -> int:
+def _retry_failed(
+    store: JobStore, job: JobId, articles: Sequence[str] | None, settings: Settings
+) -> int:
     from worker.queue.celery_app import create_app
     from worker.queue.intake import send
 
-    store.progress(job)  # no such job is an error, also where nothing failed
+    store.progress(job)  # an unknown job is an error, even if nothing failed
     ids = list(articles or (letter.article for letter in store.collection.dead_letters(job)))
     app, count = create_app(settings), 0
-    for start in range(0, len(ids), _AT_ONCE):
-        count += store.retry(job, ids[start : start + _AT_ONCE])
+    for start in range(0, len(ids), _BATCH_ARTICLES):
+        count += store.retry(job, ids[start : start + _BATCH_ARTICLES])
         send(app, store.ledger.notify_next(job))
     return count
 
 
-def _read_again(store: JobStore, job: JobId, settings: Settings) -> Submission:
-    """The refused inputs' files once more; only what was refused then is taken from them."""
+def _retry_refused(store: JobStore, job: JobId, settings: Settings) -> Submission:
+    """Read the refused inputs again; take from their files only what was refused."""
     from cli.documents.reader import read_documents
 
     sources = {refusal.source for refusal in store.collection.refusals(job)}
-    # A file of which some lines were refused may be gone by now.
+    # A file whose lines were refused may be missing now, and is then refused as a whole.
     files = {source.rpartition(":")[0] for source in sources}
 
-    def refused_then(inputs: Sequence[str]) -> Iterator[Article | InputRefusal]:
+    def read_refused(inputs: Sequence[str]) -> Iterator[Article | InputRefusal]:
         for document in read_documents(inputs, max_chars=settings.max_article_chars):
             source = document.source
-            # A file that was not there may hold several articles now, each with its line.
+            # A file that was missing may hold several articles now, one per line.
             if source in sources or source in files or source.rpartition(":")[0] in sources:
                 yield document
 
-    # The way to the broker first: relative names in the settings are meant from here, those of
-    # the inputs from where submit was called.
+    # Opened first: paths in the settings are relative to this folder, and restore_inputs changes
+    # to the folder where submit was called.
     with open_intake(store, settings) as intake:
-        return intake.read_again(job, refused_then(inputs_of(store, job) if sources else []))
+        return intake.read_again(job, read_refused(restore_inputs(store, job) if sources else []))

@@ -1,4 +1,4 @@
-"""``copydesk rm``: delete jobs from the store."""
+"""``copydesk rm`` deletes jobs from the store."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def command(
     jobs: Annotated[list[str], typer.Argument(help="Ids of jobs.", show_default=False)],
     as_json: JsonFlag = False,
 ) -> Report:
-    """Delete jobs that are finished or cancelled; files that were collected stay.
+    """Delete finished or cancelled jobs; collected files stay.
 
-    Results live on to their own end, so that the same articles need not be computed twice.
+    Results are kept until they expire, so that the same articles are not computed twice.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store

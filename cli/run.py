@@ -1,4 +1,4 @@
-"""``copydesk run``: the whole way in one command."""
+"""``copydesk run`` submits, processes and collects articles in one command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cli.submit import (
     refusal_problems,
     submit_inputs,
 )
-from cli.watch import TimeoutOption, timeout_of
+from cli.watch import TimeoutOption, timeout_from_seconds
 from worker.errors import CopydeskError
 
 if TYPE_CHECKING:
@@ -35,27 +35,31 @@ def command(
     timeout: TimeoutOption = None,
     as_json: JsonFlag = False,
 ) -> Report:
-    """Submit articles, work on them, write the results: broker and worker start and stop.
+    """Submit articles, process them and write the results; start and stop broker and worker.
 
-    What ``copydesk up`` has started is used and left running. Exit codes as for watch.
+    A broker or worker that is already running is used and left running. Exit codes as for watch.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
 
-    # A service manager's SIGTERM must not leave broker and worker behind: it ends like Ctrl-C.
+    # SIGTERM ends like Ctrl-C, so that a service manager leaves no broker or worker behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = load_settings(profile=profile)
     service = Service(settings)
     try:
         service.check_model()
-        with _running(service), open_store(settings) as store:
+        with _running_broker(service), open_store(settings) as store:
             submission = submit_inputs(inputs, store, settings)
             talk(f"job {submission.job}: {submission.accepted} articles")
             if submission.cached < submission.accepted:
-                with _working(service):
-                    wait = timeout_of(timeout)
-                    look = service.check_worker
-                    follow(store, submission.job, settings, timeout=wait, on_poll=look)
+                with _running_worker(service):
+                    follow(
+                        store,
+                        submission.job,
+                        settings,
+                        timeout=timeout_from_seconds(timeout),
+                        on_poll=service.check_worker,
+                    )
             progress = write_results(store, submission.job, out)
     except CopydeskError as error:
         return Report("run", {}, "", error.exit_code, error_problems(error), as_json)
@@ -71,8 +75,8 @@ def command(
 
 
 @contextmanager
-def _running(service: Service) -> Iterator[None]:
-    """The broker, stopped at the end if it was this command that started it."""
+def _running_broker(service: Service) -> Iterator[None]:
+    """Run the broker; stop it at the end if this command started it."""
     started = service.start_broker()
     try:
         yield
@@ -82,8 +86,8 @@ def _running(service: Service) -> Iterator[None]:
 
 
 @contextmanager
-def _working(service: Service) -> Iterator[None]:
-    """A worker, stopped at the end if it was this command that started it."""
+def _running_worker(service: Service) -> Iterator[None]:
+    """Run a worker; stop it at the end if this command started it."""
     started = service.start_worker()
     try:
         if started:

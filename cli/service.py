@@ -1,4 +1,4 @@
-"""The embedded broker and the background worker as ``up``, ``down`` and ``run`` need them."""
+"""Starts and stops embedded broker and background worker for ``up``, ``down`` and ``run``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ if TYPE_CHECKING:
 
 __all__ = ["WORKER_COMMAND", "Service", "worker_environment"]
 
-#: ``-P``: the folder where the user stands must not shadow the program's own packages.
+#: ``-P`` keeps the current folder from shadowing the program's own packages.
 WORKER_COMMAND = (sys.executable, "-P", "-m", "worker")
 
-#: From a cold disk the imports and the model take about 20 s; a slow laptop gets time.
+#: Imports and model take about 20 s from a cold disk; the rest is for slow laptops.
 _START_SECONDS = 120.0
 
-#: A worker that is told to go gets 30 s for its chunk, then gives it back to the queue
-#: (``worker_soft_shutdown_timeout`` in worker/queue/celery_app.py). Celery sleeps all of them when
-#: a chunk is
-#: in hand, also when that is done after one; an idle worker goes at once.
+#: A stopping worker keeps its chunk for 30 s (``worker_soft_shutdown_timeout`` in
+#: worker/queue/celery_app.py). Celery waits all of them if a chunk is running; an idle worker stops
+#: at once.
 _STOP_SECONDS = 45.0
 
 
 class Service:
-    """Broker and worker of one home folder."""
+    """The broker and the worker of one home folder."""
 
     def __init__(self, settings: Settings) -> None:
         from worker.process.embedded_valkey import EmbeddedBroker
@@ -41,7 +40,7 @@ class Service:
 
     @property
     def embedded(self) -> bool:
-        """Whether the broker is ours to start and stop."""
+        """Whether the broker is the embedded one, which this class starts and stops."""
         return not self._settings.broker_url
 
     @property
@@ -50,10 +49,10 @@ class Service:
         return str(self._worker.log)
 
     def check_model(self) -> None:
-        """See that the profile's model is here, before anything is started.
+        """Check that the profile's model is on this machine.
 
         Raises:
-            ModelMissingError: it is not.
+            ModelMissingError: the model is missing.
         """
         from worker.config.settings import load_profile
         from worker.config.weights import locate
@@ -61,24 +60,24 @@ class Service:
         locate(load_profile(self._settings).model, self._settings.home)
 
     def start_broker(self) -> bool:
-        """Start the embedded broker; ``False`` when it runs already or is not ours."""
+        """Start the embedded broker; return False if it is running or not embedded."""
         return self.embedded and self._broker.start(self._settings.broker_memory_mb)
 
     def start_worker(self) -> bool:
-        """Start the background worker; ``False`` when it runs already."""
+        """Start the background worker; return False if it is running."""
         return self._worker.start(WORKER_COMMAND, worker_environment(self._settings))
 
     def wait_for_worker(self) -> None:
-        """Wait until a worker has shown itself to the store.
+        """Wait until a worker has registered with the store.
 
         Raises:
             EngineError: ``worker_start_failed``, with the end of its log.
         """
         from worker.queue.connection import open_store
 
-        end = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + _START_SECONDS
         with open_store(self._settings) as store:
-            while time.monotonic() < end and self._worker.running:
+            while time.monotonic() < deadline and self._worker.running:
                 if store.roster.count_live_workers():
                     return
                 time.sleep(0.1)
@@ -89,7 +88,7 @@ class Service:
         )
 
     def check_worker(self) -> None:
-        """See that the background worker lives.
+        """Check that the background worker is alive.
 
         Raises:
             EngineError: ``worker_died``, with the end of its log.
@@ -102,7 +101,7 @@ class Service:
             )
 
     def stop_worker(self) -> bool:
-        """Stop the background worker; its chunk is finished within 30 s or goes back."""
+        """Stop the background worker; its chunk finishes within 30 s or goes back to the queue."""
         return self._worker.stop(signal.SIGQUIT, patience_seconds=_STOP_SECONDS)
 
     def stop_broker(self) -> bool:
@@ -111,10 +110,10 @@ class Service:
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:
-    """The environment of a worker: the caller's, with the settings in force made absolute."""
-    said = {
+    """Return the environment of a worker: the caller's, with absolute paths in the settings."""
+    settings_in_force = {
         "COPYDESK_HOME": str(settings.home.expanduser().absolute()),
         "COPYDESK_CONFIGS": str(settings.configs.expanduser().absolute()),
         "COPYDESK_PROFILE": settings.profile,
     }
-    return {**os.environ, **said}
+    return {**os.environ, **settings_in_force}

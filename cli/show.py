@@ -1,4 +1,4 @@
-"""``copydesk show``: one article of a job, as an editor wants to see it."""
+"""``copydesk show`` prints one article of a job for an editor."""
 
 from __future__ import annotations
 

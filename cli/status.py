@@ -1,4 +1,4 @@
-"""``copydesk status``: one look at a job, or at the whole desk."""
+"""``copydesk status`` shows a job, or the workers, jobs and queue of the desk."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ __all__ = ["command"]
 
 def command(
     job: Annotated[
-        str | None, typer.Argument(help="A job's id; none: the whole desk.", show_default=False)
+        str | None,
+        typer.Argument(help="A job's id; the whole desk if omitted.", show_default=False),
     ] = None,
     as_json: JsonFlag = False,
 ) -> Report:
-    """Show a job's counters, or workers with what they do, unfinished jobs, queue and memory.
+    """Show a job's counters, or workers and their tasks, unfinished jobs, queue and memory.
 
-    For a job also what was done in its texts, counted by reason, and the exit code says how it went
-    so far: 0 well, 1 some failed, 6 all failed.
+    A job also has the changes to its texts, counted by reason, and an exit code: 0 all well so far,
+    1 some failed, 6 all failed.
     """
     from cli.output.progress import worker_line
     from worker.config.settings import load_settings
@@ -51,7 +52,7 @@ def command(
     lines += [f"worker {worker_line(worker)}" for worker in workers]
     lines += [f"{progress.id}: {job_line(progress)}" for progress in active]
     data = {
-        "workers": [one.model_dump(mode="json") for one in workers],
+        "workers": [worker.model_dump(mode="json") for worker in workers],
         "jobs": [job_data(progress) for progress in active],
         "queue": queued,
         "memory": {"used": memory.used, "limit": memory.limit},
@@ -62,5 +63,4 @@ def command(
 def _reason_lines(reasons: dict[str, dict[Reason, int]]) -> Iterator[str]:
     for field, counts in reasons.items():
         if counts:
-            said = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-            yield f"{field}: {said}"
+            yield f"{field}: " + ", ".join(f"{count} {reason}" for reason, count in counts.items())

@@ -1,4 +1,4 @@
-"""``copydesk submit``: articles into the queue."""
+"""``copydesk submit`` puts articles into the queue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output.progress import counter
+from cli.output.progress import progress_counter
 from cli.output.report import JsonFlag, Problem, Report, talk
 from worker.errors import CopydeskError, ExitCode, UsageError
 from worker.records.priority import Priority
@@ -45,7 +45,9 @@ Inputs = Annotated[
 ]
 ProfileOption = Annotated[
     str | None,
-    typer.Option("--profile", "-p", help="A profile of configs/profiles.", show_default=False),
+    typer.Option(
+        "--profile", "-p", help="Name of a profile in configs/profiles.", show_default=False
+    ),
 ]
 PriorityOption = Annotated[
     Priority, typer.Option("--priority", help="Whose chunks workers take first.")
@@ -69,15 +71,15 @@ def command(
 ) -> Report:
     """Put articles into the queue and print the job's id.
 
-    Exit code 1 when some inputs were refused, 6 when all were. A submit that is cut off leaves
-    an open job: what is in it is worked on, and copydesk resume adds the rest.
+    Exit code 1 when some inputs were refused, 6 when all were. An interrupted submit leaves an open
+    job: its articles are processed, and copydesk resume adds the rest.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
 
     settings = load_settings(profile=profile)
     try:
-        due = deadline_of(deadline)
+        due = parse_deadline(deadline)
         with open_store(settings) as store:
             submission = submit_inputs(inputs, store, settings, priority=priority, deadline=due)
     except CopydeskError as error:
@@ -86,7 +88,7 @@ def command(
 
 
 def report_submission(command: str, submission: Submission, *, as_json: bool) -> Report:
-    """What a submit came to, for people and for scripts."""
+    """Report how many articles a submit accepted, found in the cache and refused."""
     talk(
         f"{submission.accepted} articles accepted, {submission.cached} of them done before; "
         f"copydesk watch {submission.job} shows how they go"
@@ -114,10 +116,10 @@ def submit_inputs(
     priority: Priority = Priority.NORMAL,
     deadline: timedelta | None = None,
 ) -> Submission:
-    """Read ``inputs`` and make a job of them under the settings' profile.
+    """Submit ``inputs`` as a job under the settings' profile.
 
     Raises:
-        NothingAcceptedError: none of them is an article.
+        NothingAcceptedError: no input is an article.
         ConfigError, BrokerUnavailableError: see ``worker.queue.intake.Intake.submit``.
     """
     from cli.documents.reader import read_documents
@@ -125,7 +127,7 @@ def submit_inputs(
     from worker.config.weights import with_digest
     from worker.queue.intake import JobOptions
 
-    order = JobOptions(
+    options = JobOptions(
         profile=with_digest(load_profile(settings), settings),
         priority=priority,
         deadline=deadline,
@@ -134,16 +136,16 @@ def submit_inputs(
     )
     documents = read_documents(inputs, max_chars=settings.max_article_chars, stdin=sys.stdin.buffer)
     with open_intake(store, settings) as intake:
-        return intake.submit(documents, order)
+        return intake.submit(documents, options)
 
 
 @contextmanager
 def open_intake(store: JobStore, settings: Settings) -> Iterator[Intake]:
-    """An intake that tells the person how far it is, and why it waits."""
+    """Open an intake that shows its progress and why it waits."""
     from worker.queue.celery_app import create_app
     from worker.queue.intake import Intake
 
-    with counter("articles") as count:
+    with progress_counter("articles") as count:
         yield Intake(
             store,
             create_app(settings),
@@ -153,32 +155,35 @@ def open_intake(store: JobStore, settings: Settings) -> Iterator[Intake]:
         )
 
 
-def refusal_problems(refused: Sequence[InputRefusal]) -> list[Problem]:
-    """Refused inputs as problems to print."""
-    return [Problem(one.reason.value, one.message, one.hint, one.source) for one in refused]
+def refusal_problems(refusals: Sequence[InputRefusal]) -> list[Problem]:
+    """Return refused inputs as problems to print."""
+    return [
+        Problem(refusal.reason.value, refusal.message, refusal.hint, refusal.source)
+        for refusal in refusals
+    ]
 
 
 def error_problems(error: CopydeskError) -> list[Problem]:
-    """Why a submit failed: the inputs that it refused, then the error itself."""
+    """Return why a submit failed: the refused inputs, then the error itself."""
     return [*refusal_problems(getattr(error, "refusals", ())), Problem.from_error(error)]
 
 
-def deadline_of(said: str | None) -> timedelta | None:
-    """A time span such as ``2h30m``.
+def parse_deadline(text: str | None) -> timedelta | None:
+    """Parse a time span such as ``2h30m``.
 
     Raises:
-        UsageError: it is none, or not longer than nothing.
+        UsageError: ``text`` is not a time span, or the span is not positive.
     """
     from datetime import timedelta
 
     from pytimeparse.timeparse import timeparse
 
-    if said is None:
+    if text is None:
         return None
     try:
-        span = timedelta(seconds=timeparse(said) or 0)
+        span = timedelta(seconds=timeparse(text) or 0)
     except OverflowError:  # longer than a timedelta can be
         span = timedelta()
     if span <= timedelta():
-        raise UsageError(f"--deadline {said!r} is no time span", hint="for example 90s, 45m, 2h30m")
+        raise UsageError(f"--deadline {text!r} is no time span", hint="for example 90s, 45m, 2h30m")
     return span

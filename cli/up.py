@@ -1,4 +1,4 @@
-"""``copydesk up``: broker and worker, kept running in the background."""
+"""``copydesk up`` starts broker and worker in the background."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["command"]
 
 
 def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
-    """Start the embedded broker and a worker in the background, if they do not run yet.
+    """Start the embedded broker and a worker in the background, unless they are running.
 
     With COPYDESK_BROKER_URL set, only the worker is started.
     """

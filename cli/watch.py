@@ -1,4 +1,4 @@
-"""``copydesk watch``: follow a job until it is finished."""
+"""``copydesk watch`` follows a job until it is finished."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from cli.output.job_summary import exit_code_of, job_data, job_line
 from cli.output.progress import follow
 from cli.output.report import JsonFlag, Report
 
-__all__ = ["JobArgument", "TimeoutOption", "command", "timeout_of"]
+__all__ = ["JobArgument", "TimeoutOption", "command", "timeout_from_seconds"]
 
 JobArgument = Annotated[str, typer.Argument(help="A job's id.", show_default=False)]
 TimeoutOption = Annotated[
     float | None,
-    typer.Option(
-        "--timeout", min=0, help="Seconds to wait at most; then exit 5.", show_default=False
-    ),
+    typer.Option("--timeout", min=0, help="Most seconds to wait; then exit 5.", show_default=False),
 ]
 
 
@@ -33,11 +31,11 @@ def command(job: JobArgument, timeout: TimeoutOption = None, as_json: JsonFlag =
 
     settings = load_settings()
     with open_store(settings) as store:
-        progress = follow(store, JobId(job), settings, timeout=timeout_of(timeout))
+        progress = follow(store, JobId(job), settings, timeout=timeout_from_seconds(timeout))
     line = f"{job}: {job_line(progress)}"
     return Report("watch", job_data(progress), line, exit_code_of(progress), (), as_json)
 
 
-def timeout_of(seconds: float | None) -> timedelta | None:
-    """The wait as a time span; ``None`` for as long as it takes."""
+def timeout_from_seconds(seconds: float | None) -> timedelta | None:
+    """Return the wait as a time span; None for no limit."""
     return None if seconds is None else timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""``copydesk worker``: a worker in the foreground, for containers and service managers."""
+"""``copydesk worker`` runs a worker in the foreground, for containers and service managers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["command"]
 
 
 def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
-    """Run a worker in the foreground until it is stopped; it logs to stderr.
+    """Run a worker in the foreground until stopped; it logs to stderr.
 
     SIGTERM lets it finish its chunk; SIGQUIT gives it 30 seconds, then the chunk goes back.
     """
@@ -26,7 +26,7 @@ def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
     with open_store(settings) as store:
         others = store.roster.count_live_workers()
     if as_json:
-        # The process becomes the worker: what there is to say is said now.
+        # The process becomes the worker, so the envelope is printed now.
         render(Report("worker", {"workers_before": others}, as_json=True))
         sys.stdout.flush()
     os.execve(  # noqa: S606 - no shell is wanted

@@ -1,1 +1,1 @@
-"""Readers: files, folders and stdin as a stream of articles and refusals."""
+"""Readers that turn files, folders and stdin into articles and refusals; imports records only."""

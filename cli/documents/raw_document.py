@@ -1,8 +1,7 @@
-"""Drafts out of one opened file: a text, lines of JSON, rows of CSV.
+"""Reads raw documents from one open file: a whole text, or one for each line of JSON.
 
-A draft has no settled id and is not checked yet; that is done in ``cli.documents.reader``.
-Nothing here
-raises for bad content: it becomes an ``InputRefusal``, and the records after it go on.
+A raw document is unchecked and may have no id; ``cli.documents.reader`` makes it an article.
+Bad content raises nothing: it becomes an ``InputRefusal``, and reading goes on.
 """
 
 from __future__ import annotations
@@ -35,18 +34,18 @@ __all__ = [
     "show_keys",
 ]
 
-#: Bytes of a file that are looked at before it is read, and of one read while skipping.
+#: Bytes inspected before a file is read, and size of one read while skipping.
 BUFFER_BYTES = 65_536
 
-#: Bytes that one character can take: four in every encoding read here, six in JSON (``\\u2019``).
+#: Most bytes of one character: four in every encoding read here, six in JSON (``\\u2019``).
 _BYTES_PER_CHAR = 4
 _JSON_BYTES_PER_CHAR = 6
-#: Room in a line of JSON for what is not the text.
+#: Room in a line of JSON for everything but the text.
 _JSON_OTHER_BYTES = 65_536
 
 _ID_FIELDS = ("id", "custom_id")
 _TITLE_FIELDS = ("title", "headline")
-#: Fields that can hold the text, the first that does is read.
+#: Fields that can hold the text; the first that is not blank wins.
 TEXT_FIELDS = {
     "text": ArticleFormat.TEXT,
     "article": ArticleFormat.TEXT,
@@ -55,7 +54,7 @@ TEXT_FIELDS = {
     "html": ArticleFormat.HTML,
 }
 
-#: Keys that a message lists, and characters of each, so that it stays a line.
+#: Most keys that a message lists, and most characters of each: the message stays on one line.
 _SHOWN_KEYS = 12
 _SHOWN_KEY_CHARS = 40
 
@@ -71,27 +70,27 @@ _HINTS = {
 
 
 class Origin(NamedTuple):
-    """The file or record that is read."""
+    """The file or record that is being read."""
 
     source: str
     """``file`` or ``file:line``, for people."""
     stem: str
-    """The id of an article that brings none."""
+    """The article's id if the record has none of its own."""
 
-    def at(self, line: int) -> Origin:
-        """The record on line ``line`` (from 1)."""
+    def on_line(self, line: int) -> Origin:
+        """Return the origin of the record on ``line`` (from 1)."""
         return Origin(f"{self.source}:{line}", f"{self.stem}-{line}")
 
 
 class RawDocument(NamedTuple):
-    """What a file or record holds."""
+    """The content of a file or record, not yet checked."""
 
     origin: Origin
     text: str
     format: ArticleFormat = ArticleFormat.TEXT
     title: str = ""
     id: str = ""
-    """The record's own id; empty where it has none."""
+    """The record's own id, or empty."""
 
 
 class _FieldError(ValueError):
@@ -99,13 +98,13 @@ class _FieldError(ValueError):
 
 
 def refuse(reason: Reason, source: str, message: str, hint: str = "") -> InputRefusal:
-    """A refusal with the reason's usual hint, unless another is given."""
+    """Return a refusal with ``hint``, by default the usual one for its reason."""
     hint = hint or _HINTS.get(reason, "")
     return InputRefusal(reason=reason, source=source, message=message, hint=hint)
 
 
 def refuse_stream(stream: io.BufferedReader, source: str) -> InputRefusal | None:
-    """A refusal of a whole file of records, by a look at its beginning: binary data, UTF-32."""
+    """Return a refusal if the start of a file of records is binary data or UTF-32, else None."""
     head = stream.peek(BUFFER_BYTES)
     if marked_encoding(head) is None and looks_binary(head):
         return refuse(Reason.BINARY, source, "the bytes are not text")
@@ -115,7 +114,7 @@ def refuse_stream(stream: io.BufferedReader, source: str) -> InputRefusal | None
 def read_text(
     stream: io.BufferedReader, origin: Origin, kind: ArticleFormat, max_chars: int, lead: bytes
 ) -> RawDocument | InputRefusal:
-    """The whole of ``lead`` and ``stream`` as one draft; no more than can fit is read."""
+    """Read ``lead`` and ``stream`` as one document; stop as soon as it is too long."""
     limit = _BYTES_PER_CHAR * (max_chars + 1)
     data = lead + stream.read(limit + 1 - len(lead))
     if len(data) > limit:
@@ -132,52 +131,52 @@ def read_text(
 def read_lines(
     stream: io.BufferedReader, origin: Origin, max_chars: int, first_line: int = 1
 ) -> Iterator[RawDocument | InputRefusal]:
-    """One draft or refusal for each line of JSON that is not blank; bounded memory.
+    """Yield one document or refusal for each non-blank line of JSON, in bounded memory.
 
-    A line longer than six bytes for each of ``max_chars`` and 64 KiB is skipped unread.
+    A line of more than six bytes for each of ``max_chars`` plus 64 KiB is skipped unread.
     """
-    refused = refuse_stream(stream, origin.source)
+    refusal = refuse_stream(stream, origin.source)
     marked = marked_encoding(stream.peek(4))
-    if refused is None and marked not in (None, "utf-8-sig"):
-        refused = refuse(Reason.BAD_ENCODING, origin.source, "lines of JSON must be UTF-8")
-    if refused:
-        yield refused
+    if refusal is None and marked not in (None, "utf-8-sig"):
+        refusal = refuse(Reason.BAD_ENCODING, origin.source, "lines of JSON must be UTF-8")
+    if refusal:
+        yield refusal
         return
     limit = _JSON_BYTES_PER_CHAR * max_chars + _JSON_OTHER_BYTES
     blank = True
-    for number in count(first_line):
+    for line_number in count(first_line):
         line = stream.readline(limit + 1)
         if not line:
             break
-        if number == first_line:
+        if line_number == first_line:
             line = line.removeprefix(codecs.BOM_UTF8)
         if line.isspace() or not line:
             continue
         blank = False
-        place = origin.at(number)
+        record_origin = origin.on_line(line_number)
         if len(line) > limit:
             while not line.endswith(b"\n") and (line := stream.readline(BUFFER_BYTES)):
                 pass
             message = f"the line has over {limit:,} bytes and was not read"
-            yield refuse(Reason.TOO_LARGE, place.source, message)
+            yield refuse(Reason.TOO_LARGE, record_origin.source, message)
         else:
-            yield _draft_from_json(line, place)
+            yield _document_from_json(line, record_origin)
     if blank:
         yield refuse(Reason.EMPTY, origin.source, "it holds no record")
 
 
-def _draft_from_json(line: bytes, origin: Origin) -> RawDocument | InputRefusal:
+def _document_from_json(line: bytes, origin: Origin) -> RawDocument | InputRefusal:
     try:
-        # Takes less than half the time of json's. What it does not read, json may: half
-        # characters, deep nesting; or json says what is wrong. What both read is the same.
+        # Takes less than half the time of json.loads and gives the same values. What it rejects
+        # (lone surrogates, deep nesting) json may accept; otherwise json names the error.
         record = from_json(line, cache_strings="keys")
     except ValueError:
-        return _draft_by_json(line, origin)
-    return _draft_from_value(record, origin)
+        return _document_from_slow_json(line, origin)
+    return _document_from_value(record, origin)
 
 
-def _draft_by_json(line: bytes, origin: Origin) -> RawDocument | InputRefusal:
-    """The draft or the refusal by Python's own reader, which draws the line between the two."""
+def _document_from_slow_json(line: bytes, origin: Origin) -> RawDocument | InputRefusal:
+    """Read with Python's own parser, which decides what is valid JSON."""
     try:
         record = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -188,25 +187,25 @@ def _draft_by_json(line: bytes, origin: Origin) -> RawDocument | InputRefusal:
         return refuse(Reason.BAD_JSON, origin.source, message)
     except RecursionError:
         return refuse(Reason.BAD_JSON, origin.source, "the JSON is nested too deeply")
-    except ValueError:  # Python's guard against integers of thousands of digits
+    except ValueError:  # Python limits the digits of an integer
         return refuse(Reason.BAD_JSON, origin.source, "a number has too many digits")
-    return _draft_from_value(record, origin)
+    return _document_from_value(record, origin)
 
 
-def _draft_from_value(record: object, origin: Origin) -> RawDocument | InputRefusal:
+def _document_from_value(record: object, origin: Origin) -> RawDocument | InputRefusal:
     if not isinstance(record, dict):
-        message = f"the line holds {_kind(record)}, not an object"
+        message = f"the line holds {_kind_of(record)}, not an object"
         return refuse(Reason.BAD_JSON, origin.source, message)
     return document_from_record(record, origin)
 
 
 def document_from_record(record: Mapping[str, Any], origin: Origin) -> RawDocument | InputRefusal:
-    """The draft in a JSON object or a row.
+    """Return the document in a JSON object or table row, or why there is none.
 
-    Of the fields that can hold the text, the first that is not blank is read.
+    The text is the first field of ``TEXT_FIELDS`` that is not blank.
     """
     try:
-        own_id, title = _label(record, _ID_FIELDS), _label(record, _TITLE_FIELDS)
+        record_id, title = _label(record, _ID_FIELDS), _label(record, _TITLE_FIELDS)
     except _FieldError as error:
         return refuse(Reason.BAD_JSON, origin.source, str(error))
     blank: RawDocument | None = None
@@ -215,8 +214,8 @@ def document_from_record(record: Mapping[str, Any], origin: Origin) -> RawDocume
         if not isinstance(text, str):
             continue
         if text and not text.isspace():
-            return RawDocument(origin, text, kind, title, own_id)
-        blank = blank or RawDocument(origin, text, kind, title, own_id)
+            return RawDocument(origin, text, kind, title, record_id)
+        blank = blank or RawDocument(origin, text, kind, title, record_id)
     if blank:
         return blank
     message = f"no field with a text; it has {show_keys(record)}"
@@ -224,28 +223,28 @@ def document_from_record(record: Mapping[str, Any], origin: Origin) -> RawDocume
 
 
 def show_keys(keys: Iterable[str]) -> str:
-    """The first keys as one line of ASCII, whatever they are."""
-    # json.dumps escapes controls and lone surrogates, which a refusal's message could not hold.
+    """Return the first keys as one line of ASCII."""
+    # json.dumps escapes control characters and lone surrogates, which a message cannot hold.
     shown = [json.dumps(key[:_SHOWN_KEY_CHARS]) for key in keys]
     more = f" and {len(shown) - _SHOWN_KEYS} more" if len(shown) > _SHOWN_KEYS else ""
     return (", ".join(shown[:_SHOWN_KEYS]) or "no fields") + more
 
 
 def _label(record: Mapping[str, Any], keys: tuple[str, ...]) -> str:
-    """The first of the fields that is neither missing, null nor blank; a number as its digits."""
+    """Return the first field that is not missing, null or blank; a number as its digits."""
     for key in keys:
         value = record.get(key)
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise _FieldError(f"the field {key} holds {_kind(value)}, not a text or a number")
+            raise _FieldError(f"the field {key} holds {_kind_of(value)}, not a text or a number")
         label = str(value)
         if label and not label.isspace():
             return label
     return ""
 
 
-def _kind(value: object) -> str:
+def _kind_of(value: object) -> str:
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

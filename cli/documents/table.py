@@ -1,4 +1,4 @@
-"""Drafts out of the rows of a CSV file with a header line, row by row in bounded memory."""
+"""Reads raw documents from the rows of a CSV file with a header, in bounded memory."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 __all__ = ["read_table"]
 
-#: Characters that one character of a field can take: a quotation mark is written twice.
+#: Most characters that CSV writes for one of a field: a quotation mark is doubled.
 _CSV_CHARS_PER_CHAR = 2
-#: Room in a row for what is not the text.
+#: Room in a row for everything but the text.
 _OTHER_CHARS = 65_536
 
 
 class _OversizedError(Exception):
-    """A row is longer than any that could be accepted."""
+    """A row is too long to hold an acceptable article."""
 
 
 class _RowLines:
-    """The physical lines for ``csv.reader``, which asks for as many as a row has.
+    """Feeds physical lines to ``csv.reader``, which asks for as many as a row has.
 
-    Keeps count of where the row began, its size, and whether a quotation is open in it.
+    Tracks the row's first line, its size, and whether a quotation is open.
     """
 
     def __init__(self, text: io.TextIOWrapper, limit: int) -> None:
@@ -66,12 +66,12 @@ class _RowLines:
         return line
 
     def skip_row(self) -> None:
-        """Reads on to the end of the row: the line's end outside of a quotation."""
+        """Skip to the end of the row: the first line end outside a quotation."""
         while (self.quotation_open or not self._line_ended) and self._read(BUFFER_BYTES):
             pass
 
-    def _read(self, most: int) -> str:
-        line = self._text.readline(most)
+    def _read(self, max_chars_read: int) -> str:
+        line = self._text.readline(max_chars_read)
         if line:
             self.number += self._line_ended
             self._line_ended = line.endswith(("\n", "\r"))
@@ -83,29 +83,29 @@ class _RowLines:
 def read_table(
     stream: io.BufferedReader, origin: Origin, max_chars: int
 ) -> Iterator[RawDocument | InputRefusal]:
-    """One draft or refusal for each row; UTF-8, or UTF-16 with a byte-order mark.
+    """Yield one document or refusal for each row of UTF-8, or UTF-16 with a byte-order mark.
 
-    Broken quoting that may reach past its line ends the file with one refusal: read on from the
-    middle of a quoted text, the pieces of that text would pass for articles.
+    Broken quoting that may reach past its line ends the file with one refusal: after it, pieces of
+    a quoted text would pass for articles.
     """
-    refused = refuse_stream(stream, origin.source)
-    if refused:
-        yield refused
+    refusal = refuse_stream(stream, origin.source)
+    if refusal:
+        yield refusal
         return
     limit = _CSV_CHARS_PER_CHAR * max_chars + _OTHER_CHARS
-    # The limit is csv's own and global: only ever raised. _RowLines is what bounds a row.
+    # csv's limit is global, so it is only ever raised; _RowLines bounds a row.
     csv.field_size_limit(max(csv.field_size_limit(), limit + 1))
     encoding = marked_encoding(stream.peek(4)) or "utf-8"
-    # Bad bytes become lone surrogates, for which the one row that has them is refused.
+    # Bad bytes become lone surrogates, so only the row that holds them is refusal.
     text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
     lines = _RowLines(text, limit)
     try:
         yield from _read_rows(lines, origin, limit)
     except UnicodeDecodeError:
         message = f"not {encoding.upper()}; nothing after this line was read"
-        yield refuse(Reason.BAD_ENCODING, origin.at(lines.number + 1).source, message)
+        yield refuse(Reason.BAD_ENCODING, origin.on_line(lines.number + 1).source, message)
     finally:
-        text.detach()  # or the caller's stream would be closed with this one
+        text.detach()  # keep the caller's stream open
 
 
 def _read_rows(
@@ -123,11 +123,11 @@ def _read_rows(
             yield _refuse_oversized(lines, origin, limit)
             continue
         except csv.Error as error:
-            # Quotation marks in pairs on one line: the next line begins a row.
-            safe = header and lines.number == lines.first and not lines.quotation_open
-            rest = "" if safe else "; nothing after this line was read"
-            yield refuse(Reason.BAD_CSV, origin.at(lines.number).source, f"{error}{rest}")
-            if not safe:
+            # With paired quotation marks on a single line, the next line begins a row.
+            can_continue = header and lines.number == lines.first and not lines.quotation_open
+            rest = "" if can_continue else "; nothing after this line was read"
+            yield refuse(Reason.BAD_CSV, origin.on_line(lines.number).source, f"{error}{rest}")
+            if not can_continue:
                 return
             empty = False
             continue
@@ -135,15 +135,15 @@ def _read_rows(
             break
         if not row:
             continue
-        place = origin.at(lines.first)
+        row_origin = origin.on_line(lines.first)
         if header:
             empty = False
-            yield _draft_from_row(header, row, place)
+            yield _document_from_row(header, row, row_origin)
             continue
         header = [name.strip().casefold() for name in row]
         if not TEXT_FIELDS.keys() & set(header):
             message = f"no column with a text, so no row was read; it has {show_keys(header)}"
-            yield refuse(Reason.NO_TEXT_FIELD, place.source, message)
+            yield refuse(Reason.NO_TEXT_FIELD, row_origin.source, message)
             return
     if empty:
         yield refuse(Reason.EMPTY, origin.source, "it holds no row below a header")
@@ -155,11 +155,13 @@ def _refuse_oversized(lines: _RowLines, origin: Origin, limit: int) -> InputRefu
         f"lines {lines.first} to {lines.number} are one row of over {limit:,} characters and were "
         "not read; is a quotation mark left open?"
     )
-    return refuse(Reason.TOO_LARGE, origin.at(lines.first).source, message)
+    return refuse(Reason.TOO_LARGE, origin.on_line(lines.first).source, message)
 
 
-def _draft_from_row(header: list[str], row: list[str], place: Origin) -> RawDocument | InputRefusal:
+def _document_from_row(
+    header: list[str], row: list[str], row_origin: Origin
+) -> RawDocument | InputRefusal:
     if len(row) != len(header):
         message = f"the row has {len(row)} columns, the header {len(header)}"
-        return refuse(Reason.BAD_CSV, place.source, message)
-    return document_from_record(dict(zip(header, row, strict=True)), place)
+        return refuse(Reason.BAD_CSV, row_origin.source, message)
+    return document_from_record(dict(zip(header, row, strict=True)), row_origin)

@@ -1,1 +1,1 @@
-"""What commands print and write: reports, progress, Markdown and result files."""
+"""Reports, progress, Markdown and result files; imports records and, for progress, the queue."""

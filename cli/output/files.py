@@ -1,6 +1,6 @@
-"""Result files of a job: rows, errors, Markdown pages and the manifest, each whole or not there.
+"""Writes the result files of a job: rows, errors, Markdown pages and the manifest, each atomically.
 
-Knows no Redis: it is handed collected articles and counters.
+Knows no Redis: callers pass collected articles and counters.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ RESULTS_NAME = "results.jsonl"
 ERRORS_NAME = "errors.jsonl"
 MANIFEST_NAME = "manifest.json"
 
-_AGAIN = "what was written before is whole; collect can be run again"
+_RERUN = "what was written before is whole; collect can be run again"
 _HINTS = {
-    errno.ENOSPC: f"the disk is full: free some space or choose another folder; {_AGAIN}",
-    errno.EDQUOT: f"your quota is used up: free some space or choose another folder; {_AGAIN}",
+    errno.ENOSPC: f"the disk is full: free some space or choose another folder; {_RERUN}",
+    errno.EDQUOT: f"your quota is used up: free some space or choose another folder; {_RERUN}",
     errno.EACCES: "choose a folder that you may write to",
     errno.EPERM: "choose a folder that you may write to",
     errno.EROFS: "choose a folder that is not mounted read-only",
@@ -54,18 +54,18 @@ _HINTS = {
     errno.EEXIST: "choose a folder, not a file",
 }
 
-#: Characters that JSON may hold as they are, but that end a line for some readers, or that a
-#: terminal takes for a control.
+#: Characters that JSON need not escape, but that some readers take for a line end and terminals
+#: for a control.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 class ResultRow(Record):
-    """A line of ``results.jsonl``: one article, in every state that is an end."""
+    """A line of ``results.jsonl``: one article that is done, failed or cancelled."""
 
     id: str
     state: ArticleState
     file: str | None = None
-    """The article's Markdown page; ``None`` unless it is done."""
+    """The article's Markdown page; None unless it is done."""
     title: str | None = None
     repaired: str | None = None
     summary_title: str | None = None
@@ -80,16 +80,16 @@ class ResultRow(Record):
     cached: bool
     source: str
     reason: Reason | None
-    """Why it failed; ``None`` unless it did."""
+    """Why it failed or was cancelled; None if it is done."""
     message: str
     hint: str
 
 
 class ErrorRow(Record):
-    """A line of ``errors.jsonl``: an input that was refused or an article that failed."""
+    """A line of ``errors.jsonl``: a refused input or a failed article."""
 
     id: str | None
-    """``None`` for a refused input."""
+    """None for a refused input."""
     source: str
     reason: Reason | None
     message: str
@@ -97,26 +97,26 @@ class ErrorRow(Record):
 
 
 class Manifest(Record):
-    """``manifest.json``: what the files hold; written last."""
+    """``manifest.json``: counts of what the files hold; written last."""
 
     job: str
     profile: str
     version: str
-    """Of the program that wrote the files."""
+    """Version of the program that wrote the files."""
     created: datetime
-    """When the job was made."""
+    """When the job was created."""
     collected: datetime
     """When the files were written."""
     complete: bool
-    """The job is finished, and every one of its articles has its row."""
+    """Whether the job is finished and each of its articles has a row."""
     total: int
     states: dict[ArticleState, int]
-    """The job's articles by state at the time of writing; they sum to ``total``."""
+    """The job's articles by state when the files were written; they sum to ``total``."""
     rows: int
     pages: int
     cached: int
     refused_inputs: int
-    """Inputs that were refused and so are no articles."""
+    """Inputs that were refused; not part of ``total``."""
     errors: dict[Reason, int]
     """Rows of ``errors.jsonl`` by reason."""
     edits: dict[Reason, int]
@@ -125,16 +125,16 @@ class Manifest(Record):
     removed: dict[Reason, int]
     flags: dict[Reason, int]
     files: tuple[str, ...]
-    """The files beside the pages."""
+    """All files except the pages."""
 
 
 class ResultWriter:
-    """Writes the result files of one job into a folder, which is made if need be.
+    """Writes the result files of one job into a folder, creating it if necessary.
 
-    Use it as a context manager. Every file is written under another name and put into place when
-    it is whole and on the disk, replacing an earlier one: a reader, an interruption or a full disk
-    never meets half a file. Pages appear as they are written, the rows and the manifest at
-    ``finish``; without ``finish`` the earlier rows and manifest stay.
+    Use it as a context manager. Every file is written under a temporary name and moved into place
+    once it is complete and on disk, so neither an interruption nor a full disk leaves half a file.
+    Pages appear as they are written, rows and manifest at ``finish``; without ``finish`` the
+    earlier rows and manifest stay.
 
     Raises:
         OutputError: from every method, when a file or the folder cannot be written.
@@ -149,8 +149,8 @@ class ResultWriter:
         self._counts: dict[str, Counter[Reason]] = {
             name: Counter() for name in ("errors", "edits", "refused", "removed", "flags")
         }
-        self._results: _WholeFile
-        self._errors: _WholeFile
+        self._results: _AtomicFile
+        self._errors: _AtomicFile
 
     def __enter__(self) -> Self:
         try:
@@ -159,8 +159,8 @@ class ResultWriter:
         except (OSError, RuntimeError) as error:
             raise _output_error(self._out, error) from error
         with contextlib.ExitStack() as files:
-            self._results = files.enter_context(_WholeFile(self._out, RESULTS_NAME))
-            self._errors = files.enter_context(_WholeFile(self._out, ERRORS_NAME))
+            self._results = files.enter_context(_AtomicFile(self._out, RESULTS_NAME))
+            self._errors = files.enter_context(_AtomicFile(self._out, ERRORS_NAME))
             self._files = files.pop_all()
         return self
 
@@ -173,19 +173,19 @@ class ResultWriter:
         self._files.close()
 
     def write(self, collected: CollectedArticle) -> None:
-        """Adds an article that is done, failed or cancelled."""
+        """Add an article that is done, failed or cancelled."""
         article, outcome, result = collected.article, collected.outcome, collected.result
         name = None
         if result is not None:
             name = self._page_name(collected)
-            with _WholeFile(self._out, name) as page:
+            with _AtomicFile(self._out, name) as page:
                 page.write(render_article(collected))
                 page.keep()
             self._pages += 1
             for field in REASON_FIELDS:
-                self._counts[field].update(found.reason for found in getattr(result, field))
+                self._counts[field].update(entry.reason for entry in getattr(result, field))
         row = _row(collected, name)
-        self._results.write(_line(row))
+        self._results.write(_json_line(row))
         self._rows += 1
         self._cached += outcome.cached
         if outcome.state is ArticleState.FAILED:
@@ -194,16 +194,16 @@ class ResultWriter:
             )
 
     def refuse(self, refusal: InputRefusal) -> None:
-        """Adds an input that was not accepted."""
+        """Add an input that was not accepted."""
         self._refused_inputs += 1
         self._add_error(None, refusal.source, refusal.reason, refusal.message, refusal.hint)
 
     def finish(self, progress: JobProgress) -> Manifest:
-        """Puts the rows and, last, the manifest into place.
+        """Move the rows and, last, the manifest into place.
 
         Args:
-            progress: the job's counters, read after the last article was collected or before:
-                ``complete`` is true only when they agree with the rows.
+            progress: the job's counters, read before or after the articles; ``complete`` is true
+                only if they agree with the rows.
         """
         manifest = Manifest(
             job=self._job,
@@ -221,8 +221,8 @@ class ResultWriter:
             **{name: dict(counts.most_common()) for name, counts in self._counts.items()},
             files=(RESULTS_NAME, ERRORS_NAME, MANIFEST_NAME),
         )
-        with _WholeFile(self._out, MANIFEST_NAME) as file:
-            file.write(_safe(manifest.model_dump_json(indent=2)) + "\n")
+        with _AtomicFile(self._out, MANIFEST_NAME) as file:
+            file.write(_escape_unsafe(manifest.model_dump_json(indent=2)) + "\n")
             self._results.keep()
             self._errors.keep()
             file.keep()
@@ -232,24 +232,24 @@ class ResultWriter:
         self, article_id: str | None, source: str, reason: Reason | None, message: str, hint: str
     ) -> None:
         row = ErrorRow(id=article_id, source=source, reason=reason, message=message, hint=hint)
-        self._errors.write(_line(row))
+        self._errors.write(_json_line(row))
         if reason is not None:
             self._counts["errors"][reason] += 1
 
     def _page_name(self, collected: CollectedArticle) -> str:
-        """A name that no other page has, also where case does not count."""
+        """Return a file name that no other page has, even if the file system ignores case."""
         stem = collected.article.file_stem
         for name in (stem, f"{stem}-{_digest(collected.article.id).hex()[:8]}"):
-            # Digests, as in the readers: a million names would take a hundred megabytes.
-            taken = _digest(name.casefold())
-            if taken not in self._names:
-                self._names.add(taken)
+            # Digests, since a million names would take a hundred megabytes.
+            digest = _digest(name.casefold())
+            if digest not in self._names:
+                self._names.add(digest)
                 return f"{name}.md"
         raise OutputError(f"article {collected.article.id!r} was written twice")
 
 
 def result_row(collected: CollectedArticle) -> dict[str, Any]:
-    """A row of ``results.jsonl`` as JSON's own types; it names no page."""
+    """Return the article's row of ``results.jsonl`` as JSON types, without a page."""
     return _row(collected, None).model_dump(mode="json")
 
 
@@ -269,24 +269,24 @@ def _row(collected: CollectedArticle, page: str | None) -> ResultRow:
     )
 
 
-class _WholeFile:
-    """A text file that gets its name when it is whole; till then it is hidden.
+class _AtomicFile:
+    """A text file that stays hidden under a temporary name until it is kept.
 
-    As a context manager it leaves nothing behind that was not kept.
+    As a context manager it discards a file that was not kept.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self._path = folder / name
         if not self._path.parent.resolve().is_relative_to(folder) or Path(name).name != name:
             raise OutputError(f"{self._path} is outside of {folder}", code="output_outside")
-        self._draft = folder / f".{name}.{secrets.token_hex(4)}.tmp"
+        self._temporary = folder / f".{name}.{secrets.token_hex(4)}.tmp"
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            descriptor = os.open(self._draft, flags, 0o666)
+            descriptor = os.open(self._temporary, flags, 0o666)
         except OSError as error:
             raise _output_error(self._path, error) from error
         self._file = open(descriptor, "w", encoding="utf-8", newline="\n")  # noqa: SIM115, PTH123
-        self._over = False
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -300,7 +300,7 @@ class _WholeFile:
         self.discard()
 
     def write(self, text: str) -> None:
-        """Adds text."""
+        """Append ``text``."""
         try:
             self._file.write(text)
         except OSError as error:
@@ -308,35 +308,35 @@ class _WholeFile:
             raise _output_error(self._path, error) from error
 
     def keep(self) -> None:
-        """Puts the file into place, when its content is on the disk."""
+        """Flush the file to disk, then move it into place."""
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            self._draft.replace(self._path)
+            self._temporary.replace(self._path)
         except OSError as error:
             self.discard()
             raise _output_error(self._path, error) from error
-        self._over = True
+        self._closed = True
 
     def discard(self) -> None:
-        """Takes the file back, unless it is in place or taken back already."""
-        if self._over:
+        """Delete the file, unless it was kept or discarded already."""
+        if self._closed:
             return
-        self._over = True
-        # Closing writes what is buffered, which fails again where writing has failed.
+        self._closed = True
+        # Closing flushes the buffer, which fails again if writing has failed.
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):
-            self._draft.unlink()
+            self._temporary.unlink()
 
 
-def _line(row: Record) -> str:
-    return _safe(row.model_dump_json()) + "\n"
+def _json_line(row: Record) -> str:
+    return _escape_unsafe(row.model_dump_json()) + "\n"
 
 
-def _safe(text: str) -> str:
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+def _escape_unsafe(text: str) -> str:
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _digest(text: str) -> bytes:
@@ -345,5 +345,5 @@ def _digest(text: str) -> bytes:
 
 def _output_error(path: Path, error: Exception) -> OutputError:
     cause = (isinstance(error, OSError) and error.strerror) or str(error)
-    hint = _HINTS.get(error.errno or 0, _AGAIN) if isinstance(error, OSError) else _AGAIN
+    hint = _HINTS.get(error.errno or 0, _RERUN) if isinstance(error, OSError) else _RERUN
     return OutputError(f"{path} cannot be written: {cause}", hint=hint)

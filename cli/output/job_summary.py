@@ -1,4 +1,4 @@
-"""How a job went, as an exit code and in words."""
+"""Summarises a job as an exit code, as JSON and in one line."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ __all__ = ["exit_code_of", "job_data", "job_line"]
 
 
 def exit_code_of(progress: JobProgress) -> ExitCode:
-    """0 all done (so far), 1 some failed, were refused or cancelled, 6 all of them."""
-    bad = progress.failed + progress.cancelled + progress.refused
-    if not bad:
+    """Return 0 if all is well so far, 6 if every article failed or was refused, else 1."""
+    unsuccessful = progress.failed + progress.cancelled + progress.refused
+    if not unsuccessful:
         return ExitCode.OK
     return ExitCode.SOME_FAILED if progress.total > progress.failed else ExitCode.ALL_FAILED
 
 
 def job_data(progress: JobProgress) -> dict[str, Any]:
-    """A job's counters as JSON keys."""
+    """Return a job's counters as JSON keys."""
     data = progress.model_dump(mode="json")
     return {"job": data.pop("id"), **data, "finished": progress.finished}
 
 
 def job_line(progress: JobProgress) -> str:
-    """A job's counters in one line."""
+    """Return a job's counters in one line."""
     parts = [f"{progress.done}/{progress.total} done"]
     for name in ("cached", "failed", "cancelled", "running", "queued", "refused"):
         count = getattr(progress, name)

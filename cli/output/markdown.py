@@ -1,7 +1,6 @@
-"""One article's result as Markdown for an editor, and what the reason codes mean in plain English.
+"""Renders an article's result as Markdown for an editor, with reason codes in plain English.
 
-All text of an article is foreign here: it can neither break the page, bring in HTML, nor reach a
-terminal's controls.
+An article's text is untrusted: it cannot break the page, add HTML or control a terminal.
 """
 
 from __future__ import annotations
@@ -101,27 +100,27 @@ REASON_TEXT = {
     Reason.SHORT_ARTICLE: "The article is too short for a summary of the usual length",
 }
 
-#: Controls of ASCII and Latin-1 but line feed, and the marks that turn the direction of writing:
-#: they would move a terminal's cursor or show text in another order than it has.
+#: Control characters of ASCII and Latin-1 except tab, line feed and next line, and bidirectional
+#: marks: they would move a terminal's cursor or reorder the text.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-#: Between a heading that was set off and its sentence; an item has one line.
+#: Separates a heading that was set off from its sentence; a list item has one line.
 _PARAGRAPH_END = "\n\n"
-#: Punctuation with a meaning anywhere in a line of Markdown (CommonMark 0.31 and GitHub's tables
-#: and strikethrough).
+#: Punctuation with a meaning anywhere in a line of Markdown: CommonMark 0.31, and GitHub's tables
+#: and strikethrough.
 _INLINE = re.compile(r"[\\`*_\[\]#|~]")
-#: At the start of a line: lists, rules, underlined headings, numbered lists.
+#: Markdown at the start of a line: lists, rules, underlined headings, numbered lists.
 _LINE_START = re.compile(r"(\d{1,9})([.)])|[-+=]")
-#: An ampersand that would begin a character reference.
+#: An ampersand that begins a character reference.
 _REFERENCE = re.compile(r"&(?=#?[A-Za-z0-9]{1,32};)")
 
 
 def render_article(collected: CollectedArticle) -> str:
-    """The article's result as a page; sections without content are left out.
+    """Render the article's result as a page without empty sections.
 
-    An article without a result gets its state and, if it failed, the reason.
+    An article without a result gets its state and, if there is one, the reason.
     """
     result = collected.result
     if result is None:
@@ -140,35 +139,35 @@ def render_article(collected: CollectedArticle) -> str:
 def _render_state(collected: CollectedArticle) -> str:
     article, outcome = collected.article, collected.outcome
     blocks = [f"# {escape_line(article.title) or escape_line(article.id)}"]
-    why = f": {_why(outcome.reason)}" if outcome.reason else ""
-    blocks += [f"*{outcome.state.value.capitalize()}{why}*"]
-    blocks += [escape_text(said) for said in (outcome.message, outcome.hint) if said]
+    reason = f": {_show_reason(outcome.reason)}" if outcome.reason else ""
+    blocks += [f"*{outcome.state.value.capitalize()}{reason}*"]
+    blocks += [escape_text(note) for note in (outcome.message, outcome.hint) if note]
     return "\n\n".join(blocks) + "\n"
 
 
 def escape_text(text: str) -> str:
-    """Foreign text as Markdown that shows just these lines and paragraphs."""
+    """Escape untrusted text as Markdown that shows exactly these lines and paragraphs."""
     lines = _LINE_END.sub("\n", text).split("\n")
-    # An empty line ends a paragraph; several are the same as one.
+    # Several empty lines end a paragraph like one.
     return re.sub(r"\n{3,}", "\n\n", "\n".join(escape_line(line) for line in lines)).strip("\n")
 
 
 def escape_line(text: str) -> str:
-    """Foreign text as one line of Markdown that shows just this text."""
-    # Tabs and line ends become blanks before the other controls go, so that no words are joined.
+    """Escape untrusted text as one line of Markdown that shows exactly this text."""
+    # Tabs and line ends become blanks before other controls are removed: words stay apart.
     text = _CONTROL.sub("", " ".join(_LINE_END.sub(" ", text).split()))
     text = _INLINE.sub(r"\\\g<0>", text.strip())
-    # Entities, since not every reader of Markdown takes a backslash before these.
+    # Entities, since some Markdown readers accept no backslash before these.
     text = _REFERENCE.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
     start = _LINE_START.match(text)
     if start is None:
         return text
-    at = start.start(2) if start[2] else 0
-    return f"{text[:at]}\\{text[at:]}"
+    mark = start.start(2) if start[2] else 0
+    return f"{text[:mark]}\\{text[mark:]}"
 
 
 def _sections(result: Result) -> Iterator[tuple[str, str]]:
-    """Heading and content of each section that has content."""
+    """Yield heading and content of each section that has content."""
     lists = (
         ("What was changed", [_show_edit(edit) for edit in result.edits]),
         ("What was taken out", [_show_removal(removal) for removal in result.removed]),
@@ -183,15 +182,15 @@ def _sections(result: Result) -> Iterator[tuple[str, str]]:
             yield heading, "\n".join(items)
 
 
-def _item(said: str, *details: str) -> str:
-    return "\n".join([f"- {said}", *(f"  - {detail}" for detail in details)])
+def _list_item(text: str, *details: str) -> str:
+    return "\n".join([f"- {text}", *(f"  - {detail}" for detail in details)])
 
 
 def _quoted(text: str) -> str:
     return escape_line(text) or "*(nothing)*"
 
 
-def _why(reason: Reason) -> str:
+def _show_reason(reason: Reason) -> str:
     return f"{REASON_TEXT[reason]} (`{reason.value}`)"
 
 
@@ -200,30 +199,30 @@ def _show_edit(edit: Edit) -> str:
         f"{_quoted(change.before)} → {_quoted(change.after)} (`{change.kind}`)"
         for change in edit.changes
     ]
-    return _item(
+    return _list_item(
         f"{_quoted(edit.before)} → {_quoted(edit.after.replace(_PARAGRAPH_END, ' ¶ '))}",
-        f"{_why(edit.reason)}, paragraph {edit.paragraph + 1}",
+        f"{_show_reason(edit.reason)}, paragraph {edit.paragraph + 1}",
         *changes,
     )
 
 
 def _show_removal(removal: Removal) -> str:
     place = f", line {removal.line}" if removal.line else ""
-    return _item(_quoted(removal.text), f"{_why(removal.reason)}{place}")
+    return _list_item(_quoted(removal.text), f"{_show_reason(removal.reason)}{place}")
 
 
 def _show_refusal(refusal: Refusal) -> str:
     detail = f": {escape_line(refusal.detail)}" if refusal.detail else ""
     source = [f"for: {escape_line(refusal.before)}"] if refusal.before else []
-    return _item(_quoted(refusal.proposal), *source, f"{_why(refusal.reason)}{detail}")
+    return _list_item(_quoted(refusal.proposal), *source, f"{_show_reason(refusal.reason)}{detail}")
 
 
 def _show_flag(flag: Flag) -> str:
     words = [f"words: {', '.join(escape_line(word) for word in flag.words)}"] if flag.words else []
     text = [escape_line(flag.text)] if flag.text else []
-    return _item(_why(flag.reason), *text, *words)
+    return _list_item(_show_reason(flag.reason), *text, *words)
 
 
 def _show_evidence(summary: SummarySentence) -> str:
-    carried = (f"{found.index + 1}: {escape_line(found.text)}" for found in summary.sentences)
-    return _item(escape_line(summary.sentence), *carried)
+    evidence = (f"{source.index + 1}: {escape_line(source.text)}" for source in summary.sentences)
+    return _list_item(escape_line(summary.sentence), *evidence)

@@ -1,4 +1,4 @@
-"""Shows how a job goes: a bar on a terminal, a line now and then elsewhere."""
+"""Shows the progress of a job: a live bar on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     _Show = Callable[[JobProgress, float, Sequence[WorkerPresence]], None]
 
-__all__ = ["counter", "follow", "portion", "worker_line"]
+__all__ = ["follow", "progress_bar", "progress_counter", "worker_line"]
 
-#: Longest wait for an event of the job before the store is asked all the same.
+#: Longest wait for an event of the job before the counters are read anyway.
 _POLL_SECONDS = 0.5
 
-#: Plain lines come at most this often.
+#: Least time between two plain lines.
 _LINE_SECONDS = 5.0
 
 
@@ -43,30 +43,29 @@ def follow(
 ) -> JobProgress:
     """Show the job's progress on stderr until it is finished.
 
-    It wakes up with each event of the job, and asks for the counters only, so it costs the broker
-    the same for ten articles and for a million. It also does a reconciler's work, in case that no
-    worker lives to do it.
+    Each event of the job wakes it up to read the counters only, so ten articles cost the broker
+    as much as a million. It also runs the reconciler, in case no worker is alive to do so.
 
     Args:
-        store: where the job is.
-        job: its id.
+        store: the store that holds the job.
+        job: the job's id.
         settings: the broker, to notify workers of what was lost.
-        timeout: longest wait; ``None`` for as long as it takes.
-        on_poll: is called at each look; what it raises ends the wait.
+        timeout: longest wait; None for no limit.
+        on_poll: called on each iteration; an exception from it ends the wait.
 
     Returns:
         The last progress.
 
     Raises:
         JobNotFoundError: no such job.
-        WaitTimeoutError: the time is over; the job goes on.
+        WaitTimeoutError: the timeout has passed; the job goes on.
     """
     progress = store.progress(job)
-    begin = progress.done + progress.failed
-    keep = _keeper(store, settings)
+    ended_before = progress.done + progress.failed
+    reconcile_if_due = _reconciler(store, settings)
     after = "0"
     with _display(progress) as show:
-        start = time.monotonic()  # what was imported for it is no part of the wait
+        start = time.monotonic()  # after the imports, which are no part of the wait
         while not progress.finished:
             elapsed = time.monotonic() - start
             if timeout is not None and elapsed >= timeout.total_seconds():
@@ -74,11 +73,11 @@ def follow(
                     f"job {job} is not finished after {timeout}: {job_line(progress)}",
                     hint=f"it goes on; copydesk watch {job} looks again",
                 )
-            rate = (progress.done + progress.failed - begin) / elapsed if elapsed else 0.0
+            rate = (progress.done + progress.failed - ended_before) / elapsed if elapsed else 0.0
             show(progress, rate, store.roster.workers())
             if on_poll is not None:
                 on_poll()
-            keep()
+            reconcile_if_due()
             events = store.events(job, after, wait_ms=int(_POLL_SECONDS * 1000))
             after = events[-1].id if events else after
             progress = store.progress(job)
@@ -86,8 +85,8 @@ def follow(
     return progress
 
 
-def _keeper(store: JobStore, settings: Settings) -> Callable[[], None]:
-    """A reconciler's step, at most every two seconds."""
+def _reconciler(store: JobStore, settings: Settings) -> Callable[[], None]:
+    """Return a function that runs a reconciler step, at most every two seconds."""
     import redis
 
     from worker.queue.celery_app import create_app
@@ -96,20 +95,20 @@ def _keeper(store: JobStore, settings: Settings) -> Callable[[], None]:
     app, name = create_app(settings), f"watch-{os.getpid()}@{socket.gethostname()}"
     due = 0.0
 
-    def keep() -> None:
+    def reconcile_if_due() -> None:
         nonlocal due
         if time.monotonic() >= due:
             due = time.monotonic() + STEP_SECONDS
-            # What may not be written to (its memory or its disk is full) can still be watched.
+            # A broker that refuses writes (memory or disk full) can still be watched.
             with suppress(redis.ResponseError, BrokerUnavailableError):
                 reconcile(store, app, name)
 
-    return keep
+    return reconcile_if_due
 
 
 @contextmanager
-def counter(what: str) -> Iterator[Callable[[int], None]]:
-    """A count that goes up on a terminal, for work of unknown length; silent elsewhere."""
+def progress_counter(what: str) -> Iterator[Callable[[int], None]]:
+    """Show a growing count on a terminal, for work of unknown length; silent elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _count: None
         return
@@ -123,8 +122,8 @@ def counter(what: str) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def portion(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for work of known length on a terminal; silent elsewhere. Takes done and total."""
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar of work done and in total on a terminal; silent elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
@@ -138,20 +137,22 @@ def portion(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def worker_line(worker: WorkerPresence) -> str:
-    """A worker and what it is doing, in one line."""
-    doing = ", ".join(
+    """Describe a worker and its tasks in one line."""
+    activity = ", ".join(
         f"{task.job} chunk {task.chunk}, {task.articles} articles"
         + (f", {task.stage}" if task.stage else "")
         + f", {timedelta(seconds=max(0, int(time.time() - task.since)))}"
         for task in worker.tasks
     )
     if worker.stale:
-        doing = f"STALE, not seen for {worker.idle_seconds:.0f} s" + (doing and f"; held {doing}")
-    return f"{worker.name}: {doing or 'idle'}"
+        activity = f"STALE, not seen for {worker.idle_seconds:.0f} s" + (
+            activity and f"; held {activity}"
+        )
+    return f"{worker.name}: {activity or 'idle'}"
 
 
 def _pace(progress: JobProgress, rate: float, workers: Sequence[WorkerPresence]) -> str:
-    """Rate, time left and workers, as far as they are known."""
+    """Describe workers, rate and time left, as far as they are known."""
     live = sum(not worker.stale for worker in workers)
     parts = [f"{live} worker{'s' if live != 1 else ''}"]
     if not live:
@@ -167,7 +168,7 @@ def _pace(progress: JobProgress, rate: float, workers: Sequence[WorkerPresence])
 
 
 @contextmanager
-def _display(first: JobProgress) -> Iterator[_Show]:
+def _display(initial: JobProgress) -> Iterator[_Show]:
     if not sys.stderr.isatty():
         yield _Lines().show
         return
@@ -177,14 +178,14 @@ def _display(first: JobProgress) -> Iterator[_Show]:
     from rich.text import Text
 
     bar = Progress(BarColumn(), TextColumn("{task.description}", markup=False))
-    task = bar.add_task("", total=first.total)
+    task = bar.add_task("", total=initial.total)
     with Live(bar, console=Console(stderr=True), refresh_per_second=4) as live:
 
         def show(progress: JobProgress, rate: float, workers: Sequence[WorkerPresence]) -> None:
             ended = progress.total - progress.queued - progress.running
             pace = "" if progress.finished else _pace(progress, rate, workers)
-            said = ", ".join(part for part in (job_line(progress), pace) if part)
-            bar.update(task, completed=ended, total=progress.total, description=said)
+            description = ", ".join(part for part in (job_line(progress), pace) if part)
+            bar.update(task, completed=ended, total=progress.total, description=description)
             lines = [Text(safe_tty(f"  {worker_line(worker)}")) for worker in workers]
             live.update(Group(bar, *lines))
 
@@ -192,16 +193,16 @@ def _display(first: JobProgress) -> Iterator[_Show]:
 
 
 class _Lines:
-    """One line when something has changed, and not too often."""
+    """Prints a line when the counters have changed, but not too often."""
 
     def __init__(self) -> None:
         self._shown = ""
-        self._at = -_LINE_SECONDS
+        self._shown_at = -_LINE_SECONDS
 
     def show(self, progress: JobProgress, rate: float, workers: Sequence[WorkerPresence]) -> None:
         line = job_line(progress)
-        due = time.monotonic() - self._at >= _LINE_SECONDS or progress.finished
+        due = time.monotonic() - self._shown_at >= _LINE_SECONDS or progress.finished
         if due and line != self._shown:
             pace = "" if progress.finished else _pace(progress, rate, workers)
             talk(f"{progress.id}: " + ", ".join(part for part in (line, pace) if part))
-            self._shown, self._at = line, time.monotonic()
+            self._shown, self._shown_at = line, time.monotonic()

@@ -1,4 +1,4 @@
-"""What a command says: one renderer for text and JSON, and the way out of a terminal's traps.
+"""Renders what a command returns, as text or JSON, with control characters made harmless.
 
 stdout is data, stderr is talk.
 """
@@ -18,7 +18,7 @@ from worker.errors import CopydeskError, ExitCode
 
 __all__ = ["ENVELOPE_VERSION", "JsonFlag", "Problem", "Report", "render", "safe_tty", "talk"]
 
-#: Version of the JSON envelope; raised when a key changes its meaning or goes.
+#: Version of the JSON envelope; raised when a key changes its meaning or disappears.
 ENVELOPE_VERSION = 1
 
 #: The flag that every command has.
@@ -29,7 +29,7 @@ _STATUS = {ExitCode.OK: "success", ExitCode.SOME_FAILED: "partial"}
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that went wrong, for people and for scripts."""
+    """One thing that went wrong, for people and scripts."""
 
     code: str
     message: str
@@ -38,18 +38,18 @@ class Problem:
 
     @classmethod
     def from_error(cls, error: CopydeskError) -> Problem:
-        """The problem that an exception tells of."""
+        """Return the problem that an exception describes."""
         return cls(error.code, error.message, error.hint or "")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a command returns; ``main`` renders it and exits with its code."""
+    """The outcome of a command; ``main`` renders it and exits with its code."""
 
     command: str
     data: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
-    """What stdout gets without ``--json``."""
+    """Printed on stdout without ``--json``."""
     exit_code: ExitCode = ExitCode.OK
     problems: Sequence[Problem] = ()
     as_json: bool = False
@@ -58,7 +58,7 @@ class Report:
 def render(report: Report) -> None:
     """Print ``report``: data on stdout, problems on stderr, or all in one object on stdout.
 
-    The envelope's keys stand beside the command's own, so that ``jq .closer`` just works.
+    The object holds the envelope's keys and the command's own side by side: ``jq .job`` works.
     """
     if report.as_json:
         envelope = {
@@ -67,8 +67,13 @@ def render(report: Report) -> None:
             "status": _STATUS.get(report.exit_code, "error"),
             "exit_code": int(report.exit_code),
             "errors": [
-                {"code": one.code, "message": one.message, "hint": one.hint, "source": one.source}
-                for one in report.problems
+                {
+                    "code": problem.code,
+                    "message": problem.message,
+                    "hint": problem.hint,
+                    "source": problem.source,
+                }
+                for problem in report.problems
             ],
         }
         print(json.dumps({**envelope, **report.data}, ensure_ascii=False, default=str))
@@ -83,14 +88,14 @@ def render(report: Report) -> None:
 
 
 def talk(message: str) -> None:
-    """Say something to the person, on stderr."""
+    """Print a message for the user on stderr."""
     print(safe_tty(message), file=sys.stderr, flush=True)
 
 
 def safe_tty(text: str) -> str:
-    """``text`` without control characters, so that an article cannot command a terminal.
+    """Return ``text`` without control characters, so that an article cannot control a terminal.
 
-    Line ends and tabs stay; escape sequences, bells and bidirectional overrides become ``�``.
+    Line ends and tabs stay; control characters and bidirectional overrides become ``�``.
     """
     return "".join(
         char

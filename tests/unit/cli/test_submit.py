@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from cli.submit import deadline_of
+from cli.submit import parse_deadline
 from worker.errors import ExitCode, UsageError
 
 
@@ -23,7 +23,7 @@ from worker.errors import ExitCode, UsageError
     ],
 )
 def test_a_time_span(said: str | None, expected: timedelta | None) -> None:
-    assert deadline_of(said) == expected
+    assert parse_deadline(said) == expected
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_time_span(said: str | None, expected: timedelta | None) -> None:
 )
 def test_what_is_no_time_span(said: str) -> None:
     with pytest.raises(UsageError) as caught:
-        deadline_of(said)
+        parse_deadline(said)
 
     assert (caught.value.code, caught.value.exit_code) == ("usage", ExitCode.USAGE)
     assert repr(said) in caught.value.message
