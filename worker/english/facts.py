@@ -1,7 +1,7 @@
-"""What a text claims, as countable facts: numbers, names, quotations, negations, modals, content.
+"""Countable facts of a text: its numbers, names, negations, modal verbs and content words.
 
-Pure and linear in the length of the text. Judges nothing: `worker.stages.repair.fidelity` compares
-the counts.
+Pure functions, linear in the length of the text. They only count;
+`worker.stages.repair.fidelity` compares the counts.
 """
 
 from __future__ import annotations
@@ -31,15 +31,14 @@ from worker.english.lexicon import (
 __all__ = [
     "Token",
     "content_words",
-    "fold",
-    "leads",
+    "fold_typography",
     "modal_key",
-    "modals",
     "names",
     "negation_key",
     "negations",
     "number_list",
     "numbers",
+    "starts_name",
     "token_content",
     "tokens",
     "words",
@@ -51,11 +50,11 @@ class Token(NamedTuple):
 
     text: str
     initial: bool
-    """Whether a capital may stand here only because a sentence or quotation begins."""
+    """Whether it begins a sentence or quotation, where any word has a capital."""
     spaced: bool
-    """Whether white space, or nothing, stands before it."""
+    """Whether white space precedes it, or nothing at all."""
     start: int
-    """Position in the folded text of the token, or of the word it is cut from."""
+    """Position in the folded text; a clitic has the position of its word."""
 
     @property
     def capital(self) -> bool:
@@ -64,7 +63,7 @@ class Token(NamedTuple):
 
     @property
     def soft(self) -> bool:
-        """Whether the capital may be due to the position alone."""
+        """Whether its position alone may explain its capital."""
         return self.initial and self.text[1:] == self.text[1:].lower()
 
 
@@ -94,29 +93,32 @@ _TOKEN = re.compile(
 
 _CLITIC = re.compile(r"(n't|'(?:s|re|ve|ll|d|m))$", re.IGNORECASE)
 _CONTRACTED = {"ca": "can", "wo": "will", "sha": "shall", "ai": "is"}
-_BREAKS = frozenset({".", "!", "?", ":", "..", "..."})
+_SENTENCE_BREAKS = frozenset({".", "!", "?", ":", "..", "..."})
 _DASH = "-"
-_OPENERS = frozenset({'"', "'", "(", "["})
+_OPENING_MARKS = frozenset({'"', "'", "(", "["})
 
 
-def fold(text: str) -> str:
-    """The text in NFKC with one kind of quote, apostrophe, hyphen, ``percent`` and ``no-one``."""
+def fold_typography(text: str) -> str:
+    """Return the text with one spelling for each quote, apostrophe, dash, ``percent``, ``no-one``.
+
+    The result is in NFKC, and invisible characters are gone.
+    """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_FOLDS))
     text = text.replace("`", "'").replace("''", '"').replace("--", " - ")
     return _NO_ONE.sub(r"\1-one", _PER_CENT.sub("percent", text))
 
 
-def _pieces(token: str) -> Iterator[str]:
-    """A token cut at its clitic: ``don't`` as ``do n't``, ``Putin's`` as ``Putin 's``."""
+def _split_clitic(token: str) -> Iterator[str]:
+    """Cut a token before its clitic: ``don't`` into ``do n't``, ``Putin's`` into ``Putin 's``."""
     if token.lower() == "cannot":
         yield from (token[:3], token[3:])
         return
-    cut = _CLITIC.search(token[-4:]) if "'" in token else None
-    if cut is None or len(token) == len(cut[0]):
+    match = _CLITIC.search(token[-4:]) if "'" in token else None
+    if match is None or len(token) == len(match[0]):
         yield token
         return
-    stem, clitic = token[: -len(cut[0])], cut[0]
+    stem, clitic = token[: -len(match[0])], match[0]
     if clitic.lower() == "n't":
         full = _CONTRACTED.get(stem.lower(), stem.lower())
         yield full.capitalize() if stem[:1].isupper() else full
@@ -125,38 +127,39 @@ def _pieces(token: str) -> Iterator[str]:
     yield clitic.lower()
 
 
-#: Each check reads a sentence several times over; longer texts are not worth the memory.
+#: Tokens are cached because every check asks for those of the same sentences; longer texts are
+#: not worth the memory.
 _MAX_CACHED_CHARS = 1_000
 
 
 def tokens(text: str) -> tuple[Token, ...]:
-    """All words, numbers and marks of the text in order."""
+    """Return all words, numbers and marks of the text, in order."""
     return _cached_tokens(text) if len(text) <= _MAX_CACHED_CHARS else _tokens(text)
 
 
 def _tokens(text: str) -> tuple[Token, ...]:
-    found: list[Token] = []
-    folded = fold(text)
+    result: list[Token] = []
+    folded = fold_typography(text)
     initial = True
     for match in _TOKEN.finditer(folded):
         start, token = match.start(), match[0]
         spaced = start == 0 or folded[start - 1].isspace()
         if token[0].isalnum():
-            for piece in _pieces(token):
-                found.append(Token(piece, initial, spaced, start))
+            for piece in _split_clitic(token):
+                result.append(Token(piece, initial, spaced, start))
                 initial = spaced = False
         else:
-            found.append(Token(token, False, spaced, start))
-            opens = token in _BREAKS or (spaced and token in _OPENERS)
-            initial = (initial or opens) and token != _DASH
-    return tuple(found)
+            result.append(Token(token, False, spaced, start))
+            begins = token in _SENTENCE_BREAKS or (spaced and token in _OPENING_MARKS)
+            initial = (initial or begins) and token != _DASH
+    return tuple(result)
 
 
 _cached_tokens = lru_cache(maxsize=2_000)(_tokens)
 
 
 def words(text: str) -> list[str]:
-    """The typography-normalised tokens: case kept, punctuation and clitics apart."""
+    """Return the text of each token: typography folded, case kept, clitics and marks apart."""
     return [token.text for token in tokens(text)]
 
 
@@ -176,7 +179,7 @@ def _digit_keys(piece: str) -> Iterator[str]:
 
 
 def _add_word_key(lower: str, keys: list[str], after_number: bool) -> bool:
-    """Add the key of a number word to ``keys``; whether ``lower`` is one."""
+    """Add the key of ``lower`` to ``keys`` if it is a number word; return whether it is."""
     if lower in NUMBER_WORDS or lower in ORDINAL_WORDS:
         key = NUMBER_WORDS.get(lower) or ORDINAL_WORDS[lower]
         if after_number and keys[-1] in _TENS and len(key.rstrip("sthndr")) == 1:
@@ -185,7 +188,7 @@ def _add_word_key(lower: str, keys: list[str], after_number: bool) -> bool:
             keys.append(key)
         return True
     if lower in SCALE_WORDS:
-        # "two millions" is "two million"; "millions of" is no number of millions.
+        # "two millions" means "two million", but "millions of" gives no exact number.
         keys.append(SCALE_WORDS[lower] if after_number else lower)
         return True
     return False
@@ -195,11 +198,11 @@ _TENS = frozenset({"20", "30", "40", "50", "60", "70", "80", "90"})
 
 
 def number_list(text: str) -> list[str]:
-    """The keys of `numbers` in the order of the text."""
+    """Return the keys that `numbers` counts, in the order of the text."""
     keys: list[str] = []
-    found = tokens(text)
-    adjacent = False  # Whether the last piece belonged to a number; hyphenated pieces count.
-    for index, token in enumerate(found):
+    text_tokens = tokens(text)
+    adjacent = False  # Whether the piece before, hyphenated pieces included, was a number.
+    for index, token in enumerate(text_tokens):
         lower = token.text.lower()
         if lower in {"%", "percent"}:
             if adjacent:
@@ -209,42 +212,42 @@ def number_list(text: str) -> list[str]:
         if lower == "no-one":
             continue
         for piece in lower.split("-") if "-" in lower[1:] else (lower,):
-            fresh = list(_digit_keys(piece))
-            if fresh and _is_minus(found, index):
-                fresh[0] = "-" + fresh[0]
-            keys.extend(fresh)
-            adjacent = bool(fresh) or _add_word_key(piece, keys, adjacent)
+            digit_keys = list(_digit_keys(piece))
+            if digit_keys and _is_negative(text_tokens, index):
+                digit_keys[0] = "-" + digit_keys[0]
+            keys.extend(digit_keys)
+            adjacent = bool(digit_keys) or _add_word_key(piece, keys, adjacent)
     return keys
 
 
-def _is_minus(found: Sequence[Token], index: int) -> bool:
-    """Whether the number at ``index`` has a sign: a hyphen spaced before and not behind."""
+def _is_negative(text_tokens: Sequence[Token], index: int) -> bool:
+    """Whether the number at ``index`` has a minus sign: a hyphen with a space only before it."""
     return (
         index > 0
-        and found[index - 1].text == "-"
-        and found[index - 1].spaced
-        and not found[index].spaced
+        and text_tokens[index - 1].text == "-"
+        and text_tokens[index - 1].spaced
+        and not text_tokens[index].spaced
     )
 
 
 def numbers(text: str) -> Counter[str]:
-    """How often each number occurs, under one key for its spellings.
+    """Count each number under one key for all its spellings.
 
-    ``1,000`` is ``1000``, ``twenty-two`` is ``22``, ``third`` is ``3rd``, ``5 per cent`` is ``5%``;
-    a word of size counts by itself (``2 million`` is ``2`` and ``million``); the ends of a range
-    and the digits inside a word count each.
+    ``1,000`` is ``1000``, ``twenty-two`` is ``22``, ``third`` is ``3rd``, ``5 per cent`` is ``5%``.
+    A word of magnitude counts separately (``2 million`` is ``2`` and ``million``), as do both ends
+    of a range and digits inside a word.
     """
     return Counter(number_list(text))
 
 
 # Names ---------------------------------------------------------------------------------------
 
-#: Words that a title may capitalise and that are no name by themselves.
+#: Words that a headline may capitalise without making them names.
 _NEVER_NAMES = DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS
 
 
-def leads(token: Token, follower: Token | None) -> bool:
-    """Whether a first word begins a name of several: "Vladimir Putin", not "The Kremlin"."""
+def starts_name(token: Token, follower: Token | None) -> bool:
+    """Whether a sentence's first word starts a longer name: "Vladimir Putin", not "The Kremlin"."""
     return (
         follower is not None
         and follower.capital
@@ -254,21 +257,22 @@ def leads(token: Token, follower: Token | None) -> bool:
 
 
 def names(text: str) -> Counter[str]:
-    """How often each name occurs: capitalised words, acronyms (dots dropped), months, weekdays.
+    """Count each name: capitalised words, acronyms (without dots), months and weekdays.
 
-    A hyphenated name is one (``Jean-Pierre``); of ``Moscow-based`` only ``Moscow`` counts. At the
-    start of a sentence a word counts unless it is plain, or stands in lower case elsewhere.
+    A hyphenated name counts as one (``Jean-Pierre``); of ``Moscow-based`` only ``Moscow`` counts.
+    A sentence's first word counts unless it is plain, or occurs in lower case elsewhere.
     """
-    found = tokens(text)
-    lower_case = {token.text for token in found if not token.capital}
+    text_tokens = tokens(text)
+    lower_case = {token.text for token in text_tokens if not token.capital}
     counts: Counter[str] = Counter()
-    for index, token in enumerate(found):
+    for index, token in enumerate(text_tokens):
         if not token.capital:
             continue
         lower = token.text.lower()
         if token.soft:
-            follower = found[index + 1] if index + 1 < len(found) else None
-            if lower in lower_case or (is_plain(token.text) and not leads(token, follower)):
+            follower = text_tokens[index + 1] if index + 1 < len(text_tokens) else None
+            plain = is_plain(token.text) and not starts_name(token, follower)
+            if lower in lower_case or plain:
                 continue
         elif lower in _NEVER_NAMES and (len(lower) == 1 or not token.text.isupper()):
             continue
@@ -288,7 +292,7 @@ def _name_keys(token: str) -> Iterator[str]:
 
 
 def negations(text: str) -> Counter[str]:
-    """How often each negation occurs; ``n't`` and ``cannot`` count as ``not``."""
+    """Count each negation; ``n't`` and ``cannot`` count as ``not``."""
     return Counter(filter(None, map(negation_key, tokens(text))))
 
 
@@ -297,15 +301,16 @@ _MODAL_KEYS = {"'ll": "will", "'d": "would"}
 
 
 def negation_key(token: Token) -> str:
-    """The key of a negation in `negations`; empty for any other token."""
+    """Return the key that `negations` counts the token under; empty if it is not a negation."""
     lower = token.text.lower()
     return _NEGATION_KEYS.get(lower, lower if lower in NEGATIONS else "")
 
 
 def modal_key(token: Token) -> str:
-    """The key of a modal verb in `modals`; empty for any other token.
+    """Return the key of a modal verb; empty for any other token.
 
-    The month of May and a man called Will, known by their capital, are none.
+    ``'ll`` has the key ``will``, ``'d`` the key ``would``. A capital tells the month of May and a
+    man called Will from the verbs.
     """
     lower = token.text.lower()
     if lower not in MODALS or (token.capital and not token.soft):
@@ -313,18 +318,13 @@ def modal_key(token: Token) -> str:
     return _MODAL_KEYS.get(lower, lower)
 
 
-def modals(text: str) -> Counter[str]:
-    """How often each modal verb occurs; ``'ll`` counts as ``will``, ``'d`` as ``would``."""
-    return Counter(filter(None, map(modal_key, tokens(text))))
-
-
 def content_words(text: str) -> list[str]:
-    """The words that carry content, lower-cased, hyphenated ones in parts."""
+    """Return the content words in lower case, hyphenated ones in parts."""
     return [word for token in tokens(text) for word in token_content(token)]
 
 
 def token_content(token: Token) -> list[str]:
-    """The content words in one token: none for function words, numbers and marks."""
+    """Return the content words in a token: none for function words, numbers and marks."""
     lower = token.text.lower()
     if lower == "no-one" or (lower in FUNCTION_WORDS and not (token.capital and not token.soft)):
         return []

@@ -1,7 +1,7 @@
-"""The closed word classes of English, its irregular forms, and a few words of judgement.
+"""Word lists of English: closed word classes, irregular forms, loaded words.
 
-Every set holds lower-case words as `worker.english.facts.words` cuts them: clitics stand alone
-(``n't``, ``'s``). Knows nothing of sentences; what the sets mean for a text is for others to say.
+Every set holds lower-case words as `worker.english.facts.words` cuts them, with clitics on their
+own (``n't``, ``'s``). Decides whether two words are related, but knows nothing of sentences.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ __all__ = [
     "BE_FORMS",
     "CONJUNCTIONS",
     "DETERMINERS",
+    "DOUBLED_ON_PURPOSE",
     "FRONT_ADVERBS",
     "FRONT_WORDS",
     "FUNCTION_WORDS",
@@ -35,9 +36,9 @@ __all__ = [
     "PRONOUNS",
     "SCALE_WORDS",
     "WEEKDAYS",
-    "bases",
+    "are_related",
+    "base_forms",
     "is_plain",
-    "related",
 ]
 
 
@@ -85,7 +86,7 @@ NEGATIONS = _set(
     barely rarely seldom"""
 )
 
-#: Words that only carry grammar or hold a sentence together; clitics among them.
+#: Words that only carry grammar or hold a sentence together, clitics included.
 PARTICLES = _set("'s ' to there here then thus hence also too very just how why even rather")
 
 FUNCTION_WORDS = (
@@ -99,9 +100,9 @@ FUNCTION_WORDS = (
     | PARTICLES
 )
 
-#: Function words that turn the claim when they come or go, though they carry no content: time
-#: order, condition, cause, concession, comparison, quantity, direction and the agent. Articles,
-#: plain conjunctions and ``of, in, on, at, to, for, with`` are left out: grammar needs them freely.
+#: Function words whose loss or arrival changes the claim: time order, condition, cause,
+#: concession, comparison, quantity, direction, agent. Articles, plain conjunctions and ``of, in,
+#: on, at, to, for, with`` are left out, because good grammar adds and drops them freely.
 GUARDED_WORDS = _set(
     """after against before behind below beneath beyond between despite during except from inside
     outside off out since till towards toward until unlike by per up down versus
@@ -111,7 +112,7 @@ GUARDED_WORDS = _set(
     less least enough even also too very just"""
 )
 
-#: Who a pronoun speaks of. Forms of ``it`` and ``they`` are left out: grammar often needs them.
+#: The person of each pronoun. Forms of ``it`` and ``they`` are left out: grammar often needs them.
 PERSONS = {
     form: forms[0]
     for forms in map(
@@ -127,13 +128,13 @@ PERSONS = {
     for form in forms
 }
 
-#: Words before a number that turn an exact amount into a rough one or a bound.
+#: Words that make the number after them approximate, or a bound.
 HEDGES = _set(
     """about around over under above below some nearly almost approximately roughly only least
     most than to"""
 )
 
-#: Number words below a hundred with their digits; tens and ones combine.
+#: Digits of the number words below a hundred; tens and units combine.
 NUMBER_WORDS = {
     word: str(value)
     for value, word in [
@@ -151,7 +152,7 @@ NUMBER_WORDS = {
     ]
 }
 
-#: Ordinal words with their digits.
+#: Digits of the ordinal words.
 ORDINAL_WORDS = dict(
     zip(
         _list(
@@ -167,7 +168,7 @@ ORDINAL_WORDS = dict(
     )
 )
 
-#: Words of size with the form they are counted under.
+#: Words of magnitude, each with the form it is counted under.
 SCALE_WORDS = {
     form: word
     for word in _list("dozen hundred thousand million billion trillion")
@@ -197,7 +198,7 @@ ATTRIBUTION_VERBS = _set(
     according"""
 )
 
-#: Plain adverbs that news sentences often begin with.
+#: Adverbs that news sentences often begin with.
 FRONT_ADVERBS = _set(
     """yesterday today tomorrow tonight now later earlier recently meanwhile however moreover
     furthermore therefore nevertheless nonetheless otherwise instead still again already soon
@@ -205,7 +206,7 @@ FRONT_ADVERBS = _set(
     last next early late according following speaking asked given based"""
 )
 
-#: Plain words that news sentences often begin with, so that their capital there says nothing.
+#: Common words that news sentences often begin with: a capital there does not make them names.
 FRONT_WORDS = FRONT_ADVERBS | _set(
     """new old many people police officials authorities sources experts analysts
     witnesses residents investigators prosecutors lawmakers doctors scientists researchers
@@ -219,8 +220,8 @@ FRONT_WORDS = FRONT_ADVERBS | _set(
     unemployment growth demand supply schools hospitals banks companies businesses firms"""
 )
 
-#: Clearly evaluative words and intensifiers; each one judges whoever uses it in his own voice.
-#: Chosen for precision: words that news also uses plainly (big, serious, massive, radical,
+#: Evaluative words and intensifiers: a writer who uses one in their own voice takes a side.
+#: Chosen for precision, so words that news also uses neutrally (big, serious, massive, radical,
 #: tragic, controversial) are left out.
 LOADED_WORDS = _set(
     """abhorrent abominable absurd absurdly appalling appallingly amazing amazingly atrocious
@@ -244,7 +245,7 @@ LOADED_WORDS = _set(
     villainous wicked wonderful wonderfully worthless wretched"""
 )
 
-#: One word with its irregular forms and derivations per group.
+#: One group per word: the word, then its irregular forms and derivations.
 _IRREGULAR = """
     arise arose arisen|awake awoke awoken|bear bore borne|beat beaten|become became|begin began
     begun|bend bent|bind bound|bite bit bitten|blow blew blown|break broke broken|bring
@@ -275,19 +276,22 @@ _IRREGULAR = """
     reception|destroy destruction|fail failure|press pressure|close closure|depart departure|serve
     service|sign signature"""
 
-#: Irregular forms with the word they belong to.
+#: Irregular forms, each with its base word.
 IRREGULAR_FORMS = {form: forms[0] for forms in map(_list, _IRREGULAR.split("|")) for form in forms}
 
-#: Verbs that have no passive, so that a form of ``be`` before them is only bad grammar.
+#: Verbs without a passive: a form of ``be`` before their participle is a grammar mistake.
 INTRANSITIVES = _set(
     """happen occur die arrive appear disappear exist remain fall rise come go become belong emerge
     collapse erupt begin start end depart return vanish survive last increase decrease decline"""
 )
 
-# Relatives -----------------------------------------------------------------------------------
+#: Words that good English repeats in a row: a tense ("had had"), a clause ("that that"), stress.
+DOUBLED_ON_PURPOSE = _set("had that very")
 
-#: Endings of common nouns and adverbs that names do not have; ``-ing``, ``-ed``, ``-ly`` alone
-#: would take Beijing, Ahmed and Italy for common words.
+# Plain and related words ---------------------------------------------------------------------
+
+#: Endings of common nouns and adverbs that no name has. ``-ing``, ``-ed`` and ``-ly`` are left
+#: out: they would make Beijing, Ahmed and Italy common words.
 _PLAIN_ENDINGS = (
     *("tion", "tions", "sions", "ously", "ently", "antly", "cally"),
     *("edly", "ingly", "ately", "fully", "ually", "ively", "ibly", "ably"),
@@ -296,7 +300,7 @@ _MIN_PLAIN_LENGTH = 7
 
 
 def is_plain(word: str) -> bool:
-    """Whether the word, where its position asks for a capital, is surely no name."""
+    """Whether the word is certainly not a name, even with the capital of a sentence's start."""
     lower = word.lower()
     if lower in MONTHS or lower in WEEKDAYS:
         return False
@@ -309,11 +313,10 @@ def is_plain(word: str) -> bool:
     )
 
 
-#: Ending, what it replaces in the base word, least length of the base word. A relative is a rule
-#: and not a distance: `country` and `county` are one letter apart, `inform` and `information`
-#: five. Endings that make another person or degree of it (-er, -est, -ee, -ist, -less, -able) are
-#: left out, and -ise beside -ize. The least lengths keep state, mission, question apart from
-#: station, miss, quest.
+#: Ending, its replacement in the base form, least length of the base form. Rules rather than edit
+#: distance: `country` and `county` are one letter apart, `inform` and `information` five. Endings
+#: that change the person or degree (-er, -est, -ee, -ist, -less, -able) and -ise for -ize are left
+#: out. The least lengths keep state, mission, question apart from station, miss, quest.
 _ENDINGS = (
     *(("s", "", 3), ("es", "", 3), ("ies", "y", 3), ("ves", "f", 4)),
     *(("ed", "", 3), ("ed", "e", 3), ("ied", "y", 3), ("ing", "", 3), ("ing", "e", 3)),
@@ -324,54 +327,54 @@ _ENDINGS = (
     *(("ance", "", 5), ("ance", "e", 6), ("ence", "", 6), ("ence", "e", 6), ("ence", "ent", 5)),
     ("ance", "ant", 5),
 )
-#: Words whose ending is no ending.
-_OWN_WORDS = _set(
+#: Words that only look inflected or derived.
+_UNDERIVED = _set(
     """news goods arms customs means series species united personal during something morning
     evening wedding building meeting being thing king sing ring wing spring string bring ceiling
     police minority majority"""
 )
-#: Longer "words" are no words; the cache must not keep them.
+#: Longer strings are not words, and must not fill the cache.
 _MAX_WORD_CHARS = 40
-_DOUBLED = re.compile(r"([bdfglmnprt])\1")
+_DOUBLED_CONSONANT = re.compile(r"([bdfglmnprt])\1")
 
 
-def bases(word: str) -> frozenset[str]:
-    """The words that a lower-case word may be an inflection or plain derivation of, with itself."""
-    return _bases(word) if len(word) <= _MAX_WORD_CHARS else frozenset({word})
+def base_forms(word: str) -> frozenset[str]:
+    """Return the words that a lower-case word may be inflected or derived from, itself included."""
+    return _base_forms(word) if len(word) <= _MAX_WORD_CHARS else frozenset({word})
 
 
 @lru_cache(maxsize=20_000)
-def _bases(word: str) -> frozenset[str]:
-    found = {word, IRREGULAR_FORMS.get(word, word)}
-    if word in _OWN_WORDS:
-        return frozenset(found)
-    for step in (word, *_inflected(word)):  # Endings stack twice: "organisations".
-        found.add(IRREGULAR_FORMS.get(step, step))
-        for ending, instead, least in _ENDINGS:
-            if step.endswith(ending):
-                stem = step[: -len(ending)]
-                found.update(
+def _base_forms(word: str) -> frozenset[str]:
+    forms = {word, IRREGULAR_FORMS.get(word, word)}
+    if word in _UNDERIVED:
+        return frozenset(forms)
+    for form in (word, *_singular(word)):  # Endings stack twice: "organisations".
+        forms.add(IRREGULAR_FORMS.get(form, form))
+        for ending, replacement, least_length in _ENDINGS:
+            if form.endswith(ending):
+                stem = form[: -len(ending)]
+                forms.update(
                     IRREGULAR_FORMS.get(base, base)
-                    for base in (stem + instead, _single(stem, ending))
-                    if len(base) >= least
+                    for base in (stem + replacement, _undouble(stem, ending))
+                    if len(base) >= least_length
                 )
-    return frozenset(found)
+    return frozenset(forms)
 
 
-def _inflected(word: str) -> Iterator[str]:
+def _singular(word: str) -> Iterator[str]:
     if word.endswith("ies"):
         yield word[:-3] + "y"
     elif word.endswith("s") and not word.endswith("ss"):
         yield word[:-1]
 
 
-def _single(stem: str, ending: str) -> str:
-    """``stopp`` before ``-ed`` as ``stop``."""
-    if ending in {"ed", "ing"} and _DOUBLED.fullmatch(stem[-2:]):
+def _undouble(stem: str, ending: str) -> str:
+    """Return the stem without the consonant that its ending doubled: ``stop`` for ``stopp-ed``."""
+    if ending in {"ed", "ing"} and _DOUBLED_CONSONANT.fullmatch(stem[-2:]):
         return stem[:-1]
     return stem
 
 
-def related(one: str, other: str) -> bool:
-    """Whether two lower-case words are the same but for inflection or plain derivation."""
-    return one == other or not bases(one).isdisjoint(bases(other))
+def are_related(first: str, second: str) -> bool:
+    """Whether two lower-case words differ at most in inflection or plain derivation."""
+    return first == second or not base_forms(first).isdisjoint(base_forms(second))

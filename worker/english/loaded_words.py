@@ -1,7 +1,7 @@
-"""Words of judgement in an article's own voice.
+"""Loaded words in an article's own voice.
 
-A word list finds few of the ways in which a text takes sides: treat a hit as a hint to an editor,
-and no hit as nothing at all.
+A word list catches few of the ways in which a text takes sides: a hit is a hint to an editor, and
+no hit proves nothing.
 """
 
 from __future__ import annotations
@@ -16,40 +16,41 @@ from worker.english.lexicon import (
 )
 from worker.english.quotation import quotation_spans
 
-__all__ = ["loaded_words"]
+__all__ = ["find_loaded_words"]
 
-#: Words between an attribution and the judgement it reports: "called it an utterly vile act".
-_TRANSPARENT = AUXILIARIES | DETERMINERS | PRONOUNS | {"as", "that", ","}
-#: How far back an attribution is looked for, in words.
+#: Words that may stand between an attribution and the loaded word it reports: "called it an
+#: utterly vile act".
+_SKIPPED = AUXILIARIES | DETERMINERS | PRONOUNS | {"as", "that", ","}
+#: How many words back to look for an attribution.
 _REACH = 6
 
 
-def loaded_words(text: str) -> tuple[str, ...]:
-    """The words of judgement and intensifiers in the text's own voice, in order, lower-cased.
+def find_loaded_words(text: str) -> tuple[str, ...]:
+    """Return the evaluative words and intensifiers in the text's own voice, in lower case.
 
-    Words inside quotations, and words that directly follow an attribution ("he called it an
-    outrageous"), belong to somebody else. A quotation spans as `worker.english.facts.quotations`
-    says.
+    Words inside a quotation (`worker.english.quotation`) or right after an attribution ("he called
+    it an outrageous") are somebody else's.
     """
     spans = quotation_spans(text)
-    found = tokens(text)
+    text_tokens = tokens(text)
     loaded: list[str] = []
     span = 0
-    for index, token in enumerate(found):
+    for index, token in enumerate(text_tokens):
         while span < len(spans) and spans[span][1] <= token.start:
             span += 1
         quoted = span < len(spans) and spans[span][0] <= token.start
         lower = token.text.lower()
-        if lower in LOADED_WORDS and not quoted and not _attributed(found, index):
+        if lower in LOADED_WORDS and not quoted and not _is_attributed(text_tokens, index):
             loaded.append(lower)
     return tuple(loaded)
 
 
-def _attributed(found: tuple[Token, ...], index: int) -> bool:
-    for token in reversed(found[max(0, index - _REACH) : index]):
+def _is_attributed(text_tokens: tuple[Token, ...], index: int) -> bool:
+    """Whether an attribution stands before the token at ``index``, with only filler between."""
+    for token in reversed(text_tokens[max(0, index - _REACH) : index]):
         lower = token.text.lower()
         if lower in ATTRIBUTION_VERBS:
             return True
-        if lower not in _TRANSPARENT and lower not in LOADED_WORDS and not token.capital:
+        if lower not in _SKIPPED and lower not in LOADED_WORDS and not token.capital:
             return False
     return False

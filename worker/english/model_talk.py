@@ -1,4 +1,4 @@
-"""Whether a model talks about its task instead of doing it, or a text gives a model orders."""
+"""Talk about the task in a model's answer, and instructions to a model in an article."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections import Counter
 
 from worker.english.sentence_view import SentenceView
 
-__all__ = ["instruction_in", "model_talk_in"]
+__all__ = ["find_instruction", "find_model_talk"]
 
-#: How models begin to talk about the task, or name a part of the prompt.
+#: How a model starts to talk about its task, or names a part of the prompt.
 _OPENING_TALK = re.compile(
     r"""\W*(?:
     here(?:'s|\s(?:is|are))\b | (?:sure|certainly|okay|absolutely|of\scourse)\s*[,.!:]
@@ -27,8 +27,9 @@ _TALK = re.compile(
     r"|\banswer with\b|\bgrammatical(?:ly)? (?:correct|errors?|mistakes?)\b|\bthe sentence only\b",
     re.IGNORECASE,
 )
-#: How texts speak to whatever reads them: orders at the start, talk of the task, marks of a chat.
-_ORDER = re.compile(
+#: Instructions to whoever reads the text: an imperative at its start, talk about the task, chat
+#: markers.
+_INSTRUCTION = re.compile(
     r"""
     ^\W*(?:please\s+)?(?:ignore|disregard|forget|write|say|print|repeat|translate|answer|reply
       |respond|shorten|summari[sz]e|replace|list|pretend|do\snot\s(?:summari[sz]e|write))\b(?!-)
@@ -47,20 +48,19 @@ _ORDER = re.compile(
 _MARKUP = frozenset("*_#<>{}[]|^~\\")
 
 
-def model_talk_in(source: SentenceView, proposal: SentenceView) -> str | None:
-    """The talk or markup that ``proposal`` has and ``source`` has not; ``None`` without any."""
+def find_model_talk(source: SentenceView, proposal: SentenceView) -> str | None:
+    """Return the first talk or markup that ``proposal`` adds to ``source``, or None."""
     if len(proposal.text.strip().splitlines()) > max(1, len(source.text.strip().splitlines())):
         return "new line"
-    opening = _OPENING_TALK.match(proposal.folded)
-    for talk in (opening, _TALK.search(proposal.folded)):
-        if talk is not None and talk[0].strip().lower() not in source.folded.lower():
-            return talk[0].strip()
-    added = Counter(c for c in proposal.folded if c in _MARKUP)
-    added.subtract(c for c in source.folded if c in _MARKUP)
-    return next((mark for mark, more in added.items() if more > 0), None)
+    for match in (_OPENING_TALK.match(proposal.folded), _TALK.search(proposal.folded)):
+        if match is not None and match[0].strip().lower() not in source.folded.lower():
+            return match[0].strip()
+    added = Counter(mark for mark in proposal.folded if mark in _MARKUP)
+    added.subtract(mark for mark in source.folded if mark in _MARKUP)
+    return next((mark for mark, count in added.items() if count > 0), None)
 
 
-def instruction_in(text: str) -> str | None:
-    """The words by which a sentence orders its reader, a model most likely, to write something."""
-    found = _ORDER.search(text)
-    return None if found is None else found[0].strip()
+def find_instruction(text: str) -> str | None:
+    """Return the words that instruct a reader, most likely a model, to write something, or None."""
+    match = _INSTRUCTION.search(text)
+    return None if match is None else match[0].strip()

@@ -1,26 +1,26 @@
-"""Where a text quotes, and what: double and single marks, curly, straight and guillemets."""
+"""Quotations in a text, in double or single marks: curly, straight or guillemets."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
 
-from worker.english.facts import fold, words
+from worker.english.facts import fold_typography, words
 
 __all__ = ["is_balanced", "quotation_spans", "quotations"]
 
-#: Cut-off words whose apostrophe looks like an opening quote.
+#: Shortened words whose apostrophe looks like an opening quote: 'em, '90s.
 _ELISIONS = re.compile(r"(?:\d\ds|em|n|til|tis|twas|cause|cos|bout|round)\b")
 
 
 def quotations(text: str) -> tuple[str, ...]:
-    """The words inside each quotation, in order, without punctuation.
+    """Return the words of each quotation, in order, without punctuation.
 
-    A double mark without its partner opens a quotation up to the end of the text, or up to the
-    next opening mark, or closes one from the start. A single mark without its partner is an
-    apostrophe. Single marks inside double ones open no quotation of their own.
+    An unpaired double mark opens a quotation that runs to the end of the text or to the next
+    opening mark, or closes one that runs from the start. An unpaired single mark is an apostrophe.
+    Single marks inside double ones do not start a quotation of their own.
     """
-    folded = fold(text)
+    folded = fold_typography(text)
     return tuple(
         " ".join(word for word in words(folded[start:end]) if word[-1].isalnum())
         for start, end in quotation_spans(text)
@@ -28,23 +28,23 @@ def quotations(text: str) -> tuple[str, ...]:
 
 
 def is_balanced(text: str) -> bool:
-    """Whether every double quotation mark has its partner: no quotation is cut in two."""
-    return fold(text).count('"') % 2 == 0
+    """Whether every double quotation mark is paired, so that no quotation is cut in two."""
+    return fold_typography(text).count('"') % 2 == 0
 
 
 def quotation_spans(text: str) -> list[tuple[int, int]]:
-    """Where the quotations begin and end in the folded text, in order, without their marks."""
-    folded = fold(text)
+    """Return start and end of each quotation in the folded text, in order, without its marks."""
+    folded = fold_typography(text)
     spans = _double_spans(folded)
-    rest = folded
+    unquoted = folded
     if spans:
-        cuts = [0, *(edge for span in spans for edge in span), len(folded)]
-        # Blank the quotations out, so that positions stay.
-        rest = "".join(
+        edges = [0, *(edge for span in spans for edge in span), len(folded)]
+        # Blanked rather than removed, so that positions stay valid.
+        unquoted = "".join(
             " " * (end - start) if number % 2 else folded[start:end]
-            for number, (start, end) in enumerate(pairwise(cuts))
+            for number, (start, end) in enumerate(pairwise(edges))
         )
-    return sorted(spans + _single_spans(rest))
+    return sorted(spans + _single_spans(unquoted))
 
 
 def _double_spans(text: str) -> list[tuple[int, int]]:
@@ -52,18 +52,19 @@ def _double_spans(text: str) -> list[tuple[int, int]]:
     opened: int | None = None
     last = 0
     for match in re.finditer('"', text):
-        at = match.start()
-        before, after = text[at - 1 : at], text[at + 1 : at + 2]
-        closes = bool(before) and not before.isspace() and before not in "([-" and not _word(after)
-        opens = (not before or before.isspace() or before in "([-") and _word(after)
+        mark = match.start()
+        before, after = text[mark - 1 : mark], text[mark + 1 : mark + 2]
+        bounded = not before or before.isspace() or before in "([-"
+        closes = not bounded and not after.isalnum()
+        opens = bounded and after.isalnum()
         if opened is None and not closes:
-            opened = at
+            opened = mark
         elif opened is not None:
-            spans.append((opened + 1, at))
-            opened = at if opens else None
-        elif not before.isdigit():  # Else 5" is a length.
-            spans.append((last, at))
-        last = at + 1
+            spans.append((opened + 1, mark))
+            opened = mark if opens else None
+        elif not before.isdigit():  # 5" is a length.
+            spans.append((last, mark))
+        last = mark + 1
     if opened is not None:
         spans.append((opened + 1, len(text)))
     return spans
@@ -72,32 +73,34 @@ def _double_spans(text: str) -> list[tuple[int, int]]:
 def _single_spans(text: str) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     opened: int | None = None
-    doubtful: int | None = None  # A mark that closes, or belongs to a plural: workers' union.
+    possessive: int | None = None  # A mark that may close, or end a plural: workers' union.
     for match in re.finditer("'", text):
-        at = match.start()
-        before, after = text[at - 1 : at], text[at + 1 : at + 2]
-        if _opens(text, at):
-            if opened is not None and doubtful is not None:
-                spans.append((opened, doubtful))
-            opened, doubtful = at + 1, None
-        elif opened is None or (_word(before) and _word(after)) or _ELISIONS.match(text, at + 1):
+        mark = match.start()
+        before, after = text[mark - 1 : mark], text[mark + 1 : mark + 2]
+        if _may_open(text, mark):
+            if opened is not None and possessive is not None:
+                spans.append((opened, possessive))
+            opened, possessive = mark + 1, None
+        elif opened is None or _is_apostrophe(text, mark):
             continue
-        elif before == "s" and after == " " and text[at + 2 : at + 3].islower():
-            doubtful = at
+        elif before == "s" and after == " " and text[mark + 2 : mark + 3].islower():
+            possessive = mark
         else:
-            spans.append((opened, at))
-            opened = doubtful = None
-    if opened is not None and doubtful is not None:
-        spans.append((opened, doubtful))
+            spans.append((opened, mark))
+            opened = possessive = None
+    if opened is not None and possessive is not None:
+        spans.append((opened, possessive))
     return spans
 
 
-def _opens(text: str, at: int) -> bool:
-    """Whether the single mark at ``at`` can open a quotation."""
-    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+def _may_open(text: str, mark: int) -> bool:
+    """Whether the single mark at index ``mark`` may open a quotation."""
+    before, after = text[mark - 1 : mark], text[mark + 1 : mark + 2]
     bounded = not before or before.isspace() or before in '([-"'
-    return bounded and bool(after.strip()) and not _ELISIONS.match(text, at + 1)
+    return bounded and bool(after.strip()) and not _ELISIONS.match(text, mark + 1)
 
 
-def _word(character: str) -> bool:
-    return character.isalnum()
+def _is_apostrophe(text: str, mark: int) -> bool:
+    """Whether the single mark at index ``mark`` stands inside a word or shortens one."""
+    inside = text[mark - 1 : mark].isalnum() and text[mark + 1 : mark + 2].isalnum()
+    return inside or _ELISIONS.match(text, mark + 1) is not None

@@ -1,4 +1,4 @@
-"""A sentence with the views of it that several checks share."""
+"""A sentence with the derived views of it that several checks share."""
 
 from __future__ import annotations
 
@@ -6,63 +6,71 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
 
-from worker.english.facts import Token, fold, leads, token_content, tokens
-from worker.english.lexicon import bases
+from worker.english.facts import Token, fold_typography, starts_name, token_content, tokens
+from worker.english.lexicon import base_forms
 
-__all__ = ["SentenceView", "relatives"]
+__all__ = ["SentenceView", "pair_related_words"]
 
 
 class SentenceView:
-    """A text with the views of it that several checks share."""
+    """A sentence with its words, content, capitals and negations, each computed once."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.folded = fold(text)
+        self.folded = fold_typography(text)
         self.tokens = tokens(text)
 
     @cached_property
     def words(self) -> list[str]:
-        """Lower-cased, without punctuation; ``n't`` as ``not``."""
+        """The words in lower case, without punctuation; ``n't`` becomes ``not``."""
         lower = (token.text.lower() for token in self.tokens if token.text[-1].isalnum())
         return ["not" if word == "n't" else word for word in lower]
 
     @cached_property
     def content(self) -> list[tuple[str, int]]:
-        """Content words with the index of their token."""
-        return [(word, at) for at, token in enumerate(self.tokens) for word in token_content(token)]
+        """The content words, each with the index of its token."""
+        return [
+            (word, index)
+            for index, token in enumerate(self.tokens)
+            for word in token_content(token)
+        ]
 
     @cached_property
     def followers(self) -> list[str]:
-        """For each token the first content word behind it; empty where there is none."""
-        found: list[str] = []
+        """The next content word after each token; empty where there is none."""
+        reversed_followers: list[str] = []
         follower = ""
         for token in reversed(self.tokens):
-            found.append(follower)
+            reversed_followers.append(follower)
             follower = next(iter(token_content(token)), follower)
-        return found[::-1]
+        return reversed_followers[::-1]
 
     def governed(self, key: Callable[[Token], str]) -> list[tuple[str, str]]:
-        """Keys of negations or modals, each with the content word that it governs."""
-        keyed = zip(map(key, self.tokens), self.followers, strict=True)
-        return [(name, word) for name, word in keyed if name]
+        """Return the keys of the tokens that have one, each with the content word it governs.
+
+        Args:
+            key: names a token, such as a negation or modal verb; empty for any other token.
+        """
+        pairs = zip(map(key, self.tokens), self.followers, strict=True)
+        return [(name, word) for name, word in pairs if name]
 
     @cached_property
     def capitals(self) -> tuple[Counter[str], Counter[str], list[str]]:
-        """Words with a capital: sure ones, ones that may owe it to their position, all in order."""
+        """Capitalised words: certain ones, those explained by their position, all in order."""
         sure: Counter[str] = Counter()
         unsure: Counter[str] = Counter()
         order: list[str] = []
-        for at, token in enumerate(self.tokens):
-            follower = self.tokens[at + 1] if at + 1 < len(self.tokens) else None
+        for index, token in enumerate(self.tokens):
+            follower = self.tokens[index + 1] if index + 1 < len(self.tokens) else None
             for part in token.text.split("-") if token.capital else ():
                 if part != part.lower():
                     order.append(part)
-                    (unsure if token.soft and not leads(token, follower) else sure)[part] += 1
+                    (unsure if token.soft and not starts_name(token, follower) else sure)[part] += 1
         return sure, unsure, order
 
     @cached_property
     def lower_case(self) -> Counter[str]:
-        """The words without a capital, hyphenated ones in parts."""
+        """The words without a capital, hyphenated ones in parts, counted."""
         return Counter(
             part
             for token in self.tokens
@@ -72,21 +80,25 @@ class SentenceView:
         )
 
 
-def relatives(source: SentenceView, proposal: SentenceView) -> list[tuple[int, int]]:
-    """Places in the two lists of content words that hold relatives, each place once."""
-    by_base: dict[str, list[int]] = {}
-    for at, (word, _) in reversed(list(enumerate(source.content))):
-        for base in bases(word):
-            by_base.setdefault(base, []).append(at)
-    taken: set[int] = set()
-    found: list[tuple[int, int]] = []
-    for place, (word, _) in enumerate(proposal.content):
-        for base in (word, *sorted(bases(word) - {word})):
-            places = by_base.get(base, [])
-            while places and places[-1] in taken:
-                places.pop()
-            if places:
-                taken.add(places[-1])
-                found.append((places[-1], place))
+def pair_related_words(source: SentenceView, proposal: SentenceView) -> list[tuple[int, int]]:
+    """Pair the content words of two sentences that are related.
+
+    Returns:
+        Pairs of indexes into ``source.content`` and ``proposal.content``, each index at most once.
+    """
+    indexes_by_base: dict[str, list[int]] = {}
+    for index, (word, _) in reversed(list(enumerate(source.content))):
+        for base in base_forms(word):
+            indexes_by_base.setdefault(base, []).append(index)
+    paired: set[int] = set()
+    pairs: list[tuple[int, int]] = []
+    for proposal_index, (word, _) in enumerate(proposal.content):
+        for base in (word, *sorted(base_forms(word) - {word})):
+            source_indexes = indexes_by_base.get(base, [])
+            while source_indexes and source_indexes[-1] in paired:
+                source_indexes.pop()
+            if source_indexes:
+                paired.add(source_indexes[-1])
+                pairs.append((source_indexes[-1], proposal_index))
                 break
-    return found
+    return pairs

@@ -1,7 +1,7 @@
-"""Which strings of letters are English words, and which are a word misspelt.
+"""Spelling: whether a word is in the dictionary, and which word a misspelling stands for.
 
-The words are those of SymSpell's frequency dictionary: Google's book counts of the words that the
-SCOWL lists have, British and American spellings alike.
+The dictionary is SymSpell's frequency dictionary: Google Books counts of the words in the SCOWL
+lists, with British and American spellings.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from rapidfuzz.distance import OSA
 
 from worker.english.lexicon import is_plain
 
-__all__ = ["is_word", "respell", "respells"]
+__all__ = ["correct_spelling", "is_misspelling", "is_word"]
 
 _DICTIONARY = "frequency_dictionary_en_82_765.txt"
 
-#: A slip of the pen is one letter lost, doubled or turned; in a long word it may be two. Shorter
-#: words are all near to others.
+#: A misspelling drops, doubles or swaps one letter, or up to two in words of `_LONG_LETTERS`.
+#: Words below `_LEAST_LETTERS` are all close to other words.
 _LEAST_LETTERS, _LONG_LETTERS = 4, 7
 
 _WORD = re.compile(r"(?<![\w-])[^\W\d_]+(?:'\w+)?(?![\w-])")
@@ -33,45 +33,43 @@ def _words() -> frozenset[str]:
 
 
 def is_word(word: str) -> bool:
-    """Whether a lower-case word is in the dictionary, in British or American spelling."""
+    """Whether a lower-case word is in the dictionary."""
     return word in _words()
 
 
-def respells(wrong: str, right: str) -> bool:
-    """Whether ``right`` is the word that the misspelt ``wrong`` was to be, by its letters.
+def is_misspelling(wrong: str, right: str) -> bool:
+    """Whether ``wrong`` is a misspelling of ``right``; both in lower case.
 
-    Both in lower case. What is no word by the dictionary but by its spelling could be one of the
-    other side of the ocean ("hospitalise") is not misspelt, and a new word ("lockdown") has no
-    neighbour among the old ones.
+    A British or American variant that the dictionary lacks ("hospitalise") is not a misspelling. A
+    new word ("lockdown") is too far from any word in the dictionary to be taken for one.
     """
     if right.endswith("n't") and wrong == right.replace("'", ""):
         return True
     longest = max(len(wrong), len(right))
     if min(len(wrong), len(right)) < _LEAST_LETTERS or not (wrong.isalpha() and right.isalpha()):
         return False
-    reach = 2 if longest >= _LONG_LETTERS else 1
-    if OSA.distance(wrong, right, score_cutoff=reach) > reach:
+    most_edits = 2 if longest >= _LONG_LETTERS else 1
+    if OSA.distance(wrong, right, score_cutoff=most_edits) > most_edits:
         return False
-    varied = wrong.replace("z", "s") == right.replace("z", "s")
-    return not varied and not is_word(wrong) and is_word(right)
+    is_variant = wrong.replace("z", "s") == right.replace("z", "s")
+    return not is_variant and not is_word(wrong) and is_word(right)
 
 
-def respell(source: str, version: str) -> str:
-    """``source`` with the misspelt words that ``version`` has right as they stand there.
+def correct_spelling(source: str, version: str) -> str:
+    """Return ``source`` with its misspelt words spelt as in ``version``.
 
-    A word with a capital may be a name: it is none only where what it was to be is a plain word
-    ("Afther").
+    A capitalised word may be a name, so it is corrected only to a plain word ("Afther").
     """
-    here, there = _counted(source), _counted(version)
-    lost, won = here - there, there - here
-    for wrong in lost if won else ():
-        right = next((one for one in won if respells(wrong.lower(), one.lower())), None)
+    source_words, version_words = _count_words(source), _count_words(version)
+    removed, added = source_words - version_words, version_words - source_words
+    for wrong in removed if added else ():
+        right = next((word for word in added if is_misspelling(wrong.lower(), word.lower())), None)
         if right is None or (wrong != wrong.lower() and not is_plain(right)):
             continue
         source = re.sub(rf"(?<![\w-]){re.escape(wrong)}(?![\w-])", right, source)
     return source
 
 
-def _counted(text: str) -> Counter[str]:
-    """The words as they are written, but for curly apostrophes."""
+def _count_words(text: str) -> Counter[str]:
+    """Count the words as written, with curly apostrophes made straight."""
     return Counter(_WORD.findall(text.replace("\u2019", "'")))

@@ -1,10 +1,10 @@
-"""Words of judgement in an article's own voice."""
+"""Loaded words in an article's own voice."""
 
 from __future__ import annotations
 
 import pytest
 
-from worker.english.loaded_words import loaded_words
+from worker.english.loaded_words import find_loaded_words
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from worker.english.loaded_words import loaded_words
     ],
 )
 def test_loaded_words(text: str, expected: tuple[str, ...]) -> None:
-    assert loaded_words(text) == expected
+    assert find_loaded_words(text) == expected

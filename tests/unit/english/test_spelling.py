@@ -1,14 +1,14 @@
-"""What is a word, and which word a misspelt one was to be."""
+"""Dictionary words, misspellings and their corrections."""
 
 from __future__ import annotations
 
 import pytest
 
-from worker.english.spelling import is_word, respell, respells
+from worker.english.spelling import correct_spelling, is_misspelling, is_word
 
 
 @pytest.mark.parametrize("word", ["organised", "organized", "colour", "vaccine", "report"])
-def test_both_sides_of_the_ocean_are_words(word: str) -> None:
+def test_british_and_american_spellings_are_words(word: str) -> None:
     assert is_word(word)
 
 
@@ -22,37 +22,37 @@ def test_both_sides_of_the_ocean_are_words(word: str) -> None:
         ("doesnt", "doesn't"),
     ],
 )
-def test_a_slip_is_the_word_that_it_was_to_be(wrong: str, right: str) -> None:
-    assert respells(wrong, right)
+def test_a_misspelling_is_recognised(wrong: str, right: str) -> None:
+    assert is_misspelling(wrong, right)
 
 
 @pytest.mark.parametrize(
-    ("word", "other"),
+    ("wrong", "right"),
     [
         ("county", "country"),  # Both are words.
-        ("hospitalise", "hospitalize"),  # Another spelling, no wrong one.
+        ("hospitalise", "hospitalize"),  # A variant.
         ("lockdown", "showdown"),  # Too far.
-        ("recieve", "recieves"),  # No word either.
-        ("teh", "the"),  # Three letters are near to everything.
+        ("recieve", "recieves"),  # Not a word either.
+        ("teh", "the"),  # Three letters are close to everything.
         ("covid19", "covid"),
     ],
 )
-def test_another_word_is_no_spelling(word: str, other: str) -> None:
-    assert not respells(word, other)
+def test_another_word_is_no_misspelling(wrong: str, right: str) -> None:
+    assert not is_misspelling(wrong, right)
 
 
 @pytest.mark.parametrize(
-    ("source", "version", "respelt"),
+    ("source", "version", "corrected"),
     [
         ("They recieve it.", "They will receive it.", "They receive it."),
         ("Afther that, peole left.", "After that, people left.", "After that, people left."),
-        # What may be a name stays: the checks must see that it differs.
+        # A possible name stays, so that the checks see the difference.
         ("Marck left town.", "Mark left town.", "Marck left town."),
         ("A recieve-all box.", "A receive box.", "A recieve-all box."),
         ("They saw people, peole left.", "They saw people.", "They saw people, peole left."),
     ],
 )
-def test_a_text_is_read_with_the_spelling_of_its_version(
-    source: str, version: str, respelt: str
+def test_misspelt_words_are_spelt_as_in_the_version(
+    source: str, version: str, corrected: str
 ) -> None:
-    assert respell(source, version) == respelt
+    assert correct_spelling(source, version) == corrected

@@ -1,1 +1,1 @@
-"""What an editor should look at. Imports english and records, and no other stage."""
+"""Flags on a repaired article for an editor. Imports english and records, and no other stage."""

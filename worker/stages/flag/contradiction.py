@@ -1,7 +1,7 @@
-"""Where an article contradicts itself: two numbers, or two days, for one and the same thing.
+"""Contradictions within an article: two numbers, or two days, for the same thing.
 
-A hint to an editor, and a rare one: two sentences must count the same thing with the same verb, or
-set the same event on different days, and neither may speak of another place, time or source of it.
+A rare hint to an editor. Two sentences must count the same thing with the same verb, or date the
+same event differently, and must not name different places or people.
 """
 
 from __future__ import annotations
@@ -10,86 +10,91 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from worker.english.facts import number_list
-from worker.english.lexicon import MONTHS, WEEKDAYS, bases
+from worker.english.lexicon import MONTHS, WEEKDAYS, base_forms
 from worker.english.sentence_view import SentenceView
 
 __all__ = ["Contradiction", "find_contradictions"]
 
-#: Content words from the number that are looked at: "12 people were killed".
+#: Content words within twice this many tokens of a number or day name the thing: "12 people were
+#: killed".
 _REACH = 3
-#: A sentence with one of these compares, counts on or rounds.
-_RELATIVE = frozenset(
+#: A sentence with one of these words compares, adds to an earlier count, or rounds.
+_RELATIVE_WORDS = frozenset(
     """another other others more further additional least most about some around nearly almost over
     up than first last previous previously earlier later initially compared respectively rose
     increased from of each per every approximately roughly total now""".split()  # noqa: SIM905
 )
 
+#: What a sentence makes a claim about: its kind and two base words.
+_Subject = tuple[str, ...]
+
 
 class Contradiction(NamedTuple):
     """Two sentences that cannot both be right."""
 
-    one: int
-    """Index of the first sentence."""
-    other: int
-    said: tuple[str, str]
-    """What they say differently."""
+    first: int
+    """Index of the earlier sentence."""
+    second: int
+    values: tuple[str, str]
+    """The number or day in each."""
 
 
 def find_contradictions(sentences: Sequence[str]) -> list[Contradiction]:
-    """The clashes of each thing's first mention with later ones, in the article's order."""
-    known: dict[tuple[str, ...], tuple[int, str]] = {}
-    found: list[Contradiction] = []
-    readings = list(map(SentenceView, sentences))
-    for at, reading in enumerate(readings):
-        for key, said in (*_counts(reading), *_days(reading)):
-            other, before = known.setdefault(key, (at, said))
-            if said != before and _same_scene(readings[other], reading):
-                found.append(Contradiction(other, at, (before, said)))
-    return found
+    """Return where a later sentence contradicts the first mention of a thing, in article order."""
+    first_mentions: dict[_Subject, tuple[int, str]] = {}
+    contradictions: list[Contradiction] = []
+    views = list(map(SentenceView, sentences))
+    for index, view in enumerate(views):
+        for subject, value in (*_counts(view), *_days(view)):
+            first, first_value = first_mentions.setdefault(subject, (index, value))
+            if value != first_value and _may_share_scene(views[first], view):
+                contradictions.append(Contradiction(first, index, (first_value, value)))
+    return contradictions
 
 
-def _counts(reading: SentenceView) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What a sentence counts: the two content words behind its number, and the number."""
-    if len(number_list(reading.text)) != 1 or not _RELATIVE.isdisjoint(reading.words):
+def _counts(view: SentenceView) -> Iterator[tuple[_Subject, str]]:
+    """Yield what the sentence counts, as the two content words after its number, and the number."""
+    if len(number_list(view.text)) != 1 or not _RELATIVE_WORDS.isdisjoint(view.words):
         return
-    for at, token in enumerate(reading.tokens):
+    for index, token in enumerate(view.tokens):
         number = next(iter(number_list(token.text)), "")
         if not number or "%" in number:
             continue
-        behind = [word for word, place in reading.content if at < place <= at + 2 * _REACH]
-        if len(behind) > 1 and behind[0].endswith(("s", "people", "men", "women", "children")):
-            yield ("count", *map(_base, behind[:2])), number
+        after = [word for word, place in view.content if index < place <= index + 2 * _REACH]
+        if len(after) > 1 and after[0].endswith(("s", "people", "men", "women", "children")):
+            yield ("count", *map(_base_form, after[:2])), number
 
 
-def _days(reading: SentenceView) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What a sentence sets on a day: the two content words before it, and the day."""
-    days = [at for at, token in enumerate(reading.tokens) if _is_day(token.text)]
-    if len(days) != 1 or not _RELATIVE.isdisjoint(reading.words):
+def _days(view: SentenceView) -> Iterator[tuple[_Subject, str]]:
+    """Yield what the sentence dates, as the two content words before the day, and the day."""
+    days = [index for index, token in enumerate(view.tokens) if _is_day(token.text)]
+    if len(days) != 1 or not _RELATIVE_WORDS.isdisjoint(view.words):
         return
-    (at,) = days
-    if at == 0 or reading.tokens[at - 1].text.lower() not in {"on", "in"}:
+    (day,) = days
+    if day == 0 or view.tokens[day - 1].text.lower() not in {"on", "in"}:
         return
-    before = [word for word, place in reading.content if at - 2 * _REACH <= place < at]
+    before = [word for word, place in view.content if day - 2 * _REACH <= place < day]
     if len(before) > 1:
-        yield ("day", *map(_base, before[-2:])), reading.tokens[at].text
+        yield ("day", *map(_base_form, before[-2:])), view.tokens[day].text
 
 
 def _is_day(word: str) -> bool:
     return word[:1].isupper() and word.lower() in WEEKDAYS | MONTHS
 
 
-def _base(word: str) -> str:
-    return min(bases(word))
+def _base_form(word: str) -> str:
+    return min(base_forms(word))
 
 
-def _same_scene(one: SentenceView, other: SentenceView) -> bool:
-    """Whether neither sentence names a place, a day or a person that the other does not share."""
-    names, others = (
-        {
-            token.text
-            for token in reading.tokens
-            if token.capital and not token.initial and not _is_day(token.text)
-        }
-        for reading in (one, other)
-    )
-    return not names or not others or bool(names & others)
+def _may_share_scene(first: SentenceView, second: SentenceView) -> bool:
+    """Whether the sentences share a name of a place or person, or one of them has none."""
+    first_names, second_names = _scene_names(first), _scene_names(second)
+    return not first_names or not second_names or bool(first_names & second_names)
+
+
+def _scene_names(view: SentenceView) -> set[str]:
+    return {
+        token.text
+        for token in view.tokens
+        if token.capital and not token.initial and not _is_day(token.text)
+    }

@@ -1,11 +1,11 @@
-"""Flags: what an editor should look at in a repaired article."""
+"""Flags that point an editor to what a repaired article still has wrong."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.english.loaded_words import loaded_words
-from worker.english.model_talk import instruction_in
+from worker.english.loaded_words import find_loaded_words
+from worker.english.model_talk import find_instruction
 from worker.records.reason import Reason
 from worker.records.result import Flag
 from worker.stages.flag.contradiction import find_contradictions
@@ -27,9 +27,9 @@ def flag_article(
 
     Args:
         sentences: the article's sentences, in order.
-        awkward: indexes of sentences that read badly and that no repair mended.
-        needs_source: indexes of sentences that only the source text could mend.
-        min_words: an article with fewer words is flagged as short.
+        awkward: indexes of sentences that read badly and were not repaired.
+        needs_source: indexes of sentences that only the source text could repair.
+        min_words: articles with fewer words are flagged as short.
     """
     flags = [Flag(reason=Reason.AWKWARD, text=sentences[index]) for index in awkward]
     flags += [Flag(reason=Reason.NEEDS_SOURCE, text=sentences[index]) for index in needs_source]
@@ -38,10 +38,10 @@ def flag_article(
     flags += [
         Flag(
             reason=Reason.CONTRADICTION,
-            text=f"{sentences[clash.one]} / {sentences[clash.other]}",
-            words=clash.said,
+            text=f"{sentences[contradiction.first]} / {sentences[contradiction.second]}",
+            words=contradiction.values,
         )
-        for clash in find_contradictions(sentences)
+        for contradiction in find_contradictions(sentences)
     ]
     if sum(len(sentence.split()) for sentence in sentences) < min_words:
         flags.append(Flag(reason=Reason.SHORT_ARTICLE))
@@ -49,9 +49,9 @@ def flag_article(
 
 
 def _flag_words(sentence: str) -> Iterator[Flag]:
-    loaded = loaded_words(sentence)
+    loaded = find_loaded_words(sentence)
     if loaded:
         yield Flag(reason=Reason.LOADED_LANGUAGE, text=sentence, words=loaded)
-    instruction = instruction_in(sentence)
+    instruction = find_instruction(sentence)
     if instruction is not None:
         yield Flag(reason=Reason.ORDER, text=sentence, words=(instruction,))

@@ -8,7 +8,7 @@ from worker.stages.flag.contradiction import find_contradictions
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "said"),
+    ("first", "second", "values"),
     [
         (
             "The fire in Porto injured 12 workers badly.",
@@ -27,15 +27,15 @@ from worker.stages.flag.contradiction import find_contradictions
         ),
     ],
 )
-def test_a_clash_is_found(one: str, other: str, said: tuple[str, str]) -> None:
-    (clash,) = find_contradictions([one, "It rained.", other])
-    assert (clash.one, clash.other, clash.said) == (0, 2, said)
+def test_a_contradiction_is_found(first: str, second: str, values: tuple[str, str]) -> None:
+    (contradiction,) = find_contradictions([first, "It rained.", second])
+    assert contradiction == (0, 2, values)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
-        # The same, another place, a comparison, a count that goes on, another event.
+        # The same number; another place; an earlier or further count; another event.
         ("Twelve people were killed here.", "The 12 people were killed at once."),
         ("In Kyiv 12 people were killed.", "In Lviv 15 people were killed."),
         ("12 people were killed.", "Earlier 15 people were killed."),
@@ -44,5 +44,5 @@ def test_a_clash_is_found(one: str, other: str, said: tuple[str, str]) -> None:
         ("The summit will be held on Monday.", "The concert will be held on Tuesday."),
     ],
 )
-def test_what_is_no_clash_is_left_alone(one: str, other: str) -> None:
-    assert find_contradictions([one, other]) == []
+def test_what_only_looks_like_one_is_left_alone(first: str, second: str) -> None:
+    assert find_contradictions([first, second]) == []
