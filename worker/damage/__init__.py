@@ -1,5 +1,5 @@
-"""Damage of named kinds, made in clean text by a fixed seed, so that its answer is known.
+"""Damage clean text in named ways, from a fixed seed, for training and for evaluation.
 
-``sentence`` makes what translation does to a sentence, ``document`` what cutting, pasting and the
-page around it do to an article. Both are trained on and measured with.
+``sentence`` and ``word`` make translation errors, ``document`` what cutting and pasting do to an
+article, ``claim`` false claims. Imports ``worker.english`` only.
 """

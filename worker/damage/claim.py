@@ -1,10 +1,9 @@
-"""What small models get wrong when they sum up, made in claims that an article carries.
+"""Falsify claims that an article supports, in the ways small models err when they summarise.
 
 Each kind is a function from a claim, the article's sentences and a random generator to a claim
-that the article does not carry, or to ``None`` where it finds no place. The kinds are those that
-people found in summaries of news (Kryscinski et al. 2020, FactCC; Pagnoni et al. 2021, FRANK):
-wrong entities, numbers, times, negations, predicates, roles and speakers, and two sentences run
-into one or one that lost its middle.
+that the article does not support, or to ``None`` where it does not apply. The kinds follow the
+errors found in news summaries (Kryscinski et al. 2020, FactCC; Pagnoni et al. 2021, FRANK): wrong
+entities, numbers, times, negations, predicates, roles and speakers, merged and truncated sentences.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from random import Random
 from worker.english.facts import names
 from worker.english.lexicon import FUNCTION_WORDS, MONTHS, WEEKDAYS
 
-__all__ = ["KINDS", "spoil"]
+__all__ = ["KINDS", "falsify"]
 
-Damage = Callable[[str, Sequence[str], Random], str | None]
+Falsifier = Callable[[str, Sequence[str], Random], str | None]
 
 _NAME = re.compile(r"(?<![.!?] )(?<!^)(?<!^[\"'])\b[A-Z][\w'-]*(?: (?:of |the )?[A-Z][\w'-]*)*")
 _NUMBER = re.compile(r"\d[\d,.]*\d|\d")
@@ -27,7 +26,7 @@ _TIMES = tuple(
     re.compile(rf"\b({'|'.join(word.capitalize() for word in sorted(times) if word != 'may')})\b")
     for times in (WEEKDAYS, MONTHS)
 )
-#: Words that turn a claim round, each way.
+#: Words that reverse a claim; each pair works both ways.
 _OPPOSITES = dict(
     pair.split("/")
     for pair in """
@@ -39,9 +38,9 @@ _OPPOSITES = dict(
     without/with under/over into/from young/old men/women buy/sell help/harm
     """.split()  # noqa: SIM905
 )
-_OPPOSITES |= {other: one for one, other in _OPPOSITES.items()}
+_OPPOSITES |= {right: left for left, right in _OPPOSITES.items()}
 _OPPOSITE = re.compile(rf"\b({'|'.join(sorted(_OPPOSITES))})\b")
-#: Without one of these, what was planned, likely or past is told as a fact of today.
+#: Hedges: without one, something planned, likely or past is stated as a present fact.
 _HEDGE = re.compile(
     r"\b(?:former|formerly|alleged|allegedly|reportedly|suspected|possible|possibly|probably"
     r"|almost|nearly|only|at least|up to|more than|less than|about|around|some|most|partly) (?=\w)"
@@ -55,39 +54,38 @@ _AUXILIARY = re.compile(
 _NEGATION = re.compile(r" (?:not|never)\b|n't\b")
 _SPEAKER = re.compile(r"\b(?:said|says|told|added|warned|claimed|announced|according to)\b")
 
-#: How many words a fault of cutting takes out, and how many must stay at each end.
-_CUT_WORDS, _ENDS = (2, 9), 2
-#: A claim of fewer words than this is too short to be run into another.
-_LEAST_WORDS = 8
+#: How many words a cut removes, and how many must remain at each end.
+_CUT_WORDS, _MIN_END_WORDS = (2, 9), 2
+#: Words that a reported statement must have to be given to another speaker.
+_MIN_STATEMENT_WORDS = 4
 
 
-def _swap(claim: str, place: re.Match[str], others: Sequence[str], rng: Random) -> str | None:
-    """The claim with what stands at the place exchanged for one of the others."""
-    options = sorted({other for other in others if other.lower() != place[0].lower()})
-    if not options:
+def _swap(claim: str, match: re.Match[str], options: Sequence[str], rng: Random) -> str | None:
+    """Replace the match with one of the options that differs from it."""
+    different = sorted({option for option in options if option.lower() != match[0].lower()})
+    if not different:
         return None
-    return claim[: place.start()] + rng.choice(options) + claim[place.end() :]
+    return claim[: match.start()] + rng.choice(different) + claim[match.end() :]
 
 
-def _any(pattern: re.Pattern[str], claim: str, rng: Random) -> re.Match[str] | None:
-    places = list(pattern.finditer(claim))
-    return rng.choice(places) if places else None
+def _draw_match(pattern: re.Pattern[str], claim: str, rng: Random) -> re.Match[str] | None:
+    matches = list(pattern.finditer(claim))
+    return rng.choice(matches) if matches else None
 
 
 def swap_name(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Put another name of the article in a name's place."""
-    place = _any(_NAME, claim, rng)
-    if place is None:
+    """Replace a name with another name of the article; weekdays and months are not names."""
+    match = _draw_match(_NAME, claim, rng)
+    if match is None or _is_time(match[0]):
         return None
-    known = set(names(claim))
-    others = [
-        found[0]
+    own_names = set(names(claim))
+    candidates = [
+        candidate[0]
         for sentence in article
-        for found in _NAME.finditer(sentence)
-        if known.isdisjoint(names(found[0]))
-        and not _is_time(found[0]) == _is_time(place[0]) is True
+        for candidate in _NAME.finditer(sentence)
+        if own_names.isdisjoint(names(candidate[0])) and not _is_time(candidate[0])
     ]
-    return None if _is_time(place[0]) else _swap(claim, place, others, rng)
+    return _swap(claim, match, candidates, rng)
 
 
 def _is_time(name: str) -> bool:
@@ -95,134 +93,141 @@ def _is_time(name: str) -> bool:
 
 
 def swap_number(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Put another number of the article, or one near by, in a number's place."""
-    place = _any(_NUMBER, claim, rng) or _any(_NUMBER_WORD, claim, rng)
-    if place is None:
+    """Replace a number with another number of the article, or with a similar one."""
+    match = _draw_match(_NUMBER, claim, rng) or _draw_match(_NUMBER_WORD, claim, rng)
+    if match is None:
         return None
-    if not place[0][0].isdigit():
-        return _swap(claim, place, ["two", "three", "four", "five", "seven", "nine"], rng)
-    found = [other[0] for sentence in article for other in _NUMBER.finditer(sentence)]
-    alike = [other for other in found if len(other) == len(place[0])]
-    digit = rng.randrange(len(place[0]))
-    near = "".join(
-        str((int(sign) + rng.randint(1, 8)) % 10) if at == digit and sign.isdigit() else sign
-        for at, sign in enumerate(place[0])
+    if not match[0][0].isdigit():
+        return _swap(claim, match, ["two", "three", "four", "five", "seven", "nine"], rng)
+    numbers = [number[0] for sentence in article for number in _NUMBER.finditer(sentence)]
+    same_length = [number for number in numbers if len(number) == len(match[0])]
+    changed = rng.randrange(len(match[0]))
+    similar = "".join(
+        str((int(sign) + rng.randint(1, 8)) % 10) if index == changed and sign.isdigit() else sign
+        for index, sign in enumerate(match[0])
     )
-    return _swap(claim, place, alike if alike and rng.random() < 0.5 else [near], rng)  # noqa: PLR2004
+    use_article = same_length and rng.random() < 0.5  # noqa: PLR2004 - even odds
+    return _swap(claim, match, same_length if use_article else [similar], rng)
 
 
 def swap_time(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Put another weekday or month in the place of one."""
+    """Replace a weekday or a month with another."""
     del article
     for pattern, times in zip(_TIMES, (WEEKDAYS, MONTHS), strict=True):
-        place = _any(pattern, claim, rng)
-        if place is not None:
-            return _swap(claim, place, [time.capitalize() for time in sorted(times)], rng)
+        match = _draw_match(pattern, claim, rng)
+        if match is not None:
+            return _swap(claim, match, [time.capitalize() for time in sorted(times)], rng)
     return None
 
 
 def turn_negation(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Take a negation out, or put one in behind an auxiliary."""
+    """Remove a negation, or add one after an auxiliary."""
     del article
-    place = _any(_NEGATION, claim, rng)
-    if place is not None:
-        return claim[: place.start()] + claim[place.end() :]
-    place = _any(_AUXILIARY, claim, rng)
-    return None if place is None else f"{claim[: place.end()]} not{claim[place.end() :]}"
+    match = _draw_match(_NEGATION, claim, rng)
+    if match is not None:
+        return claim[: match.start()] + claim[match.end() :]
+    match = _draw_match(_AUXILIARY, claim, rng)
+    return None if match is None else f"{claim[: match.end()]} not{claim[match.end() :]}"
 
 
 def turn_predicate(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Put a word's opposite in its place: "rose" for "fell"."""
+    """Replace a word with its opposite: "fell" becomes "rose"."""
     del article
-    place = _any(_OPPOSITE, claim, rng)
-    return None if place is None else _swap(claim, place, [_OPPOSITES[place[0]]], rng)
+    match = _draw_match(_OPPOSITE, claim, rng)
+    return None if match is None else _swap(claim, match, [_OPPOSITES[match[0]]], rng)
 
 
 def drop_hedge(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Tell what is planned, likely, former or partial without saying so."""
+    """State something planned, likely, former or partial as a plain fact."""
     del article
-    place = _any(_PLANNED, claim, rng)
-    if place is not None:
-        return f"{claim[: place.start()]}{place[0].split()[0]}{claim[place.end() :]}"
-    place = _any(_HEDGE, claim, rng)
-    return None if place is None else claim[: place.start()] + claim[place.end() :]
+    match = _draw_match(_PLANNED, claim, rng)
+    if match is not None:
+        return f"{claim[: match.start()]}{match[0].split()[0]}{claim[match.end() :]}"
+    match = _draw_match(_HEDGE, claim, rng)
+    return None if match is None else claim[: match.start()] + claim[match.end() :]
 
 
 def turn_roles(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Let two names of the claim change places."""
+    """Exchange two names of the claim."""
     del article
-    places = [place for place in _NAME.finditer(claim) if not _is_time(place[0])]
-    if len(places) < 2:  # noqa: PLR2004 - a pair
+    matches = [match for match in _NAME.finditer(claim) if not _is_time(match[0])]
+    if len(matches) < 2:  # noqa: PLR2004 - a pair
         return None
-    one, other = sorted(rng.sample(places, 2), key=lambda place: place.start())
-    if one[0] == other[0]:
+    first, second = sorted(rng.sample(matches, 2), key=lambda match: match.start())
+    if first[0] == second[0]:
         return None
-    between = claim[one.end() : other.start()]
-    return f"{claim[: one.start()]}{other[0]}{between}{one[0]}{claim[other.end() :]}"
+    between = claim[first.end() : second.start()]
+    return f"{claim[: first.start()]}{second[0]}{between}{first[0]}{claim[second.end() :]}"
 
 
 def swap_speaker(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Let somebody say what another sentence says."""
-    place = _SPEAKER.search(claim)
-    others = [
+    """Attribute the statement of another sentence to the claim's speaker."""
+    speaker = _SPEAKER.search(claim)
+    reports = [
         sentence for sentence in article if sentence not in claim and _SPEAKER.search(sentence)
     ]
-    if place is None or not others:
+    if speaker is None or not reports:
         return None
-    rest = rng.choice(others)
-    told = _SPEAKER.search(rest)
-    if told is None or len(rest[told.end() :].split()) < _LEAST_WORDS // 2:
+    report = rng.choice(reports)
+    verb = _SPEAKER.search(report)
+    if verb is None or len(report[verb.end() :].split()) < _MIN_STATEMENT_WORDS:
         return None
-    return claim[: place.end()] + rest[told.end() :]
+    return claim[: speaker.end()] + report[verb.end() :]
 
 
 def swap_noun(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Put another word of the article, of the same ending, in a word's place."""
-    places = [place for place in re.finditer(r"(?<= )[a-z]{5,}(?=[ .,])", claim)
-              if place[0] not in FUNCTION_WORDS]  # fmt: skip
-    rng.shuffle(places)
-    own = set(re.findall(r"[a-z]+", claim.lower()))
-    found = {word for one in article for word in re.findall(r"(?<= )[a-z]{5,}", one)}
-    known = sorted(found - own - FUNCTION_WORDS)
-    for place in places:
-        alike = [word for word in known if word[-2:] == place[0][-2:]]
-        if alike:
-            return _swap(claim, place, alike, rng)
+    """Replace a word with a word of the article that has the same ending."""
+    matches = [match for match in re.finditer(r"(?<= )[a-z]{5,}(?=[ .,])", claim)
+               if match[0] not in FUNCTION_WORDS]  # fmt: skip
+    rng.shuffle(matches)
+    own_words = set(re.findall(r"[a-z]+", claim.lower()))
+    article_words = {
+        word for sentence in article for word in re.findall(r"(?<= )[a-z]{5,}", sentence)
+    }
+    candidates = sorted(article_words - own_words - FUNCTION_WORDS)
+    for match in matches:
+        same_ending = [word for word in candidates if word[-2:] == match[0][-2:]]
+        if same_ending:
+            return _swap(claim, match, same_ending, rng)
     return None
 
 
 def cut_middle(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Leave out some words in a row, wherever they stand."""
+    """Remove a run of words anywhere between the two ends."""
     del article
-    found = claim.split()
+    words = claim.split()
     size = rng.randint(*_CUT_WORDS)
-    if len(found) < size + 2 * _ENDS + 2:
+    if len(words) < size + 2 * _MIN_END_WORDS + 2:
         return None
-    at = rng.randint(_ENDS, len(found) - size - _ENDS)
-    return " ".join(found[:at] + found[at + size :])
+    start = rng.randint(_MIN_END_WORDS, len(words) - size - _MIN_END_WORDS)
+    return " ".join(words[:start] + words[start + size :])
 
 
 def run_together(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Let the claim go on, from a word that both have, as another sentence does."""
-    found = claim.split()
-    others = [sentence.split() for sentence in article if sentence != claim]
-    rng.shuffle(others)
-    for other in others:
+    """Continue the claim as another sentence does, from a word that both share."""
+    words = claim.split()
+    continuations = [sentence.split() for sentence in article if sentence != claim]
+    rng.shuffle(continuations)
+    for continuation in continuations:
         joints = [
-            (at, place)
-            for at in range(_ENDS + 1, len(found) - 1)
-            for place in range(1, len(other) - _ENDS)
-            if found[at] == other[place] and found[at + 1] != other[place + 1]
+            (left, right)
+            for left in range(_MIN_END_WORDS + 1, len(words) - 1)
+            for right in range(1, len(continuation) - _MIN_END_WORDS)
+            if words[left] == continuation[right] and words[left + 1] != continuation[right + 1]
         ]
         if joints:
-            at, place = rng.choice(joints)
-            return " ".join(found[:at] + other[place:])
+            left, right = rng.choice(joints)
+            return " ".join(words[:left] + continuation[right:])
     return None
 
 
-#: How often each kind is tried, relative to the others: in summaries of news by neural models
-#: wrong entities are the most frequent fault, and where they compress, wrong cuts.
-KINDS: dict[str, tuple[Damage, float]] = {
+def _is_time(name: str) -> bool:
+    return name.lower() in WEEKDAYS | MONTHS
+
+
+#: How often each kind is tried, relative to the others. Wrong entities are the most frequent error
+#: in news summaries by neural models; wrong cuts are, where the models compress.
+KINDS: dict[str, tuple[Falsifier, float]] = {
     "swap_name": (swap_name, 3),
     "swap_number": (swap_number, 1.5),
     "swap_time": (swap_time, 0.7),
@@ -237,19 +242,20 @@ KINDS: dict[str, tuple[Damage, float]] = {
 }
 
 
-def spoil(claim: str, article: Sequence[str], rng: Random) -> tuple[str, str] | None:
-    """A claim that the article does not carry, and the kind of fault; ``None`` without a place."""
-    for name in _lots(rng):
-        spoilt = KINDS[name][0](claim, article, rng)
-        if spoilt is not None and _plain(spoilt) not in {_plain(claim), *map(_plain, article)}:
-            return spoilt, name
+def falsify(claim: str, article: Sequence[str], rng: Random) -> tuple[str, str] | None:
+    """Return a claim that the article does not support and its kind, or None if no kind applies."""
+    for kind in _draw_kinds(rng):
+        false = KINDS[kind][0](claim, article, rng)
+        if false is not None and _plain(false) not in {_plain(claim), *map(_plain, article)}:
+            return false, kind
     return None
 
 
-def _lots(rng: Random) -> Iterator[str]:
-    names_ = list(KINDS)
-    yield from rng.choices(names_, [weight for _, weight in KINDS.values()], k=len(names_))
+def _draw_kinds(rng: Random) -> Iterator[str]:
+    kinds = list(KINDS)
+    yield from rng.choices(kinds, [weight for _, weight in KINDS.values()], k=len(kinds))
 
 
 def _plain(text: str) -> str:
+    """Return the words of the text in lower case, without punctuation."""
     return re.sub(r"\W+", " ", text.lower()).strip()

@@ -1,7 +1,6 @@
-"""Document damage: what cutting, pasting and the page around it do to an article.
+"""Damage articles as cutting, pasting and the surrounding page do.
 
-Sentences cut in two or run together, stray pieces, headings and pointers glued to a sentence, lines
-of the page.
+Sentences are cut in two or run together; stray pieces, headings, promos and page lines are added.
 """
 
 from __future__ import annotations
@@ -18,30 +17,30 @@ __all__ = ["DamagedArticle", "Fault", "FaultKind", "cut_sentence", "damage_artic
 
 
 class FaultKind(StrEnum):
-    """What was done to the text."""
+    """The kinds of damage."""
 
     CUT_SENTENCE = "cut_sentence"
-    """A full stop in the middle of a sentence; what follows has a small letter."""
+    """A full stop in the middle of a sentence, followed by a lower-case word."""
     STRAY_PIECE = "stray_piece"
-    """One or two function words behind a sentence."""
+    """One or two function words after a sentence."""
     LOST_STOP = "lost_stop"
     """No full stop between two sentences."""
     RUN_IN_HEADING = "run_in_heading"
-    """A headline in front of a paragraph's first sentence, on its line."""
+    """A headline before a paragraph's first sentence, on the same line."""
     GLUED_PROMO = "glued_promo"
-    """A pointer to another story, without a space behind the sentence."""
+    """A promo for another story, with no space between it and the sentence."""
     FURNITURE_LINE = "furniture_line"
-    """A line of the page."""
+    """A line of page furniture."""
 
 
 class Fault(NamedTuple):
-    """One damage, and what has to become of it."""
+    """One damaged place and its repair."""
 
     kind: FaultKind
     damaged: str
-    """What stands in the text."""
+    """The text as damaged."""
     answer: str
-    """What stood there; empty for a line of the page."""
+    """The original text; empty for a furniture line."""
 
 
 class DamagedArticle(NamedTuple):
@@ -50,34 +49,24 @@ class DamagedArticle(NamedTuple):
     text: str
     faults: tuple[Fault, ...]
     kept: tuple[str, ...]
-    """Sentences that were left alone, and have to be."""
+    """Sentences without damage, which must stay."""
 
 
-#: How often a sentence, or the end of a paragraph, is damaged: an article of 20 sentences gets one
-#: fault of each kind, and most of it stays, so that harm to the rest shows.
+#: Share of sentences (promos: of paragraphs) that get each fault. An article of 20 sentences gets
+#: about one of each kind; most of it stays intact, so that harm to good sentences shows.
 _CUT_SHARE, _STRAY_SHARE, _PROMO_SHARE = 0.06, 0.05, 0.1
 _LOST_SHARE, _HEADING_SHARE = 0.05, 0.05
-_LINES = 4
+_LINES_PER_ARTICLE = 4
 
-#: Pieces of fewer words are stray pieces, no halves of a sentence.
-_LEAST_HALF_WORDS = 3
+#: Shorter pieces would be stray pieces, not halves of a sentence.
+_MIN_HALF_WORDS = 3
 
-#: Words that the cut is more often in front of: a translator took them for the start of a clause.
+#: Cuts are more often before these words, which a translator takes for the start of a clause.
 _LIKELY = AUXILIARIES | MODALS | PREPOSITIONS | CONJUNCTIONS
 _LIKELY_SHARE = 0.6
 
 _STRAYS = (
-    "Is.",
-    "Are.",
-    "Was.",
-    "The.",
-    "Of.",
-    "To.",
-    "And.",
-    "Has.",
-    "For.",
-    "In the.",
-    "Of the.",
+    *("Is.", "Are.", "Was.", "The.", "Of.", "To.", "And.", "Has.", "For.", "In the.", "Of the."),
 )
 
 _PROMOS = (
@@ -86,30 +75,19 @@ _PROMOS = (
     *("Subscribe to our newsletter", "Sign up for our daily briefing", "Listen: {}"),
 )
 
-_LINES_OF_PAGES = (
+_FURNITURE_LINES = (
     *("Leave a Reply", "Be the first to comment", "Your email address will not be published."),
     *("Required fields are marked *", "Share this article", "Share on Facebook", "Tweet"),
     *("Facebook Twitter WhatsApp Email", "Follow us on Twitter", "Subscribe to our newsletter"),
-    *(
-        "Sign up for our free newsletter",
-        "Download our app",
-        "All rights reserved.",
-        "Advertisement",
-    ),
-    *(
-        "BREAKING: {}",
-        "READ MORE: {}",
-        "Also read: {}",
-        "ALSO READ | {}",
-        "Related: {}",
-        "Watch: {}",
-    ),
+    *("Sign up for our free newsletter", "Download our app", "All rights reserved."),
+    *("Advertisement", "BREAKING: {}", "READ MORE: {}", "Also read: {}", "ALSO READ | {}"),
+    *("Related: {}", "Watch: {}"),
     *("Don't miss: {}", "Copyright 2024. All rights reserved.", "Skip to content", "Read more"),
     *("Story continues below", "12 comments", "Photo: Getty Images", "Tags: {}", "Post Comment"),
     *("You may also like", "Print this page", "Back to top", "Log in to leave a comment"),
 )
 
-#: Of quotations, which stay whole.
+#: Quotation marks: quotations are never damaged.
 _MARKS = frozenset('"\u201c')
 
 _WORD = re.compile(r"[A-Za-z]{3,}\Z")
@@ -119,42 +97,42 @@ _LOWER = re.compile(r"[a-z]+\Z")
 def damage_article(
     paragraphs: Sequence[Sequence[str]], headlines: Sequence[str], rng: Random
 ) -> DamagedArticle:
-    """An article of clean sentences with faults of every kind.
+    """Return the article with faults of every kind.
 
     Args:
-        paragraphs: its sentences.
-        headlines: of other articles, for the pointers.
+        paragraphs: clean sentences, by paragraph.
+        headlines: headlines of other articles, for promos and furniture.
         rng: draws what is damaged, and how.
     """
     lines: list[str] = []
     faults: list[Fault] = []
     kept: list[str] = []
     for paragraph in paragraphs:
-        said: list[str] = []
+        pieces: list[str] = []
         rest = list(paragraph)
         while rest:
-            fault = _fault(rest, headlines if not said else (), rng)
-            said.append(fault.damaged if fault else rest[0])
+            fault = _draw_fault(rest, headlines if not pieces else (), rng)
+            pieces.append(fault.damaged if fault else rest[0])
             if fault:
                 faults.append(fault)
             else:
                 kept.append(rest[0])
             del rest[: 2 if fault and fault.kind is FaultKind.LOST_STOP else 1]
-        if said and kept and said[-1] is kept[-1] and rng.random() < _PROMO_SHARE:
+        if pieces and kept and pieces[-1] is kept[-1] and rng.random() < _PROMO_SHARE:
             promo = rng.choice(_PROMOS).format(rng.choice(headlines))
-            if said[-1].endswith("."):
+            if pieces[-1].endswith("."):
                 faults.append(Fault(FaultKind.GLUED_PROMO, promo, kept.pop()))
-                said[-1] += promo
-        lines.append(" ".join(said))
-    for line in rng.sample(_LINES_OF_PAGES, _LINES):
+                pieces[-1] += promo
+        lines.append(" ".join(pieces))
+    for line in rng.sample(_FURNITURE_LINES, _LINES_PER_ARTICLE):
         shown = line.format(rng.choice(headlines))
         faults.append(Fault(FaultKind.FURNITURE_LINE, shown, ""))
         lines.insert(rng.randint(1, len(lines)), shown)
     return DamagedArticle("\n".join(lines), tuple(faults), tuple(kept))
 
 
-def _fault(rest: Sequence[str], headlines: Sequence[str], rng: Random) -> Fault | None:
-    """What is done to the first of the sentences, or to it and the next; most often nothing."""
+def _draw_fault(rest: Sequence[str], headlines: Sequence[str], rng: Random) -> Fault | None:
+    """Draw a fault for the first sentence, or for it and the next; most often None."""
     kinds = (
         (FaultKind.CUT_SENTENCE, _CUT_SHARE),
         (FaultKind.STRAY_PIECE, _STRAY_SHARE),
@@ -164,15 +142,15 @@ def _fault(rest: Sequence[str], headlines: Sequence[str], rng: Random) -> Fault 
     sentence, drawn = rest[0], rng.random()
     for kind, share in kinds:
         if 0 <= drawn < share and not (set(sentence) & _MARKS):
-            return _made(kind, rest, headlines, rng)
+            return _make_fault(kind, rest, headlines, rng)
         drawn -= share
     return None
 
 
-def _made(
+def _make_fault(
     kind: FaultKind, rest: Sequence[str], headlines: Sequence[str], rng: Random
 ) -> Fault | None:
-    """A fault of the kind, where the sentences allow it."""
+    """Return a fault of the kind, or None where the sentences do not allow it."""
     sentence, following = rest[0], rest[1] if len(rest) > 1 else ""
     ends = sentence.endswith(".")
     if kind is FaultKind.CUT_SENTENCE and (cut := cut_sentence(sentence, rng)):
@@ -187,24 +165,24 @@ def _made(
 
 
 def cut_sentence(sentence: str, rng: Random) -> str | None:
-    """Turn "from the territory are not" into "from the territory. are not"; quotes stay whole."""
+    """Turn "from the territory are not" into "from the territory. are not"; never cut a quote."""
     words = sentence.split(" ")
     places = [
-        at
-        for at in range(_LEAST_HALF_WORDS, len(words) - _LEAST_HALF_WORDS + 1)
-        if _WORD.match(words[at - 1]) and _LOWER.match(words[at].rstrip(",."))
+        index
+        for index in range(_MIN_HALF_WORDS, len(words) - _MIN_HALF_WORDS + 1)
+        if _WORD.match(words[index - 1]) and _LOWER.match(words[index].rstrip(",."))
     ]
-    likely = [at for at in places if words[at].lower() in _LIKELY]
+    likely = [index for index in places if words[index].lower() in _LIKELY]
     if likely and rng.random() < _LIKELY_SHARE:
         places = likely
     if not places or set(sentence) & _MARKS:
         return None
-    at = rng.choice(places)
-    return " ".join([*words[: at - 1], f"{words[at - 1]}.", *words[at:]])
+    index = rng.choice(places)
+    return " ".join([*words[: index - 1], f"{words[index - 1]}.", *words[index:]])
 
 
 def lose_capital(first: str, second: str) -> str | None:
-    """Two sentences, the second with a small letter: not cut, and not to be joined."""
+    """Lower-case the second sentence's first word: two sentences that must not be joined."""
     word = second.split(" ", 1)[0]
     if not first.endswith(".") or word.lower() not in FUNCTION_WORDS or word == "I":
         return None

@@ -1,9 +1,9 @@
-"""Sentence noise: what translation engines get wrong in English, made in good sentences.
+"""Damage good English sentences with the errors that translation engines make.
 
 Each kind is a function from a sentence and a random generator to a damaged sentence, or to
-``None`` where it finds no place. The good sentence is the answer, so the damage must be plain:
-training leaves out what does not make a sentence worse to the base model, for a lost article that
-could be meant to be lost teaches a model to over-correct.
+``None`` where it does not apply. The good sentence is the target, so the damage must be plain: a
+dropped article that could be intended teaches a model to over-correct. Training therefore leaves
+out damage that the base model does not find worse.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from worker.damage.word import (
     change_number,
     confuse_alike,
     misspell,
-    replace_place,
+    replace_match,
 )
 from worker.english.lexicon import FUNCTION_WORDS, IRREGULAR_FORMS
 
-__all__ = ["KINDS", "damage"]
+__all__ = ["KINDS", "damage_sentence"]
 
 _SWAPPED_FORMS = {
     "is": "are",
@@ -35,7 +35,7 @@ _SWAPPED_FORMS = {
     "isn't": "aren't",
     "wasn't": "weren't",
 }
-#: Taken for one another.
+#: Prepositions that are confused with each other.
 _PREPOSITIONS = ("in", "on", "at", "of", "for", "to", "with", "from", "by", "into", "about")
 _ADVERBS = "also still already never always often only now not".split()  # noqa: SIM905
 _PAST_OF = {
@@ -48,30 +48,30 @@ _NOUN_ENDINGS = "tion ment ity ness ism ship ence ance ers ors ists".split()  # 
 
 def drop_article(sentence: str, rng: Random) -> str | None:
     """Turn "in the north" into "in north"."""
-    return replace_place(sentence, r"(?<=[a-z] )(?:the|an?) (?=[a-z])", rng, lambda _: "")
+    return replace_match(sentence, r"(?<=[a-z] )(?:the|an?) (?=[a-z])", rng, lambda _: "")
 
 
 def swap_article(sentence: str, rng: Random) -> str | None:
     """Turn "a report" into "an report", "an old house" into "a old house"."""
-    return replace_place(
-        sentence, r"(?<= )(an?)(?= [a-z]{3})", rng, lambda m: "an" if m[1] == "a" else "a"
+    return replace_match(
+        sentence, r"(?<= )(an?)(?= [a-z]{3})", rng, lambda match: "an" if match[1] == "a" else "a"
     )
 
 
 def add_article(sentence: str, rng: Random) -> str | None:
-    """Put a needless "the" in front of a month, a weekday, a year, "his" or "their"."""
-    places = (
+    """Add a needless "the" before a month, a weekday, a year, "his" or "their"."""
+    pattern = (
         r"(?<=[a-z] )(?=(?:January|February|April|June|July|August|September|October|November"
         r"|December|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)\b"
         r"|(?:19|20)\d\d\b|(?:his|her|its|their)\s[a-z])"
     )
-    return replace_place(sentence, places, rng, lambda _: "the ")
+    return replace_match(sentence, pattern, rng, lambda _: "the ")
 
 
 def break_agreement(sentence: str, rng: Random) -> str | None:
     """Turn "prices have risen" into "prices has risen"."""
     pattern = rf"(?<= )({'|'.join(_SWAPPED_FORMS)})(?= )"
-    return replace_place(sentence, pattern, rng, lambda m: _SWAPPED_FORMS[m[1]])
+    return replace_match(sentence, pattern, rng, lambda match: _SWAPPED_FORMS[match[1]])
 
 
 def break_number(sentence: str, rng: Random) -> str | None:
@@ -80,7 +80,9 @@ def break_number(sentence: str, rng: Random) -> str | None:
         r"(?<= )((?:two|three|four|five|six|many|several|these|those|few|\d+) [a-z]+?)"
         r"(ies|(?<![isu])s)\b"
     )
-    return replace_place(sentence, pattern, rng, lambda m: m[1] + ("y" if m[2] == "ies" else ""))
+    return replace_match(
+        sentence, pattern, rng, lambda match: match[1] + ("y" if match[2] == "ies" else "")
+    )
 
 
 def drop_verb_ending(sentence: str, rng: Random) -> str | None:
@@ -90,49 +92,51 @@ def drop_verb_ending(sentence: str, rng: Random) -> str | None:
         r"((?<=[cgsvuz])e|(?<=[aiu][tkrnd])e|(?<=[bcdgpt]l)e)?(?:ed|d)\b"
         r"|\b((?:[Hh]e|[Ss]he|[Ii]t) [a-z]{3,}[^isu\W])s\b"
     )
-    return replace_place(sentence, pattern, rng, lambda m: m[3] or m[1] + (m[2] or ""))
+    return replace_match(
+        sentence, pattern, rng, lambda match: match[3] or match[1] + (match[2] or "")
+    )
 
 
 def add_verb_ending(sentence: str, rng: Random) -> str | None:
     """Turn "will rise" into "will rises", "to build the" into "to building the"."""
-    # Before one of these words, what follows a modal or "to" is most often a verb.
+    # A word between a modal or "to" and one of these is most often a verb.
     pattern = (
         r"(?<= )(will|would|could|should|may|must|can|did not|to) ([a-z]{2,}[^s\W])"
         r"(?= (?:the|an?|it|his|in|on|to|up|more)\b)"
     )
 
-    def change(place: re.Match[str]) -> str:
-        verb = place[2]
+    def change(match: re.Match[str]) -> str:
+        verb = match[2]
         if verb in FUNCTION_WORDS:
-            return place[0]
+            return match[0]
         ending = rng.choice(("s", "ing"))
         stem = verb[:-1] if ending == "ing" and verb.endswith("e") else verb
-        return f"{place[1]} {stem}{ending}"
+        return f"{match[1]} {stem}{ending}"
 
-    return replace_place(sentence, pattern, rng, change)
+    return replace_match(sentence, pattern, rng, change)
 
 
 def confuse_past(sentence: str, rng: Random) -> str | None:
     """Turn "has taken" into "has took", "will go" into "will went"."""
 
-    def change(place: re.Match[str]) -> str:
-        base = IRREGULAR_FORMS.get(place[2], "")
-        return f"{place[1]} {_PAST_OF.get(base, place[2])}"
+    def change(match: re.Match[str]) -> str:
+        base = IRREGULAR_FORMS.get(match[2], "")
+        return f"{match[1]} {_PAST_OF.get(base, match[2])}"
 
     pattern = r"\b(has|have|had|been|did not|didn't|will|to) ([a-z]+)"
-    return replace_place(sentence, pattern, rng, change)
+    return replace_match(sentence, pattern, rng, change)
 
 
 def move_adverb(sentence: str, rng: Random) -> str | None:
     """Turn "will not take part" into "not will take part", "he also said" into "he said also"."""
     pattern = rf"(?<= )([a-z]+) ({'|'.join(_ADVERBS)}) ([a-z]+)(?= )"
 
-    def change(place: re.Match[str]) -> str:
+    def change(match: re.Match[str]) -> str:
         if rng.random() < 0.5:  # noqa: PLR2004 - either side
-            return f"{place[2]} {place[1]} {place[3]}"
-        return f"{place[1]} {place[3]} {place[2]}"
+            return f"{match[2]} {match[1]} {match[3]}"
+        return f"{match[1]} {match[3]} {match[2]}"
 
-    return replace_place(sentence, pattern, rng, change)
+    return replace_match(sentence, pattern, rng, change)
 
 
 def turn_pair(sentence: str, rng: Random) -> str | None:
@@ -141,78 +145,80 @@ def turn_pair(sentence: str, rng: Random) -> str | None:
         rf"(?<=\b(?:the|its|his|our|for|new) )([a-z]{{3,}}) ([a-z]+(?:{'|'.join(_NOUN_ENDINGS)}))\b"
     )
 
-    def change(place: re.Match[str]) -> str:
-        return place[0] if place[1] in FUNCTION_WORDS else f"{place[2]} {place[1]}"
+    def change(match: re.Match[str]) -> str:
+        return match[0] if match[1] in FUNCTION_WORDS else f"{match[2]} {match[1]}"
 
-    return replace_place(sentence, pattern, rng, change)
+    return replace_match(sentence, pattern, rng, change)
 
 
 def double_word(sentence: str, rng: Random) -> str | None:
-    """Say a word twice in a row."""
-    return replace_place(sentence, r"(?<= )[a-z]+(?= )", rng, lambda m: f"{m[0]} {m[0]}")
+    """Repeat a word."""
+    return replace_match(
+        sentence, r"(?<= )[a-z]+(?= )", rng, lambda match: f"{match[0]} {match[0]}"
+    )
 
 
 def drop_copula(sentence: str, rng: Random) -> str | None:
     """Turn "the talks are over" into "the talks over"."""
-    return replace_place(
+    return replace_match(
         sentence, r"(?<=[a-z] )(?:is|are|was|were|be|been) (?=[a-z])", rng, lambda _: ""
     )
 
 
 def drop_apostrophe(sentence: str, rng: Random) -> str | None:
     """Turn "the city's mayor" into "the citys mayor"."""
-    return replace_place(sentence, r"(?<=[a-z])['\u2019](s|t|re|ve)\b", rng, lambda m: m[1])
+    return replace_match(sentence, r"(?<=[a-z])['\u2019](s|t|re|ve)\b", rng, lambda match: match[1])
 
 
 def put_article(sentence: str, rng: Random) -> str | None:
     """Turn "in custody" into "in the custody"."""
     pattern = r"(?<=[a-z] )(?<!the )(?<!a )(?<!an )(?=[a-z]{3,}[ ,.])"
-    return replace_place(sentence, pattern, rng, lambda _: rng.choice(("the ", "the ", "a ")))
+    return replace_match(sentence, pattern, rng, lambda _: rng.choice(("the ", "the ", "a ")))
 
 
 def change_article(sentence: str, rng: Random) -> str | None:
     """Turn "a letter" into "the letter", "one letter" or "some letter"."""
 
-    def change(place: re.Match[str]) -> str:
-        return rng.choice(("one", "the", "some") if place[0] != "the" else ("a", "that", "one"))
+    def change(match: re.Match[str]) -> str:
+        return rng.choice(("one", "the", "some") if match[0] != "the" else ("a", "that", "one"))
 
-    return replace_place(sentence, r"(?<=[a-z] )(?:the|an?)(?= [a-z])", rng, change)
+    return replace_match(sentence, r"(?<=[a-z] )(?:the|an?)(?= [a-z])", rng, change)
 
 
 def put_preposition(sentence: str, rng: Random) -> str | None:
     """Turn "discussed the plan" into "discussed about the plan"."""
     pattern = r"(?<=[a-z]{3} )(?=(?:the|an?|his|her|their|its) )"
-    return replace_place(
+    return replace_match(
         sentence, pattern, rng, lambda _: rng.choice(("about ", "to ", "of ", "on ", "with "))
     )
 
 
 def change_preposition(sentence: str, rng: Random) -> str | None:
-    """Turn "interested in" into "interested on", wherever it stands."""
+    """Turn "interested in" into "interested on", for any preposition."""
     pattern = rf"(?<= )(?:{'|'.join(_PREPOSITIONS)})(?= )"
-    return replace_place(sentence, pattern, rng, lambda _: rng.choice(_PREPOSITIONS))
+    return replace_match(sentence, pattern, rng, lambda _: rng.choice(_PREPOSITIONS))
 
 
 def drop_small_word(sentence: str, rng: Random) -> str | None:
-    """Leave a preposition, "to" or a conjunction out."""
+    """Drop a preposition, "to", a conjunction or a relative pronoun."""
     pattern = r"(?<=[a-z] )(?:of|to|in|on|for|with|at|by|from|as|and|but|that|who|which) (?=[a-z])"
-    return replace_place(sentence, pattern, rng, lambda _: "")
+    return replace_match(sentence, pattern, rng, lambda _: "")
 
 
 def put_to(sentence: str, rng: Random) -> str | None:
     """Turn "must build" into "must to build"."""
     pattern = r"(?<= )(will|must|should) (?=[a-z]{3,})"
-    return replace_place(sentence, pattern, rng, lambda m: f"{m[1]} to ")
+    return replace_match(sentence, pattern, rng, lambda match: f"{match[1]} to ")
 
 
 def drop_comma(sentence: str, rng: Random) -> str | None:
-    """Leave a comma out."""
-    return replace_place(sentence, r",(?= [a-zA-Z])", rng, lambda _: "")
+    """Drop a comma."""
+    return replace_match(sentence, r",(?= [a-zA-Z])", rng, lambda _: "")
 
 
 def put_comma(sentence: str, rng: Random) -> str | None:
     """Turn "said that he" into "said, that he"."""
-    return replace_place(
+    return replace_match(
         sentence, r"(?<=[a-z])(?= (?:that|which|to|because|who|and) [a-z])", rng, lambda _: ","
     )
 
@@ -223,7 +229,7 @@ def move_verb(sentence: str, rng: Random) -> str | None:
         r"(?<= )(has|have|had|was|were|been|be|will|would|can|must|to) ([a-z]{3,})"
         r"((?: [\w'\u2019-]+){2,6})(?=[,.;]| and | but | because )"
     )
-    return replace_place(sentence, pattern, rng, lambda m: f"{m[1]}{m[3]} {m[2]}")
+    return replace_match(sentence, pattern, rng, lambda match: f"{match[1]}{match[3]} {match[2]}")
 
 
 def turn_verb(sentence: str, rng: Random) -> str | None:
@@ -231,19 +237,22 @@ def turn_verb(sentence: str, rng: Random) -> str | None:
     pattern = (
         r"(?<=, )(the [a-z]+|he|she|it|they) (has|have|had|was|were|is|are|will|would|said)(?= )"
     )
-    return replace_place(sentence, pattern, rng, lambda m: f"{m[2]} {m[1]}")
+    return replace_match(sentence, pattern, rng, lambda match: f"{match[2]} {match[1]}")
 
 
 def swap_words(sentence: str, rng: Random) -> str | None:
-    """Two neighbours in each other's place."""
-    return replace_place(
-        sentence, r"(?<= )([a-z]{2,}) ([a-z]{3,})(?=[ ,.])", rng, lambda m: f"{m[2]} {m[1]}"
+    """Exchange two neighbouring words."""
+    return replace_match(
+        sentence,
+        r"(?<= )([a-z]{2,}) ([a-z]{3,})(?=[ ,.])",
+        rng,
+        lambda match: f"{match[2]} {match[1]}",
     )
 
 
-#: How often each kind is tried, relative to the others. Wrong verb forms and lost articles are what
-#: translations and learners have most of; what depends on taste (another preposition, a comma) is
-#: drawn as well, for `worker.training.repair` leaves out what does not make a sentence worse.
+#: How often each kind is tried, relative to the others. Wrong verb forms and dropped articles are
+#: the most frequent errors of translations and learners. Kinds that depend on taste (another
+#: preposition, a comma) are drawn too: `worker.training.repair` filters what is not worse.
 KINDS: dict[str, tuple[Damage, float]] = {
     "drop_article": (drop_article, 4),
     "put_article": (put_article, 2),
@@ -275,28 +284,29 @@ KINDS: dict[str, tuple[Damage, float]] = {
     "put_comma": (put_comma, 0.5),
 }
 
-#: How many faults a sentence gets, one to five: learners make three or four in a sentence, engines
-#: one. A model that knows only one stops after the first mend.
-_FAULTS = (0.2, 0.2, 0.2, 0.2, 0.2)
-#: Words that a sentence must have for each of them.
-_WORDS_FOR_A_FAULT = 4
+#: Weights of one to five errors in a sentence: learners make three or four, engines one. A model
+#: trained on single errors stops after the first repair.
+_ERROR_COUNT_WEIGHTS = (0.2, 0.2, 0.2, 0.2, 0.2)
+#: Words that a sentence must have for each error.
+_WORDS_PER_ERROR = 4
 
-#: Kinds drawn for each fault wanted before the sentence is given up as one without a place for it.
+#: Kinds drawn for each error wanted, since not every kind applies to every sentence.
 _TRIES = 5
 
 
-def damage(sentence: str, rng: Random) -> tuple[str, list[str]] | None:
-    """The sentence with one to five kinds of noise, and their names; ``None`` without a place."""
-    names = list(KINDS)
+def damage_sentence(sentence: str, rng: Random) -> tuple[str, list[str]] | None:
+    """Return the sentence with one to five errors and their kinds, or None if no kind applies."""
+    kinds = list(KINDS)
     weights = [weight for _, weight in KINDS.values()]
-    lot = rng.choices(range(1, len(_FAULTS) + 1), _FAULTS)[0]
-    wanted = max(1, min(lot, len(sentence.split()) // _WORDS_FOR_A_FAULT))
-    damaged, made = sentence, list[str]()
-    for name in rng.choices(names, weights, k=_TRIES * wanted):
-        changed = KINDS[name][0](damaged, rng)
+    counts = range(1, len(_ERROR_COUNT_WEIGHTS) + 1)
+    drawn = rng.choices(counts, _ERROR_COUNT_WEIGHTS)[0]
+    wanted = max(1, min(drawn, len(sentence.split()) // _WORDS_PER_ERROR))
+    damaged, applied = sentence, list[str]()
+    for kind in rng.choices(kinds, weights, k=_TRIES * wanted):
+        changed = KINDS[kind][0](damaged, rng)
         if changed is not None and changed not in {damaged, sentence}:
             damaged = changed
-            made.append(name)
-        if len(made) == wanted:
+            applied.append(kind)
+        if len(applied) == wanted:
             break
-    return (damaged, made) if made else None
+    return (damaged, applied) if applied else None

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
 
-from worker.damage.claim import spoil
+from worker.damage.claim import falsify
 from worker.english.facts import names, negations, numbers
 from worker.english.sentence_view import SentenceView
 from worker.stages.summarise.entailment import NO, YES, claim_text
@@ -40,7 +40,7 @@ def claim_pairs(articles: Iterable[Article], rng: Random) -> Iterator[Pair]:
         for kind, claim in claims:
             lot = rng.random()
             if lot < _SPOILT:
-                made = spoil(claim, sentences, rng)
+                made = falsify(claim, sentences, rng)
                 if made is not None:
                     yield _pair(sentences, made[0], NO, made[1], rng)
             elif lot < _SPOILT + _ASTRAY:

@@ -16,7 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from worker.config.weights import acceptor_file, locate
-from worker.damage.sentence import damage
+from worker.damage.sentence import damage_sentence
 from worker.errors import UsageError
 from worker.evaluation.repair import RepairReport, evaluate_repair
 from worker.evaluation.rows import RepairRow, read_repair_rows
@@ -142,7 +142,7 @@ def _mixed(pairs: Sequence[Pair], rng: Random) -> list[Pair]:
     rng.shuffle(kept)
     chosen = [*edited]
     for pair in kept[: max(LEAST_PAIRS, round(_KEPT_FOR_EACH * len(edited)))]:
-        damaged = damage(pair.target, rng) if rng.random() < _DAMAGED else None
+        damaged = damage_sentence(pair.target, rng) if rng.random() < _DAMAGED else None
         source = lawfully_damaged(damaged[0], pair.target) if damaged else pair.source
         chosen.append(pair if source == pair.target else Pair(source, pair.target, "damage"))
     rng.shuffle(chosen)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
-from worker.damage.sentence import damage
+from worker.damage.sentence import damage_sentence
 from worker.stages.split.sentences import split_sentences
 from worker.training.pair import (
     Pair,
@@ -116,7 +116,7 @@ def made_pairs(articles: Iterable[Row], rng: Random) -> Iterator[Pair]:
                     continue
                 if rng.random() < _CURLY:
                     sentence = _curled(sentence)
-                damaged = damage(sentence, rng) if rng.random() < 0.5 else None  # noqa: PLR2004
+                damaged = damage_sentence(sentence, rng) if rng.random() < 0.5 else None  # noqa: PLR2004
                 source = lawfully_damaged(damaged[0], sentence) if damaged else sentence
                 yield Pair(source, sentence, "clean_kept" if source == sentence else "damage")
 

@@ -1,4 +1,4 @@
-"""Made damage of articles: what is done, what the answer is, and how mending is counted."""
+"""Damage to articles: what is done, what the repair is, and how repairs are counted."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ HEADLINES = ["Ferry strike called off after talks"]
 PARAGRAPHS = [[SENTENCE.replace("town", f"town of {place}")] * 3 for place in "ABCDEFGHIJKLMNOP"]
 
 
-def lot(seed: int) -> Random:
+def seeded(seed: int) -> Random:
     return Random(seed)  # noqa: S311
 
 
 def damaged(seed: int) -> DamagedArticle:
-    return damage_article(PARAGRAPHS, HEADLINES, lot(seed))
+    return damage_article(PARAGRAPHS, HEADLINES, seeded(seed))
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_cut_puts_a_full_stop_and_nothing_else(seed: int) -> None:
-    cut = cut_sentence(SENTENCE, lot(seed))
+    cut = cut_sentence(SENTENCE, seeded(seed))
 
     assert cut is not None
     assert cut.count(". ") == 1
@@ -44,7 +44,7 @@ def test_a_cut_puts_a_full_stop_and_nothing_else(seed: int) -> None:
 
 @pytest.mark.parametrize("sentence", ["Too short.", 'He said: "It has been a long winter here."'])
 def test_short_sentences_and_quotations_are_not_cut(sentence: str) -> None:
-    assert cut_sentence(sentence, lot(1)) is None
+    assert cut_sentence(sentence, seeded(1)) is None
 
 
 def test_only_a_function_word_loses_its_capital() -> None:
@@ -59,31 +59,31 @@ def test_the_same_seed_makes_the_same_damage() -> None:
 
 
 def test_every_kind_is_made_and_every_fault_stands_in_the_text() -> None:
-    found = [damaged(seed) for seed in range(6)]
+    articles = [damaged(seed) for seed in range(6)]
 
-    assert {fault.kind for one in found for fault in one.faults} == set(FaultKind)
-    for one in found:
-        assert all(fault.damaged in one.text for fault in one.faults)
-        assert all(sentence in one.text for sentence in one.kept)
+    assert {fault.kind for article in articles for fault in article.faults} == set(FaultKind)
+    for article in articles:
+        assert all(fault.damaged in article.text for fault in article.faults)
+        assert all(sentence in article.text for sentence in article.kept)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_every_sentence_is_damaged_once_or_kept(seed: int) -> None:
-    one = damaged(seed)
-    took = {FaultKind.LOST_STOP: 2, FaultKind.FURNITURE_LINE: 0}
-    assert sum(map(len, PARAGRAPHS)) == len(one.kept) + sum(
-        took.get(fault.kind, 1) for fault in one.faults
+    article = damaged(seed)
+    sentences_taken = {FaultKind.LOST_STOP: 2, FaultKind.FURNITURE_LINE: 0}
+    assert sum(map(len, PARAGRAPHS)) == len(article.kept) + sum(
+        sentences_taken.get(fault.kind, 1) for fault in article.faults
     )
 
 
 def rows() -> list[TextRow]:
     return [
-        TextRow(lines=(f"Bridge number {at}", *(" ".join(part) for part in PARAGRAPHS)))
-        for at in range(3)
+        TextRow(lines=(f"Bridge number {number}", *(" ".join(part) for part in PARAGRAPHS)))
+        for number in range(3)
     ]
 
 
-def test_doing_nothing_mends_nothing_and_loses_nothing() -> None:
+def test_doing_nothing_repairs_nothing_and_loses_nothing() -> None:
     def leave(articles: Sequence[Article]) -> list[str]:
         return [article.text for article in articles]
 
@@ -95,30 +95,30 @@ def test_doing_nothing_mends_nothing_and_loses_nothing() -> None:
     assert report.sentences_lost == 0
 
 
-def test_taking_all_out_loses_all() -> None:
+def test_removing_everything_loses_everything() -> None:
     report = evaluate_damage(rows(), lambda articles: [""] * len(articles))
     assert report.furniture_lines_removed == 1
     assert report.cut_sentences_mended == 0
     assert report.sentences_lost == 1
 
 
-def test_a_heading_on_a_line_of_its_own_is_parted_and_no_other() -> None:
+def test_a_heading_counts_as_parted_only_on_a_line_of_its_own() -> None:
     def part(articles: Sequence[Article]) -> list[str]:
         return [article.text.replace("talks The", "talks\n\nThe") for article in articles]
 
-    found = [TextRow(lines=("Ferry strike called off after talks", *one.lines)) for one in rows()]
-    report = evaluate_damage(found, part)
+    headed = [TextRow(lines=("Ferry strike called off after talks", *row.lines)) for row in rows()]
+    report = evaluate_damage(headed, part)
     assert (report.run_in_headings > 0, report.run_in_headings_parted) == (True, 1)
     assert (report.lost_stops > 0, report.lost_stops_mended) == (True, 0)
 
 
-def test_a_stop_that_is_back_is_mended() -> None:
+def test_a_restored_full_stop_counts_as_repaired() -> None:
     def stop(articles: Sequence[Article]) -> list[str]:
         return [article.text.replace("comes The", "comes. The") for article in articles]
 
     assert evaluate_damage(rows(), stop).lost_stops_mended == 1
 
 
-def test_short_articles_are_nothing_to_measure_on() -> None:
+def test_articles_that_are_too_short_cannot_be_measured() -> None:
     with pytest.raises(ValueError, match="has 5 sentences"):
         evaluate_damage([TextRow(lines=("A headline", "One sentence."))], lambda _: [])

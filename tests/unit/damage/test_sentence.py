@@ -1,4 +1,4 @@
-"""Each kind of noise, and the mixture that it goes into."""
+"""Each kind of sentence damage, and the training mixture that it goes into."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from worker.damage.sentence import KINDS, damage
-from worker.english.lexicon import PREPOSITIONS, related
+from worker.damage.sentence import KINDS, damage_sentence
+from worker.english.lexicon import PREPOSITIONS, are_related
 from worker.english.spelling import is_word
 from worker.training.mixture import FIRST, SECOND, candidates, count_kinds, mix
 from worker.training.pair import Pair
@@ -24,7 +24,7 @@ SENTENCE = (
 PUT = ("about", "to", "of", "on", "with")
 
 
-def lot(seed: int = 0) -> Random:
+def seeded(seed: int = 0) -> Random:
     return Random(seed)  # noqa: S311
 
 
@@ -54,8 +54,8 @@ def lot(seed: int = 0) -> Random:
         ("drop_apostrophe", "The town\u2019s mayor slept.", "The towns mayor slept."),
     ],
 )
-def test_a_kind_makes_its_fault(kind: str, sentence: str, damaged: str) -> None:
-    assert KINDS[kind][0](sentence, lot()) == damaged
+def test_a_kind_makes_its_error(kind: str, sentence: str, damaged: str) -> None:
+    assert KINDS[kind][0](sentence, seeded()) == damaged
 
 
 @pytest.mark.parametrize(
@@ -85,44 +85,46 @@ def test_a_kind_makes_its_fault(kind: str, sentence: str, damaged: str) -> None:
         ),
     ],
 )
-def test_a_kind_draws_one_of_its_faults(kind: str, sentence: str, possible: set[str]) -> None:
-    assert {KINDS[kind][0](sentence, lot(seed)) for seed in range(20)} == possible
+def test_a_kind_draws_one_of_its_errors(kind: str, sentence: str, possible: set[str]) -> None:
+    assert {KINDS[kind][0](sentence, seeded(seed)) for seed in range(20)} == possible
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_says_so_when_it_finds_no_place(kind: str) -> None:
-    assert KINDS[kind][0]("Sleep well!", lot()) is None
+def test_a_kind_that_does_not_apply_returns_none(kind: str) -> None:
+    assert KINDS[kind][0]("Sleep well!", seeded()) is None
 
 
 def test_damage_names_what_it_did_and_repeats_itself() -> None:
-    made = [damage(SENTENCE, lot(seed)) for seed in range(50)]
-    assert made == [damage(SENTENCE, lot(seed)) for seed in range(50)]
-    faults = [found for found in made if found is not None]
-    assert {len(names) for _, names in faults} == {1, 2, 3, 4, 5}
-    assert all(text != SENTENCE and set(names) <= set(KINDS) for text, names in faults)
+    made = [damage_sentence(SENTENCE, seeded(seed)) for seed in range(50)]
+    assert made == [damage_sentence(SENTENCE, seeded(seed)) for seed in range(50)]
+    damaged = [result for result in made if result is not None]
+    assert {len(names) for _, names in damaged} == {1, 2, 3, 4, 5}
+    assert all(text != SENTENCE and set(names) <= set(KINDS) for text, names in damaged)
 
 
-def test_a_misspelt_word_is_none_and_keeps_its_first_letter() -> None:
-    made = {KINDS["misspell"][0]("They received it.", lot(seed)) for seed in range(20)} - {None}
+def test_a_misspelling_is_no_word_and_keeps_its_first_letter() -> None:
+    made = {KINDS["misspell"][0]("They received it.", seeded(seed)) for seed in range(20)} - {None}
     words = {str(text).split()[1] for text in made} - {"received"}
     assert len(words) > 3
     assert all(word.startswith("r") and not is_word(word) for word in words)
 
 
 def test_a_changed_preposition_is_another_one() -> None:
-    made = {KINDS["change_preposition"][0]("They came into town.", lot(seed)) for seed in range(20)}
+    made = {
+        KINDS["change_preposition"][0]("They came into town.", seeded(seed)) for seed in range(20)
+    }
     assert len(made) > 5
     assert {str(text).split()[2] for text in made} <= PREPOSITIONS
 
 
 def test_a_changed_ending_is_a_relative() -> None:
-    made = {KINDS["change_ending"][0]("They develop it.", lot(seed)) for seed in range(40)}
+    made = {KINDS["change_ending"][0]("They develop it.", seeded(seed)) for seed in range(40)}
     assert {"They development it.", "They developed it.", "They developing it."} <= made
-    assert all(related("develop", str(text).split()[1]) for text in made)
+    assert all(are_related("develop", str(text).split()[1]) for text in made)
 
 
-def test_damage_finds_no_place_in_a_call() -> None:
-    assert damage("Sleep well!", lot()) is None
+def test_a_sentence_that_no_kind_applies_to_is_not_damaged() -> None:
+    assert damage_sentence("Sleep well!", seeded()) is None
 
 
 @pytest.mark.parametrize("shares", [FIRST, SECOND])
@@ -132,7 +134,7 @@ def test_three_tenths_of_a_mixture_are_kept(shares: dict[str, float]) -> None:
 
 
 def test_a_mixture_takes_each_kind_by_its_share() -> None:
-    drawn = [Pair(f"{kind} {at}", "", kind) for kind in FIRST for at in range(60)]
+    drawn = [Pair(f"{kind} {index}", "", kind) for kind in FIRST for index in range(60)]
     mixed = mix(drawn, FIRST, 100, seed=1)
     assert count_kinds(mixed) == {kind: round(share * 100) for kind, share in FIRST.items()}
     assert mixed == mix(drawn, FIRST, 100, seed=1)
@@ -148,7 +150,8 @@ def test_candidates_come_from_all_sets_and_repeat_themselves(tmp_path: Path) -> 
             pass
     (tmp_path / "clean").mkdir()
     story = "\n".join(
-        f"The talks in town number {at} are over, and the mayor has gone home." for at in range(40)
+        f"The talks in town number {number} are over, and the mayor has gone home."
+        for number in range(40)
     )
     with gzip.open(tmp_path / "clean" / "bbc.jsonl.gz", "wt", encoding="utf-8") as file:
         file.write(json.dumps({"text": f"A headline of more than five words\n{story}"}))
