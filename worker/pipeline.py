@@ -26,7 +26,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from worker.errors import CopydeskError, EngineError
-from worker.records.article import Article, ArticleState, Outcome, Processed
+from worker.records.article import Article, ArticleState, Outcome, ProcessedArticle
 from worker.records.reason import Reason
 from worker.records.result import Result
 from worker.stages.clean.furniture import remove_furniture
@@ -34,8 +34,8 @@ from worker.stages.clean.language import is_english
 from worker.stages.flag.flags import flag_article
 from worker.stages.repair.repair import repair_articles
 from worker.stages.split.boundaries import settle_boundaries
-from worker.stages.split.run_ons import link_texts
-from worker.stages.split.sentences import split
+from worker.stages.split.run_ons import find_link_texts
+from worker.stages.split.sentences import split_paragraphs
 from worker.stages.summarise.assembly import Story, Summary, summarise
 from worker.stages.working_article import WorkingArticle
 
@@ -63,7 +63,7 @@ def process(
     engine: Callable[[], Engine],
     profile: Profile,
     on_stage: Callable[[str], None] = lambda _stage: None,
-) -> list[Processed]:
+) -> list[ProcessedArticle]:
     """Return what became of each article, in order.
 
     All articles go through the engine together. When that fails, each is tried alone, so that one
@@ -82,7 +82,7 @@ def process(
         return _process_together(articles, engine, profile, on_stage)
     except (CopydeskError, *_FAULTS) as error:
         if len(articles) == 1 or _is_server_fault(error):
-            return [Processed(outcome=_failure(error)) for _ in articles]
+            return [ProcessedArticle(outcome=_failure(error)) for _ in articles]
     return [
         processed
         for article in articles
@@ -97,7 +97,7 @@ def repair_texts(texts: Sequence[str], engine: Engine, profile: Profile) -> list
         EngineError: the engine failed.
     """
     paragraphs = [
-        [sentence for paragraph in split([text]).paragraphs for sentence in paragraph]
+        [sentence for paragraph in split_paragraphs([text]).paragraphs for sentence in paragraph]
         for text in texts
     ]
     no_links = [frozenset[str]()] * len(paragraphs)
@@ -123,7 +123,7 @@ def _process_together(
     engine: Callable[[], Engine],
     profile: Profile,
     on_stage: Callable[[str], None],
-) -> list[Processed]:
+) -> list[ProcessedArticle]:
     clock = _Clock()
     on_stage("strip")
     opened = [_open(article) for article in articles]
@@ -139,9 +139,9 @@ def _process_together(
         clock.lap("summary")
         results = _results(working, summaries, clock, profile)
     return [
-        Processed(outcome=Outcome(state=ArticleState.DONE), result=next(results))
+        ProcessedArticle(outcome=Outcome(state=ArticleState.DONE), result=next(results))
         if isinstance(article, WorkingArticle)
-        else Processed(outcome=article)
+        else ProcessedArticle(outcome=article)
         for article in opened
     ]
 
@@ -149,7 +149,7 @@ def _process_together(
 def _open(article: Article) -> WorkingArticle | Outcome:
     """Return the article cleaned and split, or how it ends where it is not English news."""
     cleaned = remove_furniture(article)
-    parts = split(cleaned.paragraphs)
+    parts = split_paragraphs(cleaned.paragraphs)
     paragraphs = [list(paragraph) for paragraph in parts.paragraphs if paragraph]
     if not paragraphs:
         return Outcome(
@@ -173,7 +173,7 @@ def _repair(articles: Sequence[WorkingArticle], engine: Engine, profile: Profile
     _settle(articles, engine, profile)
     rows = repair_articles([article.sentences for article in articles], engine, profile)
     for article, repaired in zip(articles, rows, strict=True):
-        article.take_repairs(repaired)
+        article.apply_repairs(repaired)
 
 
 def _settle(articles: Sequence[WorkingArticle], engine: Engine, profile: Profile) -> None:
@@ -181,11 +181,11 @@ def _settle(articles: Sequence[WorkingArticle], engine: Engine, profile: Profile
     paragraphs = [paragraph for article in articles for paragraph in article.paragraphs]
     links = []
     for article in articles:
-        known = link_texts(removal.text for removal in article.removed)
+        known = find_link_texts(removal.text for removal in article.removed)
         links += [known] * len(article.paragraphs)
     settled = iter(settle_boundaries(paragraphs, links, engine, profile))
     for article in articles:
-        article.take_boundaries(list(islice(settled, len(article.paragraphs))))
+        article.apply_boundaries(list(islice(settled, len(article.paragraphs))))
 
 
 def _story(article: WorkingArticle) -> Story:

@@ -46,7 +46,7 @@ from worker.queue.connection import broker_url, connect
 from worker.queue.intake import Intake, JobOptions
 from worker.queue.store.jobs import JobStore
 from worker.records.article import Article
-from worker.records.chunk import Claim, Tally
+from worker.records.chunk import ChunkCost, Claim
 from worker.records.job import JobId
 
 __all__: list[str] = []
@@ -180,7 +180,7 @@ def _claim_and_complete(store: JobStore, settings: Settings, dump: Path) -> dict
         claims.append(claim)
         processed = [done_result(article) for article in claim.articles]
         start = time.perf_counter()
-        recorded = ledger.complete(claim, processed, Tally(worker="bench", seconds=0.05))
+        recorded = ledger.complete(claim, processed, ChunkCost(worker="bench", seconds=0.05))
         completing += time.perf_counter() - start
         assert recorded
     return {

@@ -32,7 +32,7 @@ from worker.engine.protocol import no_checkpoint
 from worker.engine.server import ServerEngine
 from worker.engine.watched import WatchedEngine
 from worker.pipeline import process
-from worker.records.article import Article, ArticleState, Processed
+from worker.records.article import Article, ArticleState, ProcessedArticle
 
 __all__: list[str] = []
 
@@ -75,12 +75,14 @@ def main() -> None:
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
-def _work(articles: list[Article], server: ModelServer, settings: Settings) -> list[Processed]:
+def _work(
+    articles: list[Article], server: ModelServer, settings: Settings
+) -> list[ProcessedArticle]:
     profile = _profile(server, settings)
     engine = ServerEngine(profile.model, settings)
     starts = range(0, len(articles), _CHUNK_ARTICLES)
     middle = starts[len(starts) // 2] if starts else 0
-    processed: list[Processed] = []
+    processed: list[ProcessedArticle] = []
     for start in starts:
         checkpoint = _kill_once(server) if start == middle else no_checkpoint
         watched = WatchedEngine(engine, checkpoint)
@@ -89,7 +91,9 @@ def _work(articles: list[Article], server: ModelServer, settings: Settings) -> l
     return processed
 
 
-def _chunk(articles: list[Article], engine: WatchedEngine, profile: Profile) -> list[Processed]:
+def _chunk(
+    articles: list[Article], engine: WatchedEngine, profile: Profile
+) -> list[ProcessedArticle]:
     return process(articles, lambda: engine, profile)
 
 

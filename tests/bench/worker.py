@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.fake_engine import FakeEngine
+from worker.__main__ import main as worker_main
 from worker.config.profile import Profile
 from worker.engine.protocol import Engine, Prompt, no_checkpoint
-from worker.records.article import Article, ArticleState, Outcome, Processed
+from worker.queue import attempt, tasks
+from worker.records.article import Article, ArticleState, Outcome, ProcessedArticle
 from worker.records.result import Method, Result
 
 __all__ = ["CHUNK_SECONDS", "done_result", "main"]
@@ -42,12 +44,12 @@ class _SleepingEngine(FakeEngine):
         return super().generate(prompts, checkpoint)
 
 
-def _sleep(articles: Sequence[Article], *_: object) -> list[Processed]:
+def _sleep(articles: Sequence[Article], *_: object) -> list[ProcessedArticle]:
     time.sleep(CHUNK_SECONDS)
     return [done_result(article) for article in articles]
 
 
-def done_result(article: Article) -> Processed:
+def done_result(article: Article) -> ProcessedArticle:
     """A result of about the size that the pipeline's have."""
     result = Result(
         title=article.title,
@@ -56,7 +58,7 @@ def done_result(article: Article) -> Processed:
         method=Method.EXTRACTIVE,
         evidence=(),
     )
-    return Processed(outcome=Outcome(state=ArticleState.DONE), result=result)
+    return ProcessedArticle(outcome=Outcome(state=ArticleState.DONE), result=result)
 
 
 def _open_engine(*_: object) -> Engine:
@@ -65,10 +67,6 @@ def _open_engine(*_: object) -> Engine:
 
 def main() -> None:
     """Run until a signal says stop."""
-    # Imported here: the module reads its settings and opens its connection at import.
-    from worker import __main__  # noqa: PLC0415
-    from worker.queue import attempt, tasks  # noqa: PLC0415
-
     file, mode = Path(sys.argv.pop(1)), sys.argv.pop(1)
     process = _sleep if mode == "bare" else vars(attempt)["process"]
 
@@ -77,7 +75,7 @@ def main() -> None:
         engine: Callable[[], Engine],
         profile: Profile,
         on_stage: Callable[[str], None],
-    ) -> list[Processed]:
+    ) -> list[ProcessedArticle]:
         start = time.monotonic()
         try:
             return process(articles, engine, profile, on_stage)
@@ -89,7 +87,7 @@ def main() -> None:
 
     vars(attempt)["process"] = timed
     vars(tasks)["open_engine"] = _open_engine
-    __main__.main()
+    worker_main()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """``python -m tests.chaos.worker``: the real worker process with an engine of a few milliseconds.
 
-All is real but the model. Two things are added, both outside of the ledger: the child writes down
-who it is, and every recording is witnessed in a file of which a kill can lose a line, and never
-make one.
+Everything but the model is real. Two things are added, both outside the ledger: the child writes
+its process id to a file, and every recording appends a line to a witness file. A kill can lose such
+a line, but never add one.
 """
 
 from __future__ import annotations
@@ -14,33 +14,35 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.fake_engine import FakeEngine
+from worker.__main__ import main as worker_main
 from worker.engine.protocol import Engine, Generation, Prompt, no_checkpoint
+from worker.queue import tasks
 from worker.queue.store.ledger import Ledger
-from worker.records.article import Processed
-from worker.records.chunk import Claim, Tally
+from worker.records.article import ProcessedArticle
+from worker.records.chunk import ChunkCost, Claim
 
 __all__ = ["FOLDER", "LATE", "RECORDED", "WITNESS", "child_file", "main"]
 
-#: Environment variable with the folder for what is written down.
+#: Environment variable with the folder of these files.
 FOLDER = "CHAOS_FOLDER"
 
-#: File with a line for each answer of ``Ledger.complete``: chunk, answer, attempt.
+#: File with a line for each result of ``Ledger.complete``: chunk, answer, attempt.
 WITNESS = "witness.txt"
 
 RECORDED, LATE = "recorded", "late"
 
-#: Of each text that the engine gets. A chunk of four articles has some twenty: a quarter of a
-#: second, in which a kill can meet it at any point.
+#: Time for each text. A chunk of four articles has about twenty, so it takes a quarter of a second,
+#: in which a kill can hit it at any point.
 _TEXT_SECONDS = 0.012
 
 
 def child_file(folder: Path, main_process: int) -> Path:
-    """Where the child of this main process writes its id, once its engine is loaded."""
+    """Return the file in which the child of ``main_process`` writes its id once it is ready."""
     return folder / f"child-{main_process}"
 
 
 class _SlowEngine(FakeEngine):
-    """A ``FakeEngine`` that takes its time, and can be stopped between two texts."""
+    """A ``FakeEngine`` that takes some milliseconds for each text."""
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
@@ -59,7 +61,7 @@ def _open_engine(*_: object) -> Engine:
 
 def _witness(complete: Callable[..., bool]) -> Callable[..., bool]:
     def witnessed(
-        ledger: Ledger, claim: Claim, processed: Sequence[Processed], tally: Tally
+        ledger: Ledger, claim: Claim, processed: Sequence[ProcessedArticle], tally: ChunkCost
     ) -> Any:
         recorded = complete(ledger, claim, processed, tally)
         answer = RECORDED if recorded else LATE
@@ -75,13 +77,9 @@ def _witness(complete: Callable[..., bool]) -> Callable[..., bool]:
 
 def main() -> None:
     """Run until a signal says stop."""
-    # Imported here: the module reads its settings and opens its connection at import.
-    from worker import __main__  # noqa: PLC0415
-    from worker.queue import tasks  # noqa: PLC0415
-
     vars(tasks)["open_engine"] = _open_engine
     Ledger.complete = _witness(Ledger.complete)  # type: ignore[method-assign]
-    __main__.main()
+    worker_main()
 
 
 if __name__ == "__main__":

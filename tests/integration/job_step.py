@@ -17,10 +17,10 @@ from worker.queue.celery_app import QUEUE, create_app
 from worker.queue.intake import Intake, JobOptions, Submission
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import Key
-from worker.records.article import Article, ArticleState, CollectedArticle, Processed
+from worker.records.article import Article, ArticleState, CollectedArticle, ProcessedArticle
 from worker.records.chunk import Claim
 from worker.records.job import JobId
-from worker.records.priority import LANES, Priority
+from worker.records.priority import LANE_COUNT, Priority
 
 __all__ = [
     "attempts",
@@ -66,7 +66,7 @@ def claim_chunk(store: JobStore, job: JobId, chunk: int = 0, task: str = "") -> 
     return claim
 
 
-def record(store: JobStore, claim: Claim, processed: Sequence[Processed]) -> None:
+def record(store: JobStore, claim: Claim, processed: Sequence[ProcessedArticle]) -> None:
     """Complete ``claim``, which must still be held."""
     assert store.ledger.complete(claim, processed, TALLY)
 
@@ -148,7 +148,7 @@ def pending_notifications(client: redis.Redis, job: JobId) -> int:
 def messages(client: redis.Redis) -> int:
     """Messages of Celery, in the queue or in hand."""
     untyped: Any = client
-    waiting = sum(untyped.llen(Key.queue(QUEUE, lane)) for lane in range(LANES))
+    waiting = sum(untyped.llen(Key.queue(QUEUE, lane)) for lane in range(LANE_COUNT))
     return int(waiting + untyped.hlen("cd:mq:unacked"))
 
 

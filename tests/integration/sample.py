@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from worker.config.profile import Profile
 from worker.queue.store.codec import cancelled_outcome
-from worker.records.article import Article, ArticleState, Outcome, Processed
-from worker.records.chunk import Tally
+from worker.records.article import Article, ArticleState, Outcome, ProcessedArticle
+from worker.records.chunk import ChunkCost
 from worker.records.job import JobProgress
 from worker.records.reason import Reason
 from worker.records.result import (
@@ -33,7 +33,7 @@ PROFILE = Profile(name="test")
 
 #: Who claims, and what its work took.
 WORKER = "worker-1"
-TALLY = Tally(worker=WORKER, seconds=0.25, tokens_read=40, tokens_written=20)
+TALLY = ChunkCost(worker=WORKER, seconds=0.25, tokens_read=40, tokens_written=20)
 
 
 def make_article(name: str, *, word: str = "") -> Article:
@@ -51,15 +51,15 @@ def make_articles(count: int) -> list[Article]:
     return [make_article(f"b{number}") for number in range(count)]
 
 
-def done(articles: Sequence[Article]) -> list[Processed]:
+def done(articles: Sequence[Article]) -> list[ProcessedArticle]:
     """Each article as done, with a result that tells it from the others."""
     return [
-        Processed(outcome=Outcome(state=ArticleState.DONE), result=_result(article))
+        ProcessedArticle(outcome=Outcome(state=ArticleState.DONE), result=_result(article))
         for article in articles
     ]
 
 
-def failed(reason: Reason, *, attempts: int = 0, stage: str = "") -> Processed:
+def failed(reason: Reason, *, attempts: int = 0, stage: str = "") -> ProcessedArticle:
     """An article that failed; a failure of the queue's has attempts and a stage."""
     outcome = Outcome(
         state=ArticleState.FAILED,
@@ -68,12 +68,12 @@ def failed(reason: Reason, *, attempts: int = 0, stage: str = "") -> Processed:
         attempts=attempts,
         stage=stage,
     )
-    return Processed(outcome=outcome)
+    return ProcessedArticle(outcome=outcome)
 
 
-def cancelled(why: Reason) -> Processed:
+def cancelled(why: Reason) -> ProcessedArticle:
     """An article whose job was taken back."""
-    return Processed(outcome=cancelled_outcome(why))
+    return ProcessedArticle(outcome=cancelled_outcome(why))
 
 
 def counts_sum(progress: JobProgress) -> bool:

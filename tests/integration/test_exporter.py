@@ -30,8 +30,8 @@ from worker.queue.connection import broker_url, connect
 from worker.queue.metrics import DeskCollector
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import Key
-from worker.records.article import Processed
-from worker.records.chunk import Claim, Tally
+from worker.records.article import ProcessedArticle
+from worker.records.chunk import ChunkCost, Claim
 from worker.records.job import JobId
 from worker.records.reason import Reason
 from worker.records.worker import WorkerPresence
@@ -87,8 +87,8 @@ def _claim(store: JobStore, job: JobId, chunk: int) -> Claim:
 def _complete(store: JobStore, job: JobId, chunk: int, seconds: float, failures: int = 0) -> None:
     claim = _claim(store, job, chunk)
     good = claim.articles[failures:]
-    bad: list[Processed] = [failed(Reason.NOT_ENGLISH)] * failures
-    tally = Tally(
+    bad: list[ProcessedArticle] = [failed(Reason.NOT_ENGLISH)] * failures
+    tally = ChunkCost(
         worker=WORKER,
         seconds=seconds,
         engine_seconds=0.5,

@@ -34,7 +34,7 @@ from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import Key
 from worker.records.article import ArticleState, InputRefusal
 from worker.records.job import JobId
-from worker.records.priority import LANES, Priority
+from worker.records.priority import LANE_COUNT, Priority
 from worker.records.reason import Reason
 
 _NOBODY = JobId("260101-0000-abcdef")
@@ -281,7 +281,7 @@ def test_jobs_come_newest_first(store: JobStore, monkeypatch: pytest.MonkeyPatch
 
 def _notified(client: redis.Redis) -> set[str]:
     untyped: Any = client
-    found = [untyped.zrange(Key.notified(lane), 0, -1) for lane in range(LANES)]
+    found = [untyped.zrange(Key.notified(lane), 0, -1) for lane in range(LANE_COUNT)]
     return {member.decode() for members in found for member in members}
 
 

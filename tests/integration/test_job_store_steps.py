@@ -36,7 +36,7 @@ from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import Key
 from worker.records.article import ArticleState
 from worker.records.chunk import Claim, LeaseState
-from worker.records.priority import LANES
+from worker.records.priority import LANE_COUNT
 from worker.records.reason import Reason
 
 _MESSAGES = st.sampled_from(["message-1", "message-2"])
@@ -281,7 +281,7 @@ class _Books(RuleBasedStateMachine):
     @precondition(lambda self: self.in_state("notified"))
     @rule()
     def lose_notifications(self) -> None:
-        for lane in range(LANES):
+        for lane in range(LANE_COUNT):
             members: Any = self.client.zrange(Key.notified(lane), 0, -1)
             if members:
                 self.client.zadd(Key.notified(lane), dict.fromkeys(members, 1))
@@ -316,7 +316,7 @@ class _Books(RuleBasedStateMachine):
         untyped: Any = self.client
         assert self.numbers_of(untyped.zrange(Key.LEASES, 0, -1)) == self.in_state("running")
         lanes = [
-            self.numbers_of(untyped.zrange(Key.notified(lane), 0, -1)) for lane in range(LANES)
+            self.numbers_of(untyped.zrange(Key.notified(lane), 0, -1)) for lane in range(LANE_COUNT)
         ]
         assert sorted(number for lane in lanes for number in lane) == self.in_state("notified")
         for lane, numbers in enumerate(lanes):

@@ -25,10 +25,10 @@ from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
 from worker.queue.store.ledger import LEASE_MILLISECONDS
 from worker.queue.store.scripts import run_script
-from worker.records.article import DeadLetter, Processed
-from worker.records.chunk import Claim, LeaseState, SoloAttempt, Tally
+from worker.records.article import DeadLetter, ProcessedArticle
+from worker.records.chunk import ChunkCost, Claim, LeaseState, SoloAttempt
 from worker.records.job import JobId
-from worker.records.priority import LANES
+from worker.records.priority import LANE_COUNT
 from worker.records.reason import Reason
 from worker.records.result import Edit, Removal
 
@@ -93,7 +93,7 @@ def test_a_chunk_whose_lease_is_over_is_anyones(store: JobStore, client: redis.R
 def _script_claim(client: redis.Redis, job: JobId, token: str) -> Sequence[Any]:
     """As ``Ledger.claim``, with a token of the test's own."""
     keys = [Key.job(job), Key.chunk(job, 0), Key.LEASES, Key.events(job)]
-    keys += [Key.notified(lane) for lane in range(LANES)]
+    keys += [Key.notified(lane) for lane in range(LANE_COUNT)]
     args = [f"{job}:0", "task-a", token, LEASE_MILLISECONDS, 0, WORKER, 0]
     said: Sequence[Any] = run_script(client, "claim", keys, args)
     return said
@@ -194,7 +194,7 @@ def test_reasons_are_counted_as_they_are_recorded(store: JobStore, client: redis
     for chunk in range(2):
         claim = claim_chunk(store, job, chunk)
         made = [
-            Processed(
+            ProcessedArticle(
                 outcome=one.outcome,
                 result=one.result.model_copy(update={"edits": (edit, edit), "removed": (removal,)}),
             )
@@ -269,7 +269,7 @@ def test_a_failed_article_leaves_a_dead_letter(store: JobStore, client: redis.Re
             attempts=3,
             stage="repair",
         ),
-        DeadLetter.of(claim.articles[2], failed(Reason.NOT_ENGLISH).outcome),
+        DeadLetter.from_outcome(claim.articles[2], failed(Reason.NOT_ENGLISH).outcome),
     ]
     assert client.ttl(Key.failed(job)) == pytest.approx(TTL_SECONDS, abs=5)
 
@@ -277,9 +277,11 @@ def test_a_failed_article_leaves_a_dead_letter(store: JobStore, client: redis.Re
 def test_the_statistics_add_up(store: JobStore) -> None:
     job = make_job(store, 2, 3, 1)
     took = [
-        Tally(worker=WORKER, seconds=0.5, engine_seconds=0.4, tokens_read=40, tokens_written=20),
-        Tally(worker=WORKER, seconds=0.51, tokens_read=1),
-        Tally(worker=WORKER, seconds=841.0, engine_seconds=800.0, tokens_written=5),
+        ChunkCost(
+            worker=WORKER, seconds=0.5, engine_seconds=0.4, tokens_read=40, tokens_written=20
+        ),
+        ChunkCost(worker=WORKER, seconds=0.51, tokens_read=1),
+        ChunkCost(worker=WORKER, seconds=841.0, engine_seconds=800.0, tokens_written=5),
     ]
 
     for chunk, tally in enumerate(took):

@@ -32,7 +32,7 @@ from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
 from worker.records.chunk import Notification
 from worker.records.job import JobId
-from worker.records.priority import LANES, Priority
+from worker.records.priority import LANE_COUNT, Priority
 from worker.records.worker import WorkerPresence
 
 
@@ -59,7 +59,7 @@ def _show_workers(store: JobStore, live: int) -> None:
 def _queued(client: redis.Redis) -> list[list[tuple[str, int]]]:
     """Job and chunk of each message, lane by lane, the next one first."""
     untyped: Any = client
-    lanes = [untyped.lrange(Key.queue(QUEUE, lane), 0, -1)[::-1] for lane in range(LANES)]
+    lanes = [untyped.lrange(Key.queue(QUEUE, lane), 0, -1)[::-1] for lane in range(LANE_COUNT)]
     return [[tuple(_arguments(message)) for message in lane] for lane in lanes]
 
 
@@ -129,7 +129,7 @@ def test_a_notification_that_is_answered_makes_room_for_the_next(
         record(store, claim, done(claim.articles))
     assert (pending_notifications(client, job), states(store, job)) == (0, {"done": 18})
     assert (store.ledger.notify_next(job), store.ledger.active_jobs()) == ([], [])
-    assert not any(_notified(client, lane) for lane in range(LANES))
+    assert not any(_notified(client, lane) for lane in range(LANE_COUNT))
 
 
 def test_a_task_may_go_on_with_one_more_whatever_the_window(
@@ -395,11 +395,11 @@ def test_a_notification_of_a_job_that_is_gone_is_dropped(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     job = JobId("260101-0000-abcdef")
-    for lane in range(LANES):
+    for lane in range(LANE_COUNT):
         client.zadd(Key.notified(lane), {f"{job}:{lane}": 1})
 
     assert store.ledger.claim(job, 0, worker=WORKER, task="task-a", retried=False) == "gone"
     assert _notified(client, 0) == {}
     assert reconcile(store, app, "test") == []
 
-    assert not any(_notified(client, lane) for lane in range(LANES))
+    assert not any(_notified(client, lane) for lane in range(LANE_COUNT))

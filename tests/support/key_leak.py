@@ -7,7 +7,7 @@ from typing import Any
 import redis
 
 from worker.queue.store.keys import Key
-from worker.records.priority import LANES
+from worker.records.priority import LANE_COUNT
 
 __all__ = ["leaked_keys"]
 
@@ -19,7 +19,10 @@ _OWNED = {
     b"cd:leases": "complete and release drop the lease of their chunk",
     b"cd:workers": "record_presence drops the long gone, forget_worker the one that ends",
     b"cd:stats": "a few dozen counters",
-    **{Key.notified(n).encode(): "claim drops its chunk, lost what is gone" for n in range(LANES)},
+    **{
+        Key.notified(n).encode(): "claim drops its chunk, lost what is gone"
+        for n in range(LANE_COUNT)
+    },
 }
 
 #: Celery's own: queue, bindings, messages in hand.

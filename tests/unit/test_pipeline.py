@@ -12,7 +12,7 @@ from worker.config.profile import Profile
 from worker.engine.protocol import Generation, Prompt, no_checkpoint
 from worker.errors import EngineError, ModelMissingError
 from worker.pipeline import process, repair_texts
-from worker.records.article import Article, ArticleFormat, ArticleState, Outcome, Processed
+from worker.records.article import Article, ArticleFormat, ArticleState, Outcome, ProcessedArticle
 from worker.records.reason import Reason
 from worker.records.result import Method, Result
 from worker.stages.clean.furniture import CleanedArticle, remove_furniture
@@ -37,7 +37,7 @@ def article(text: str = TEXT, name: str = "a") -> Article:
     return Article(id=name, text=text)
 
 
-def run(texts: Sequence[str], engine: FakeEngine, profile: Profile) -> list[Processed]:
+def run(texts: Sequence[str], engine: FakeEngine, profile: Profile) -> list[ProcessedArticle]:
     return process(
         [article(text, str(at)) for at, text in enumerate(texts)], lambda: engine, profile
     )
@@ -50,7 +50,7 @@ def result_of(text: str, engine: FakeEngine, profile: Profile) -> Result:
     return processed.result
 
 
-def reasons(processed: Sequence[Processed]) -> list[Reason | None]:
+def reasons(processed: Sequence[ProcessedArticle]) -> list[Reason | None]:
     return [one.outcome.reason for one in processed]
 
 

@@ -1,8 +1,8 @@
-"""One attempt at a chunk: what is known is found again, the rest goes through the pipeline.
+"""One attempt at a chunk: reuse the results the store has, send the rest through the pipeline.
 
-A chunk that has lost its worker or its time is worked on article by article the next time: what is
-done stays done, and the article that is in hand whenever a worker is lost is found out. Knows
-nothing of the queue but the exception that ends its time.
+The first attempt works on the whole chunk together. Later ones, after a lost worker or a time
+limit, go article by article: results are kept one at a time, and the article that keeps losing
+workers is identified. Knows nothing of Celery but the exception that ends a task's time.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from worker.engine.watched import WatchedEngine
 from worker.pipeline import process
 from worker.queue.lease import JobCancelledError
 from worker.queue.store.codec import cancelled_outcome
-from worker.records.article import ArticleState, Outcome, Processed
-from worker.records.chunk import Tally
+from worker.records.article import ArticleState, Outcome, ProcessedArticle
+from worker.records.chunk import ChunkCost
 from worker.records.reason import Reason
 
 if TYPE_CHECKING:
@@ -27,26 +27,38 @@ if TYPE_CHECKING:
     from worker.queue.store.jobs import JobStore
     from worker.records.chunk import Claim
 
-__all__ = ["MOST_ALONE", "Attempt"]
+__all__ = ["MAX_LOSSES_ALONE", "Attempt"]
 
-#: A worker may be lost with the whole chunk once, and with one article alone this often: the
-#: third loss is the article's own.
-MOST_ALONE = 2
+#: Workers that an article may lose while it is processed alone, after one was lost with the whole
+#: chunk. The third loss fails the article.
+MAX_LOSSES_ALONE = 2
 
 #: Losses that no article explains, such as a machine that is switched off at night.
-_MOST_OTHER_LOSSES = 8
+_MAX_OTHER_LOSSES = 8
+
+#: Message and hint for each reason to give up on an article.
+_FAILURES = {
+    Reason.TOO_SLOW: (
+        "alone it took over {limit_seconds:g} seconds",
+        "split it, or give the worker more cores",
+    ),
+    Reason.WORKER_LOST: (
+        "three workers were lost while they held it",
+        "does it take too much memory? the worker's log says how they ended",
+    ),
+}
 
 
 class Attempt:
     """The work on one claim.
 
     Args:
-        store: where results are found and kept.
+        store: holds the results.
         claim: the chunk.
-        engine: is called when the first article needs it.
-        checkpoint: is told the stage that begins, and called with ``""`` between two batches of
-            the engine; may raise what ``worker.queue.lease.Lease.checkpoint`` raises.
-        limit_seconds: how long a task may take, for messages.
+        engine: returns the engine; called when the first article needs it.
+        checkpoint: called with the name of each stage that begins, and with ``""`` between two
+            batches of the engine; may raise what ``worker.queue.lease.Lease.checkpoint`` raises.
+        limit_seconds: the soft time limit of a task, for messages.
     """
 
     def __init__(
@@ -64,28 +76,33 @@ class Attempt:
         self._engine: WatchedEngine | None = None
         self._started = time.monotonic()
 
-    def run(self) -> list[Processed]:
-        """What became of the claim's articles, in their order.
+    def run(self) -> list[ProcessedArticle]:
+        """Process the claim's articles and return their outcomes, in the claim's order.
 
         Raises:
-            SoftTimeLimitExceeded: the time is over; a next attempt goes on with what is left.
+            SoftTimeLimitExceeded: the time is over; the next attempt continues with the rest.
             LeaseLostError: another task has the chunk.
         """
         try:
-            fresh = self._unknown()
-            computed = self._together(fresh) if self._claim.attempts == 1 else self._alone(fresh)
+            missing = self._missing_results()
+            together = self._claim.attempts == 1
+            processed = (
+                self._process_together(missing) if together else self._process_alone(missing)
+            )
         except JobCancelledError:
-            fresh = self._unknown()
-            why = self._store.progress(self._claim.job).cancel or Reason.CANCELLED
-            computed = {at: Processed(outcome=cancelled_outcome(why)) for at in fresh}
-        # What an earlier attempt has kept was computed in this job.
+            missing = self._missing_results()
+            reason = self._store.progress(self._claim.job).cancel or Reason.CANCELLED
+            processed = {
+                index: ProcessedArticle(outcome=cancelled_outcome(reason)) for index in missing
+            }
+        # Results of earlier attempts were computed in this job, so they do not count as cached.
         cached = self._claim.attempts == 1
-        found = Processed(outcome=Outcome(state=ArticleState.DONE, cached=cached))
-        return [computed.get(at, found) for at in range(len(self._claim.articles))]
+        reused = ProcessedArticle(outcome=Outcome(state=ArticleState.DONE, cached=cached))
+        return [processed.get(index, reused) for index in range(len(self._claim.articles))]
 
-    def tally(self, worker: str) -> Tally:
-        """What it took so far."""
-        return Tally(
+    def tally(self, worker: str) -> ChunkCost:
+        """Return the time and the tokens used so far."""
+        return ChunkCost(
             worker=worker,
             seconds=time.monotonic() - self._started,
             engine_seconds=self._engine.seconds if self._engine else 0.0,
@@ -93,61 +110,51 @@ class Attempt:
             tokens_written=self._engine.tokens_written if self._engine else 0,
         )
 
-    def _unknown(self) -> list[int]:
-        """Positions of the articles whose result is not there."""
-        known = self._store.ledger.known(self._claim.profile, self._claim.articles)
-        return [at for at, is_known in enumerate(known) if not is_known]
+    def _missing_results(self) -> list[int]:
+        """Return the positions of the articles that have no result in the store."""
+        known = self._store.ledger.known_results(self._claim.profile, self._claim.articles)
+        return [index for index, is_known in enumerate(known) if not is_known]
 
-    def _together(self, positions: list[int]) -> dict[int, Processed]:
-        articles = [self._claim.articles[at] for at in positions]
-        processed = process(articles, self._watched, self._claim.profile, self._checkpoint)
+    def _process_together(self, positions: list[int]) -> dict[int, ProcessedArticle]:
+        articles = [self._claim.articles[index] for index in positions]
+        processed = process(articles, self._watched_engine, self._claim.profile, self._checkpoint)
         return dict(zip(positions, processed, strict=True))
 
-    def _alone(self, positions: list[int]) -> dict[int, Processed]:
-        computed: dict[int, Processed] = {}
-        most = 1 + MOST_ALONE * len(self._claim.articles) + _MOST_OTHER_LOSSES
-        for at in positions:
-            trial = self._store.ledger.begin_alone(self._claim, at)
+    def _process_alone(self, positions: list[int]) -> dict[int, ProcessedArticle]:
+        processed: dict[int, ProcessedArticle] = {}
+        max_attempts = 1 + MAX_LOSSES_ALONE * len(self._claim.articles) + _MAX_OTHER_LOSSES
+        for index in positions:
+            trial = self._store.ledger.begin_alone(self._claim, index)
             if trial.was_too_slow:
-                computed[at] = self._failed(Reason.TOO_SLOW)
+                processed[index] = self._failure(Reason.TOO_SLOW)
                 continue
-            if trial.number > MOST_ALONE or self._claim.attempts > most:
-                computed[at] = self._failed(Reason.WORKER_LOST)
+            if trial.number > MAX_LOSSES_ALONE or self._claim.attempts > max_attempts:
+                processed[index] = self._failure(Reason.WORKER_LOST)
                 continue
             try:
-                computed |= self._together([at])
+                processed |= self._process_together([index])
             except SoftTimeLimitExceeded:
-                if not any(item.result for item in computed.values()):
-                    # It had all of the time for itself.
-                    self._store.ledger.note_too_slow(self._claim, at)
+                if not any(earlier.result for earlier in processed.values()):
+                    # The article had the whole time to itself.
+                    self._store.ledger.note_too_slow(self._claim, index)
                 raise
-            result = computed[at].result
+            result = processed[index].result
             if result is not None:
-                self._store.ledger.keep(self._claim, at, result)
-        return computed
+                self._store.ledger.keep_result(self._claim, index, result)
+        return processed
 
-    def _watched(self) -> Engine:
+    def _watched_engine(self) -> Engine:
         if self._engine is None:
             self._engine = WatchedEngine(self._open_engine(), lambda: self._checkpoint(""))
         return self._engine
 
-    def _failed(self, reason: Reason) -> Processed:
-        said = {
-            Reason.TOO_SLOW: (
-                f"alone it took over {self._limit_seconds:g} seconds",
-                "split it, or give the worker more cores",
-            ),
-            Reason.WORKER_LOST: (
-                "three workers were lost while they held it",
-                "does it take too much memory? the worker's log says how they ended",
-            ),
-        }
-        message, hint = said[reason]
-        return Processed(
+    def _failure(self, reason: Reason) -> ProcessedArticle:
+        message, hint = _FAILURES[reason]
+        return ProcessedArticle(
             outcome=Outcome(
                 state=ArticleState.FAILED,
                 reason=reason,
-                message=message,
+                message=message.format(limit_seconds=self._limit_seconds),
                 hint=hint,
                 attempts=self._claim.attempts - 1,
                 stage=self._claim.last_stage,

@@ -1,7 +1,7 @@
-"""The Celery application and its policy. Imports nothing heavy.
+"""The Celery application and its settings. Imports nothing heavy.
 
-Each setting was booted and kill-tested together with the others; docs/decisions/002-celery.md
-has the measurements. The ledger in ``jobs`` is the truth, a Celery message only a notification.
+The settings were tested together by killing workers; docs/decisions/002-celery.md has the
+measurements. The ledger holds the state of every chunk; a Celery message only notifies a worker.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from celery import Celery
 from kombu.entity import Queue
 
 from worker.queue.connection import broker_url
-from worker.records.priority import LANES
+from worker.records.priority import LANE_COUNT
 
 if TYPE_CHECKING:
     from worker.config.settings import Settings
 
 __all__ = ["PROCESS_CHUNK", "QUEUE", "VISIBILITY_TIMEOUT_SECONDS", "create_app"]
 
-#: Name of the one task. It lies in queues of running installations: never rename it.
+#: Name of the only task. Queues of running installations contain it: never rename it.
 PROCESS_CHUNK = "copydesk.process_chunk"
 
-#: The one queue.
+#: Name of the only queue.
 QUEUE = "copydesk"
 
-#: A message that was delivered, and not renewed for so long, is delivered again. Workers
-#: renew theirs while they work (worker/queue/lease.py).
+#: A message that is not settled or renewed for this long is delivered again. Workers renew
+#: theirs while they work (worker/queue/lease.py).
 VISIBILITY_TIMEOUT_SECONDS = 60
 
-_POLICY: dict[str, Any] = {
+_CONFIG: dict[str, Any] = {
     "result_backend": None,
     "task_ignore_result": True,
     "task_serializer": "json",
@@ -40,41 +40,41 @@ _POLICY: dict[str, Any] = {
     "task_queues": [Queue(QUEUE)],
     "task_default_queue": QUEUE,
     "task_create_missing_queues": False,
-    # The message is settled when the work is: a worker that dies leaves it to another.
+    # A message is acknowledged after the work: when a worker dies, another one gets it.
     "task_acks_late": True,
     "task_acks_on_failure": True,
     "task_acks_on_timeout": True,
     "task_reject_on_worker_lost": True,
     "task_retry_on_worker_lost": True,
     "worker_prefetch_multiplier": 1,
-    # One child loads the model after the fork; the parent stays light and answers.
+    # One child loads the model after the fork; the parent stays small and responsive.
     "worker_pool": "prefork",
     "worker_concurrency": 1,
     "worker_pool_start_method": "fork",
     "worker_proc_alive_timeout": 120.0,
-    # A lost child's task comes back when the main process looks (every two seconds) and has waited
-    # so long for a result on its way. There is none to wait for: results lie in the store.
+    # A lost child's task is retried when the main process notices (within two seconds) and has
+    # waited this long for a result in transit. There is none: results go to the store.
     "worker_lost_wait": 0.5,
     "worker_max_tasks_per_child": 500,
-    # In KB: above the 2.5 GB that a worker may need, below the 4 GB of its container.
+    # In KB: above the 2.5 GB that a worker may need, below the 4 GB limit of its container.
     "worker_max_memory_per_child": 3_000_000,
     "task_time_limit": 900,
     "task_soft_time_limit": 840,
     "worker_soft_shutdown_timeout": 30.0,
     "worker_cancel_long_running_tasks_on_connection_loss": False,
-    # The ledger has its own events. Flower switches Celery's on where it watches.
+    # The ledger has its own events. Flower turns on Celery's when it monitors.
     "worker_send_task_events": False,
     "event_queue_expires": 60,
     "control_queue_expires": 10,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
-    # A broker that may not write (its memory or its disk is full) says so with such an error; a
-    # worker would end by it, and not be there when there is room again.
+    # A broker whose memory or disk is full raises a channel error. Without this a worker would
+    # exit, and be missing when there is room again.
     "broker_channel_error_retry": True,
     "broker_pool_acquire_timeout": 30,
     "broker_transport_options": {
-        # A lane is a list of its own; Redis looks at them in this order.
-        "priority_steps": list(range(LANES)),
+        # Each lane is a Redis list; kombu polls them in this order.
+        "priority_steps": list(range(LANE_COUNT)),
         "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
@@ -89,7 +89,7 @@ _POLICY: dict[str, Any] = {
 
 
 def create_app(settings: Settings) -> Celery:
-    """The application on the broker of ``settings``."""
+    """Return the Celery application for the broker of ``settings``."""
     app = Celery("copydesk", set_as_current=False)
-    app.conf.update(_POLICY, broker_url=broker_url(settings))
+    app.conf.update(_CONFIG, broker_url=broker_url(settings))
     return app

@@ -1,4 +1,4 @@
-"""Articles: as they come in, as they end, and as they are collected."""
+"""Articles as submitted, as processed and as collected."""
 
 from __future__ import annotations
 
@@ -22,32 +22,29 @@ __all__ = [
     "DeadLetter",
     "InputRefusal",
     "Outcome",
-    "Processed",
+    "ProcessedArticle",
 ]
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-
-
 _SAFE_STEM = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 
 class ArticleState(StrEnum):
-    """Where an accepted article is. The five counts always sum to the job's total."""
+    """State of an accepted article. The counts of all states sum to the job's total."""
 
     QUEUED = "queued"
     """Waiting for a worker."""
     RUNNING = "running"
-    """In a chunk that a worker holds a lease on."""
+    """In a chunk that a worker has leased."""
     DONE = "done"
-    """Has a result (computed, or found again by digest)."""
+    """Has a result, computed or found by digest."""
     FAILED = "failed"
-    """Ended without a result, with a reason."""
+    """Ended with a reason instead of a result."""
     CANCELLED = "cancelled"
-    """Taken back before it was worked on."""
+    """Cancelled before it was processed."""
 
 
 ACTIVE_STATES = frozenset({ArticleState.QUEUED, ArticleState.RUNNING})
-
 
 TERMINAL_STATES = frozenset({ArticleState.DONE, ArticleState.FAILED, ArticleState.CANCELLED})
 
@@ -64,20 +61,20 @@ class Article(Record):
     """One input document."""
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    """The user's own id, as it was given."""
+    """The user's own id, unchanged."""
     text: str
     title: str = ""
-    """The headline where the source gives one; empty where the text may begin with it."""
+    """The headline, if the source gives it apart from the text."""
     format: ArticleFormat = ArticleFormat.TEXT
     source: str = ""
-    """Where it came from, for people: ``file`` or ``file:line``."""
+    """Origin, for people: ``file`` or ``file:line``."""
     shared_lines: tuple[str, ...] = ()
     """Those of its lines that many articles have that came in with it, see
     ``worker.stages.clean.shared_lines``."""
 
     @property
     def lines(self) -> list[str]:
-        """The text's lines without the space around them, blank ones too."""
+        """The text's lines, stripped; blank lines included."""
         return [line.strip() for line in _LINE_BREAK.split(self.text.removeprefix("\ufeff"))]
 
     @property
@@ -88,9 +85,9 @@ class Article(Record):
 
     @property
     def file_stem(self) -> str:
-        """A name for this article's files that is safe in any folder.
+        """A file name for this article that is safe in any folder.
 
-        The id where it is plain (``^[A-Za-z0-9._-]{1,64}$``, no leading dot), else a hash of it.
+        It is the id if that is plain (``^[A-Za-z0-9._-]{1,64}$``, no leading dot), else its hash.
         """
         if _SAFE_STEM.fullmatch(self.id):
             return self.id
@@ -112,37 +109,37 @@ class Outcome(Record):
 
     state: ArticleState
     cached: bool = False
-    """The result was found by digest, not computed in this job."""
+    """Whether the result was found by digest instead of computed in this job."""
     reason: Reason | None = None
-    """Why it failed or was cancelled; ``None`` unless it was."""
+    """Why the article failed or was cancelled, else None."""
     message: str = ""
     hint: str = ""
     attempts: int = 0
-    """How often its chunk was begun, where it is a failure of the queue's."""
+    """How often its chunk was started, if the queue failed the article."""
     stage: str = ""
-    """The last stage that was seen to begin, where it is a failure of the queue's."""
+    """The last stage that was started, if the queue failed the article."""
 
 
-class Processed(Record):
-    """What the pipeline made of one article."""
+class ProcessedArticle(Record):
+    """The pipeline's outcome and result for one article."""
 
     outcome: Outcome
     result: Result | None = None
 
 
 class CollectedArticle(Record):
-    """An article of a job as ``collect`` and ``show`` see it."""
+    """An article with its outcome and result, for ``collect`` and ``show``."""
 
     article: Article
     outcome: Outcome
     result: Result | None = None
-    """``None`` unless the article is done."""
+    """None unless the article is done."""
     result_is_lost: bool = False
-    """It was done, and the store has its result no more."""
+    """Whether the article was done and the store no longer has its result."""
 
 
 class DeadLetter(Record):
-    """An article that ended as failed."""
+    """A failed article, as the dead-letter queue lists it."""
 
     article: str
     """Its id."""
@@ -154,7 +151,7 @@ class DeadLetter(Record):
     stage: str
 
     @classmethod
-    def of(cls, article: Article, outcome: Outcome) -> DeadLetter:
-        """The letter of an article with its outcome."""
-        said = outcome.model_dump(include={"reason", "message", "hint", "attempts", "stage"})
-        return cls(article=article.id, source=article.source, **said)
+    def from_outcome(cls, article: Article, outcome: Outcome) -> DeadLetter:
+        """Return the dead letter of an article with its outcome."""
+        fields = outcome.model_dump(include={"reason", "message", "hint", "attempts", "stage"})
+        return cls(article=article.id, source=article.source, **fields)

@@ -1,4 +1,4 @@
-"""A chunk on its way through the queue: notification, claim, lease and cost."""
+"""Records of a chunk in the queue: notification, claim, lease and cost."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ from worker.records.job import JobId
 from worker.records.result import Record
 
 __all__ = [
+    "ChunkCost",
     "Claim",
     "LeaseState",
     "Notification",
     "SoloAttempt",
-    "Tally",
 ]
 
 
 class Notification(Record):
-    """A message that is to be sent: there is a chunk to be claimed."""
+    """A message to be sent: a chunk is waiting to be claimed."""
 
     job: JobId
     chunk: int
     lane: int
-    """Which list of the queue it goes into, 0 is taken first."""
+    """List of the queue for the message; workers take from list 0 first."""
     stamp_ms: int
-    """When the ledger noted it, in Unix milliseconds of the broker's clock."""
+    """When the ledger recorded it, in Unix milliseconds of the broker's clock."""
 
 
 class Claim(Record):
-    """A chunk that one task holds."""
+    """A chunk that a task holds."""
 
     job: JobId
     chunk: int
     token: str
-    """Fencing token: what is recorded without the current one is refused."""
+    """Fencing token; the ledger refuses records without the current one."""
     attempts: int
-    """How often the chunk was claimed, this time included."""
+    """How often the chunk was claimed, including this time."""
     last_stage: str
-    """The stage that an earlier holder had begun last; empty where there was none."""
+    """The last stage that an earlier holder started; empty if there was none."""
     profile: Profile
     articles: tuple[Article, ...]
 
 
 class LeaseState(StrEnum):
-    """What a holder learns when it renews its lease."""
+    """What a task learns when it renews its lease."""
 
     HELD = "held"
-    """Go on."""
+    """Continue."""
     LOST = "lost"
-    """Another task has the chunk, or its job is gone: stop, nothing will be recorded."""
+    """Another task has the chunk, or the job is gone: stop, nothing will be recorded."""
     CANCELLED = "cancelled"
-    """The job was taken back: stop, and record what is done."""
+    """The job was cancelled: stop, and record what is done."""
 
 
-class Tally(Record):
-    """What the work on a chunk took."""
+class ChunkCost(Record):
+    """Time and tokens that a chunk took."""
 
     worker: str
     seconds: float
-    """On the wall."""
+    """Wall-clock time."""
     engine_seconds: float = 0.0
-    """Of those, the seconds inside the engine."""
+    """Part of ``seconds`` inside the engine."""
     tokens_read: int = 0
     """Tokens of prompts and drafts that the engine read."""
     tokens_written: int = 0
@@ -70,9 +70,9 @@ class Tally(Record):
 
 
 class SoloAttempt(Record):
-    """A time that an article was worked on alone, after its chunk had lost a worker or its time."""
+    """An attempt at a single article, after its chunk lost a worker or ran out of time."""
 
     number: int
     """From 1."""
     was_too_slow: bool
-    """An earlier trial went over the time limit."""
+    """Whether an earlier attempt exceeded the time limit."""

@@ -1,4 +1,4 @@
-"""What a job is called, and its counters at one moment."""
+"""The id of a job, and its counters at one moment."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class JobProgress(Record):
     created: float
     """Unix time in seconds."""
     deadline: float | None
-    """Unix time in seconds; what is not done by then is cancelled."""
+    """Unix time in seconds after which unfinished articles are cancelled."""
     closed: bool
-    """Submit has delivered all of the job's articles."""
+    """Whether submit has delivered all of the job's articles."""
     cancel: Reason | None
-    """Why the job was taken back; ``None`` unless it was."""
+    """Why the job was cancelled, else None."""
     total: int
     queued: int
     running: int
@@ -39,7 +39,7 @@ class JobProgress(Record):
     cached: int
     """How many of ``done`` were found by digest."""
     refused: int
-    """Inputs that submit did not accept; not part of ``total``."""
+    """Inputs that submit refused; not part of ``total``."""
 
     @property
     def finished(self) -> bool:

@@ -1,22 +1,22 @@
-"""The priority of a job, and the lanes of the queue. Imports nothing heavy."""
+"""The priority of a job, and the lanes of the queue."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["LANES", "Priority"]
+__all__ = ["LANE_COUNT", "Priority"]
 
 
 class Priority(StrEnum):
-    """Whose chunks workers take first. Jobs of one priority take turns."""
+    """Order in which workers take chunks. Jobs of equal priority take turns."""
 
     HIGH = "high"
     """Before all others."""
     NORMAL = "normal"
     LOW = "low"
-    """When nothing else waits."""
+    """When nothing else is waiting."""
 
 
-#: Lanes of the queue, taken first to last: two for each priority. The first of the two is the
-#: express lane, for the first chunks of every job and for those that were given back.
-LANES = 2 * len(Priority)
+#: Lanes of the queue, served in order: two for each priority. The first of the two is the express
+#: lane, for the first chunks of every job and for chunks that were given back.
+LANE_COUNT = 2 * len(Priority)

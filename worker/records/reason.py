@@ -1,7 +1,7 @@
-"""Every reason code: why something was removed, changed, refused, flagged, or failed.
+"""Reason codes: why something was removed, changed, refused, flagged, or failed.
 
-The codes are a contract: they stand in result files and scripts rely on them.
-A code is never renamed; a new one is added at the end of its group.
+Result files hold the codes and scripts rely on them: a code is never renamed, and a new one is
+added at the end of its group.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 __all__ = ["REASON_FIELDS", "Reason"]
 
-#: Fields of a result whose items each have a reason.
+#: Fields of a result whose entries have a reason.
 REASON_FIELDS = ("edits", "refused", "removed", "flags")
 
 
@@ -23,7 +23,7 @@ class Reason(StrEnum):
     BINARY = "binary"
     """The bytes are not text."""
     BAD_ENCODING = "bad_encoding"
-    """The text is neither UTF-8 nor an encoding that could be told."""
+    """The text is neither UTF-8 nor in an encoding that can be recognised."""
     TOO_LARGE = "too_large"
     """The text is longer than ``max_article_chars``."""
     BAD_JSON = "bad_json"
@@ -33,11 +33,11 @@ class Reason(StrEnum):
     DUPLICATE_ID = "duplicate_id"
     """Another article of the job has this id already."""
     FILE_MISSING = "file_missing"
-    """There is no such file or folder."""
+    """The file or folder does not exist."""
     FILE_UNREADABLE = "file_unreadable"
-    """The file may not be read, or reading it failed."""
+    """Reading the file is not permitted, or failed."""
     UNKNOWN_FORMAT = "unknown_format"
-    """The file's suffix is none that Copydesk reads."""
+    """Copydesk does not read files with this suffix."""
     BAD_CSV = "bad_csv"
     """The row does not fit the table: its quoting is broken, or it has too few or many columns."""
 
@@ -45,31 +45,31 @@ class Reason(StrEnum):
     NOT_ENGLISH = "not_english"
     """The text is in another language."""
     NO_STORY = "no_story"
-    """Nothing but page furniture was found."""
+    """The page holds nothing but furniture."""
     ENGINE_ERROR = "engine_error"
-    """The model failed on this article, also when it was tried alone."""
+    """The model failed on this article, even when it was tried alone."""
     INTERNAL_ERROR = "internal_error"
-    """A fault in Copydesk; the message names it."""
+    """A fault in Copydesk, which the message names."""
     TOO_SLOW = "too_slow"
-    """The article went over its time limit."""
+    """The article exceeded its time limit."""
     WORKER_LOST = "worker_lost"
     """Three workers were lost while they held this article."""
 
     # Articles that end as cancelled -------------------------------------------------------
     CANCELLED = "cancelled"
-    """Its job was taken back before it was worked on."""
+    """Its job was cancelled before it was processed."""
     DEADLINE = "deadline"
-    """Its job's deadline was over before it was worked on."""
+    """Its job's deadline passed before it was processed."""
 
     # Furniture removed --------------------------------------------------------------------
     REPEATED_TITLE = "repeated_title"
-    """The headline once more."""
+    """The headline, repeated."""
     REPEATED_LINE = "repeated_line"
-    """A line that stands more than once in the article."""
+    """A line that occurs more than once in the article."""
     SHARED_LINE = "shared_line"
-    """A line that many articles have which came in together."""
+    """A line that many articles of the job share."""
     OUTLET_SUFFIX = "outlet_suffix"
-    """The outlet's name behind the headline."""
+    """The outlet's name after the headline."""
     PROMO_LINE = "promo_line"
     """A line that points to another story."""
     GLUED_PROMO = "glued_promo"
@@ -91,21 +91,21 @@ class Reason(StrEnum):
     HTML_BOILERPLATE = "html_boilerplate"
     """Parts of an HTML page outside the article."""
     OUTSIDE_STORY = "outside_story"
-    """A line of a page without markup that stands outside its story."""
+    """A line outside the story, on a page without markup."""
 
-    # Sentences mended at the split --------------------------------------------------------
+    # Sentences repaired at the split ------------------------------------------------------
     FALSE_BREAK = "false_break"
-    """A full stop that cut a sentence in two was taken out."""
+    """A full stop that split a sentence was removed."""
     STRAY_PIECE = "stray_piece"
-    """A lone function word behind a full stop was taken out; it carries no content."""
+    """A lone function word after a full stop was removed; it carries no content."""
     LOST_CAPITAL = "lost_capital"
-    """A sentence that began with a small letter was given its capital."""
+    """A sentence that began with a small letter was capitalised."""
     DOUBLED_WORD = "doubled_word"
-    """A word that stood twice in a row was taken once."""
+    """A repeated word was removed."""
     LOST_STOP = "lost_stop"
-    """The full stop that two sentences had lost between them was put back."""
+    """The missing full stop between two sentences was restored."""
     RUN_IN_HEADING = "run_in_heading"
-    """A heading or link that ran into a sentence was set on a line of its own."""
+    """A heading or link that ran into a sentence was moved to its own line."""
 
     # Proposals ----------------------------------------------------------------------------
     MODEL_REWRITE = "model_rewrite"
@@ -121,15 +121,15 @@ class Reason(StrEnum):
     MODALITY_CHANGED = "modality_changed"
     """A modal verb such as may or must appeared or vanished."""
     CONTENT_LOST = "content_lost"
-    """A content word vanished without a relative in its place."""
+    """A content word vanished without a related word in its place."""
     CONTENT_ADDED = "content_added"
-    """A content word appeared that has no relative in the source."""
+    """A content word appeared that has no related word in the source."""
     LENGTH_CHANGED = "length_changed"
     """Far longer or shorter than the source."""
     TOO_DIFFERENT = "too_different"
-    """Too little of the source is left."""
+    """Too little of the source remains."""
     NOT_BETTER = "not_better"
-    """It is not sure enough to read better than the source."""
+    """It is not likely enough to read better than the source."""
     LAYOUT_CHANGED = "layout_changed"
     """A list mark, markup, a bracket, or a closing semicolon or colon appeared or vanished."""
     UNFINISHED = "unfinished"
@@ -141,22 +141,22 @@ class Reason(StrEnum):
 
     # Summary sentences refused ------------------------------------------------------------
     NOT_SUPPORTED = "not_supported"
-    """No sentence of the article carries it."""
+    """No sentence of the article supports it."""
     LOADED_WORD = "loaded_word"
-    """A word of judgement that its evidence does not have."""
+    """It has a loaded word that its evidence lacks."""
     ATTRIBUTION_LOST = "attribution_lost"
-    """It says as a fact what the article lets somebody say."""
+    """It states as fact what the article attributes to someone."""
 
     # Flags --------------------------------------------------------------------------------
     AWKWARD = "awkward"
-    """Read as awkward, and left as it was."""
+    """The sentence reads awkwardly and was left unchanged."""
     NEEDS_SOURCE = "needs_source"
-    """Not to be mended without the source text; kept out of the summary."""
+    """It cannot be repaired without the source text; kept out of the summary."""
     LOADED_LANGUAGE = "loaded_language"
-    """The article's own voice uses words of judgement."""
+    """The article's own voice uses loaded words."""
     SHORT_ARTICLE = "short_article"
     """Too short for a summary of the usual length."""
     CONTRADICTION = "contradiction"
     """Two sentences give different numbers or days for the same thing."""
     ORDER = "order"
-    """The text tells whoever reads it what to write; kept out of the summary."""
+    """The text instructs its reader what to write; kept out of the summary."""

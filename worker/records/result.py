@@ -1,6 +1,6 @@
-"""Frozen wire types of what an article became: texts, edits, refusals, evidence, flags.
+"""Frozen wire types of an article's result: texts, edits, refusals, evidence and flags.
 
-What a stage finds is one of these from the start. Knows no queue.
+The stages create these directly. Knows no queue.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ __all__ = [
 class Record(BaseModel):
     """Base of every wire type: frozen, and an unknown field is an error."""
 
-    # An error that quotes its input would carry an article's text into a log.
+    # An error that quotes its input would put an article's text into a log.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Removal(Record):
-    """Page furniture that was taken out."""
+    """Page furniture that was removed."""
 
     line: int
     """Line of the input text, from 1; 0 for HTML pages as a whole."""
@@ -42,7 +42,7 @@ class Removal(Record):
 
 
 class WordChange(Record):
-    """Words of a sentence that a model's proposal replaced; either side may be empty."""
+    """Words of a sentence that the model's proposal replaces; either side may be empty."""
 
     kind: str
     """Such as ``article_missing``; see ``worker.stages.repair.changes.Kind``."""
@@ -52,7 +52,7 @@ class WordChange(Record):
 
 
 class Edit(Record):
-    """One change that was made to the text."""
+    """One change to the text."""
 
     paragraph: int
     """Paragraph of the repaired text, from 0."""
@@ -60,22 +60,22 @@ class Edit(Record):
     after: str
     reason: Reason
     changes: tuple[WordChange, ...] = ()
-    """Of a sentence that the model mended."""
+    """The changed words, if the model repaired the sentence."""
     scores: dict[str, float] = {}
 
 
 class Refusal(Record):
-    """A proposal that was not used; the text stayed as it was."""
+    """A proposal that was not used; the text stayed unchanged."""
 
     stage: str
     """``repair``, ``summary`` or ``title``."""
     before: str
-    """The sentence it was made for; empty where it is no repair."""
+    """The sentence to be repaired; empty for a summary or title."""
     proposal: str
-    """The sentence as it would have been, with this change alone."""
+    """The sentence with this change alone."""
     reason: Reason
     detail: str = ""
-    """What the check saw, e.g. the number that differs."""
+    """What the check found, such as the number that differs."""
     kind: str = ""
     scores: dict[str, float] = {}
 
@@ -89,7 +89,7 @@ class Flag(Record):
 
 
 class EvidenceSentence(Record):
-    """A sentence of the repaired article that carries a summary sentence."""
+    """A sentence of the repaired article that supports a summary sentence."""
 
     index: int
     """Position among all sentences of the repaired article, from 0."""
@@ -97,7 +97,7 @@ class EvidenceSentence(Record):
 
 
 class SummarySentence(Record):
-    """One sentence of the summary with what carries it."""
+    """One sentence of the summary with its evidence."""
 
     sentence: str
     sentences: tuple[EvidenceSentence, ...]
@@ -105,25 +105,25 @@ class SummarySentence(Record):
 
 
 class Method(StrEnum):
-    """How a summary came about."""
+    """How a summary was made."""
 
     WRITTEN = "written"
-    """Every sentence is the model's, and passed every check."""
+    """The model wrote every sentence, and each passed every check."""
     MIXED = "mixed"
-    """Some sentences are the model's, some the article's own."""
+    """The model wrote some sentences; the others are the article's own."""
     EXTRACTIVE = "extractive"
-    """The article's own sentences."""
+    """All sentences are the article's own."""
 
 
 class Result(Record):
-    """What one article became. A pure function of article and profile, but for ``timings``."""
+    """The result of one article: a pure function of article and profile, except for ``timings``."""
 
     title: str
     repaired: str
-    """Paragraphs, with an empty line between two."""
+    """Paragraphs, separated by empty lines."""
     summary: str
     summary_title: str = ""
-    """Empty where none stood up to the checks and the article has no headline."""
+    """Empty if no title passed the checks and the article has no headline."""
     method: Method
     evidence: tuple[SummarySentence, ...]
     edits: tuple[Edit, ...] = ()
@@ -131,4 +131,4 @@ class Result(Record):
     removed: tuple[Removal, ...] = ()
     flags: tuple[Flag, ...] = ()
     timings: dict[str, float] = {}
-    """Seconds of the article's share of each stage."""
+    """The article's share of each stage, in seconds."""

@@ -1,4 +1,4 @@
-"""Workers that have shown themselves, and the chunks that they hold."""
+"""Workers that have registered, and the chunks that they hold."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class WorkerTask(Record):
     chunk: int
     articles: int
     stage: str
-    """The stage that was seen to begin last."""
+    """The last stage that was started."""
     since: float
     """Unix time in seconds."""
 
 
 class WorkerPresence(Record):
-    """A worker that has shown itself in the last minutes."""
+    """A worker that has sent a heartbeat in the last minutes."""
 
     name: str
     host: str
@@ -32,10 +32,10 @@ class WorkerPresence(Record):
     started: float
     """Unix time in seconds."""
     done_chunks: int
-    """Since it started."""
+    """Chunks finished since the worker started."""
     idle_seconds: float = 0.0
-    """Since it has shown itself last."""
+    """Seconds since the last heartbeat."""
     stale: bool = False
-    """It was not seen for so long that it is taken for dead."""
+    """Whether the last heartbeat is so old that the worker counts as dead."""
     tasks: tuple[WorkerTask, ...] = ()
-    """What it works on."""
+    """The chunks that the worker holds."""

@@ -1,4 +1,4 @@
-"""One attempt at a chunk: together at first, article by article after a loss."""
+"""One attempt at a chunk: all articles together at first, one by one after a loss."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from tests.support.fake_engine import FAILS, FakeEngine
 from worker.config.profile import Profile
 from worker.engine.protocol import Engine, Generation, Prompt, no_checkpoint
-from worker.queue.attempt import MOST_ALONE, Attempt
+from worker.queue.attempt import MAX_LOSSES_ALONE, Attempt
 from worker.queue.lease import JobCancelledError, LeaseLostError
 from worker.queue.store.jobs import JobStore
-from worker.records.article import Article, ArticleState, Outcome, Processed
+from worker.records.article import Article, ArticleState, Outcome, ProcessedArticle
 from worker.records.chunk import Claim, SoloAttempt
 from worker.records.job import JobId
 from worker.records.reason import Reason
@@ -26,7 +26,7 @@ _JOB = JobId("260101-0000-abcdef")
 
 
 class _Store:
-    """What an attempt asks of the job store and its ledger, kept in memory."""
+    """The parts of the job store and its ledger that an attempt uses, in memory."""
 
     def __init__(self, *, known: Sequence[str] = (), cancel: Reason | None = None) -> None:
         self.results = set(known)
@@ -43,7 +43,7 @@ class _Store:
         assert job == _JOB
         return SimpleNamespace(cancel=self._cancel)
 
-    def known(self, profile: Profile, articles: Sequence[Article]) -> list[bool]:
+    def known_results(self, profile: Profile, articles: Sequence[Article]) -> list[bool]:
         del profile
         return [article.id in self.results for article in articles]
 
@@ -56,13 +56,13 @@ class _Store:
         del claim
         self.slow.add(position)
 
-    def keep(self, claim: Claim, position: int, result: Result) -> None:
+    def keep_result(self, claim: Claim, position: int, result: Result) -> None:
         self.kept[position] = result
         self.results.add(claim.articles[position].id)
 
 
 class _StoppingEngine(FakeEngine):
-    """Raises what it is told to when it comes to an article that holds the word STOP."""
+    """Raises ``error`` when a prompt contains the word STOP."""
 
     def __init__(self, error: type[Exception]) -> None:
         super().__init__()
@@ -77,11 +77,11 @@ class _StoppingEngine(FakeEngine):
 
 
 def _claim(profile: Profile, words: Sequence[str], *, attempts: int = 1) -> Claim:
-    """A chunk of sound articles, with one of ``words`` in each; their ids are 0, 1, …"""
+    """A chunk of sound articles, one for each of ``words``; their ids are 0, 1, …"""
     texts = [
-        f"The council of Harrow Vale voted on Tuesday to repair bridge {at} before winter. "
+        f"The council of Harrow Vale voted on Tuesday to repair bridge {number} before winter. "
         f"Engineers said {word} the work would take nine weeks and cost two million pounds."
-        for at, word in enumerate(words)
+        for number, word in enumerate(words)
     ]
     return Claim(
         job=_JOB,
@@ -90,7 +90,7 @@ def _claim(profile: Profile, words: Sequence[str], *, attempts: int = 1) -> Clai
         attempts=attempts,
         last_stage="repair" if attempts > 1 else "",
         profile=profile,
-        articles=tuple(Article(id=str(at), text=text) for at, text in enumerate(texts)),
+        articles=tuple(Article(id=str(number), text=text) for number, text in enumerate(texts)),
     )
 
 
@@ -104,49 +104,49 @@ def _attempt(
     return Attempt(cast("JobStore", store), claim, lambda: opened, checkpoint, limit_seconds=840.0)
 
 
-def _said(processed: Sequence[Processed]) -> list[tuple[str, Reason | None]]:
-    return [(item.outcome.state.value, item.outcome.reason) for item in processed]
+def _outcomes(processed: Sequence[ProcessedArticle]) -> list[tuple[str, Reason | None]]:
+    return [(article.outcome.state.value, article.outcome.reason) for article in processed]
 
 
 _DONE = ("done", None)
 
 
-# The first time ---------------------------------------------------------------------------------
+# The first attempt --------------------------------------------------------------------------------
 
 
-def test_at_first_all_go_through_the_engine_together(profile: Profile) -> None:
-    store, engine, of_one = _Store(), FakeEngine(), FakeEngine()
+def test_the_first_attempt_processes_all_articles_together(profile: Profile) -> None:
+    store, engine, engine_of_one = _Store(), FakeEngine(), FakeEngine()
 
     processed = _attempt(store, _claim(profile, ["that"] * 3), engine).run()
 
-    assert _said(processed) == [_DONE] * 3
-    texts = [item.result.repaired for item in processed if item.result]
+    assert _outcomes(processed) == [_DONE] * 3
+    texts = [article.result.repaired for article in processed if article.result]
     assert [text.partition("bridge ")[2][0] for text in texts] == ["0", "1", "2"]
-    _attempt(_Store(), _claim(profile, ["that"]), of_one).run()
-    assert engine.calls == of_one.calls
+    _attempt(_Store(), _claim(profile, ["that"]), engine_of_one).run()
+    assert engine.calls == engine_of_one.calls
     assert (store.trials, store.kept) == (Counter(), {})
 
 
-def test_what_is_known_is_not_worked_on(profile: Profile) -> None:
+def test_known_results_are_not_computed_again(profile: Profile) -> None:
     store, engine = _Store(known=["1"]), FakeEngine()
 
     processed = _attempt(store, _claim(profile, ["that"] * 3), engine).run()
 
     cached = Outcome(state=ArticleState.DONE, cached=True)
-    assert processed[1] == Processed(outcome=cached)
-    assert [item.outcome.cached for item in processed] == [False, True, False]
+    assert processed[1] == ProcessedArticle(outcome=cached)
+    assert [article.outcome.cached for article in processed] == [False, True, False]
     assert not any("bridge 1 " in prompt.text for prompt in engine.prompts)
 
 
-def test_where_all_is_known_no_engine_is_loaded(profile: Profile) -> None:
-    def refuse() -> Engine:
-        raise AssertionError("nobody needs an engine")
+def test_no_engine_is_loaded_when_all_results_are_known(profile: Profile) -> None:
+    def fail() -> Engine:
+        raise AssertionError("no engine is needed")
 
     store = cast("JobStore", _Store(known=["0", "1"]))
     claim = _claim(profile, ["that"] * 2)
-    attempt = Attempt(store, claim, refuse, lambda _stage: None, limit_seconds=840.0)
+    attempt = Attempt(store, claim, fail, lambda _stage: None, limit_seconds=840.0)
 
-    assert _said(attempt.run()) == [_DONE] * 2
+    assert _outcomes(attempt.run()) == [_DONE] * 2
     tally = attempt.tally("worker-1")
     assert (tally.worker, tally.tokens_read, tally.tokens_written) == ("worker-1", 0, 0)
     assert tally.seconds >= tally.engine_seconds == 0
@@ -164,21 +164,21 @@ def test_the_tally_counts_the_engines_tokens(profile: Profile) -> None:
     assert 0 < tally.tokens_written <= sum(prompt.max_tokens for prompt in engine.prompts)
 
 
-def test_stages_and_batches_pass_the_checkpoint(profile: Profile) -> None:
-    told: list[str] = []
+def test_every_stage_and_batch_calls_the_checkpoint(profile: Profile) -> None:
+    checkpoints: list[str] = []
     engine = FakeEngine()
 
-    _attempt(_Store(), _claim(profile, ["that"]), engine, told.append).run()
+    _attempt(_Store(), _claim(profile, ["that"]), engine, checkpoints.append).run()
 
-    assert [stage for stage in told if stage] == ["strip", "repair", "summarise"]
-    assert told.count("") == engine.calls.total() > 1
-    assert told.index("repair") < told.index("") < told.index("summarise")
+    assert [stage for stage in checkpoints if stage] == ["strip", "repair", "summarise"]
+    assert checkpoints.count("") == engine.calls.total() > 1
+    assert checkpoints.index("repair") < checkpoints.index("") < checkpoints.index("summarise")
 
 
 # After a loss -----------------------------------------------------------------------------------
 
 
-def test_after_a_loss_each_goes_alone_and_is_kept_at_once(profile: Profile) -> None:
+def test_after_a_loss_each_article_is_processed_alone_and_kept_at_once(profile: Profile) -> None:
     store, engine = _Store(), FakeEngine()
     kept_before: list[list[int]] = []
 
@@ -189,28 +189,28 @@ def test_after_a_loss_each_goes_alone_and_is_kept_at_once(profile: Profile) -> N
     claim = _claim(profile, ["that", FAILS, "that"], attempts=2)
     processed = _attempt(store, claim, engine, checkpoint).run()
 
-    assert _said(processed) == [_DONE, ("failed", Reason.ENGINE_ERROR), _DONE]
+    assert _outcomes(processed) == [_DONE, ("failed", Reason.ENGINE_ERROR), _DONE]
     assert kept_before == [[], [0], [0]]
     assert store.kept == {0: processed[0].result, 2: processed[2].result}
     assert store.trials == Counter({0: 1, 1: 1, 2: 1})
 
 
-def test_what_an_earlier_attempt_has_kept_is_done_and_not_cached(profile: Profile) -> None:
+def test_results_of_an_earlier_attempt_are_done_and_not_cached(profile: Profile) -> None:
     store = _Store(known=["0"])
 
     processed = _attempt(store, _claim(profile, ["that"] * 2, attempts=2)).run()
 
-    assert processed[0] == Processed(outcome=Outcome(state=ArticleState.DONE))
+    assert processed[0] == ProcessedArticle(outcome=Outcome(state=ArticleState.DONE))
     assert store.trials == Counter({1: 1})
 
 
-def test_the_article_in_hand_at_the_third_loss_has_failed(profile: Profile) -> None:
+def test_the_third_loss_fails_the_article_being_processed(profile: Profile) -> None:
     store = _Store()
-    store.trials[1] = MOST_ALONE  # the first loss was the whole chunk's
+    store.trials[1] = MAX_LOSSES_ALONE  # the first loss was with the whole chunk
 
     processed = _attempt(store, _claim(profile, ["that"] * 3, attempts=4)).run()
 
-    assert _said(processed) == [_DONE, ("failed", Reason.WORKER_LOST), _DONE]
+    assert _outcomes(processed) == [_DONE, ("failed", Reason.WORKER_LOST), _DONE]
     lost = processed[1].outcome
     assert (lost.attempts, lost.stage) == (3, "repair")
     assert lost.message
@@ -219,19 +219,19 @@ def test_the_article_in_hand_at_the_third_loss_has_failed(profile: Profile) -> N
 
 def test_an_article_is_tried_twice_alone(profile: Profile) -> None:
     store = _Store()
-    store.trials[0] = MOST_ALONE - 1
+    store.trials[0] = MAX_LOSSES_ALONE - 1
 
-    assert _said(_attempt(store, _claim(profile, ["that"], attempts=3)).run()) == [_DONE]
+    assert _outcomes(_attempt(store, _claim(profile, ["that"], attempts=3)).run()) == [_DONE]
 
 
 @pytest.mark.parametrize(("attempts", "expected"), [(13, _DONE), (14, ("failed", "worker_lost"))])
-def test_losses_that_no_article_explains_come_to_an_end(
+def test_unexplained_losses_are_limited(
     profile: Profile, attempts: int, expected: tuple[str, str | None]
 ) -> None:
-    # One with the chunk, two with each of two articles, eight others.
+    # One loss with the chunk, two with each of two articles, eight others.
     claim = _claim(profile, ["that"] * 2, attempts=attempts)
 
-    assert _said(_attempt(_Store(), claim).run()) == [expected] * 2
+    assert _outcomes(_attempt(_Store(), claim).run()) == [expected] * 2
 
 
 # Too slow ---------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def test_a_chunk_that_runs_out_of_time_blames_no_article(profile: Profile) -> No
     assert (store.slow, store.kept) == (set(), {})
 
 
-def test_an_article_that_has_all_the_time_and_takes_more_is_too_slow(profile: Profile) -> None:
+def test_an_article_that_exceeds_the_whole_time_is_too_slow(profile: Profile) -> None:
     store, engine = _Store(), _StoppingEngine(SoftTimeLimitExceeded)
     with pytest.raises(SoftTimeLimitExceeded):
         _attempt(store, _claim(profile, ["STOP", "that"], attempts=2), engine).run()
@@ -255,12 +255,12 @@ def test_an_article_that_has_all_the_time_and_takes_more_is_too_slow(profile: Pr
 
     processed = _attempt(store, _claim(profile, ["STOP", "that"], attempts=3), engine).run()
 
-    assert _said(processed) == [("failed", Reason.TOO_SLOW), _DONE]
+    assert _outcomes(processed) == [("failed", Reason.TOO_SLOW), _DONE]
     slow = processed[0].outcome
     assert (slow.message, slow.attempts) == ("alone it took over 840 seconds", 2)
 
 
-def test_an_article_that_came_late_gets_all_the_time_before_it_is_blamed(profile: Profile) -> None:
+def test_an_article_gets_the_whole_time_before_it_is_blamed(profile: Profile) -> None:
     store, engine = _Store(), _StoppingEngine(SoftTimeLimitExceeded)
     with pytest.raises(SoftTimeLimitExceeded):
         _attempt(store, _claim(profile, ["that", "STOP"], attempts=2), engine).run()
@@ -271,14 +271,14 @@ def test_an_article_that_came_late_gets_all_the_time_before_it_is_blamed(profile
     assert store.slow == {1}
 
     processed = _attempt(store, _claim(profile, ["that", "STOP"], attempts=4), engine).run()
-    assert _said(processed) == [_DONE, ("failed", Reason.TOO_SLOW)]
+    assert _outcomes(processed) == [_DONE, ("failed", Reason.TOO_SLOW)]
 
 
-# Taken back, and taken over ---------------------------------------------------------------------
+# Cancelled, or taken over ----------------------------------------------------------------------
 
 
 def _stop_at(stage: str, nth: int, error: type[Exception]) -> Callable[[str], None]:
-    """Raise at the ``nth`` time that ``stage`` begins."""
+    """Raise ``error`` when ``stage`` begins for the ``nth`` time."""
     seen: Counter[str] = Counter()
 
     def checkpoint(begun: str) -> None:
@@ -298,7 +298,7 @@ def _stop_at(stage: str, nth: int, error: type[Exception]) -> Callable[[str], No
     ],
 )
 @pytest.mark.parametrize("stage", ["strip", "", "summarise"])
-def test_a_cancelled_job_keeps_what_is_known(
+def test_a_cancelled_job_keeps_known_results(
     profile: Profile, why: Reason | None, expected: Reason, stage: str
 ) -> None:
     store = _Store(known=["1"], cancel=why)
@@ -306,23 +306,23 @@ def test_a_cancelled_job_keeps_what_is_known(
 
     processed = _attempt(store, claim, checkpoint=_stop_at(stage, 1, JobCancelledError)).run()
 
-    assert _said(processed) == [("cancelled", expected), _DONE, ("cancelled", expected)]
+    assert _outcomes(processed) == [("cancelled", expected), _DONE, ("cancelled", expected)]
     assert processed[0].outcome.message
-    assert all(item.result is None for item in processed)
+    assert all(article.result is None for article in processed)
 
 
-def test_what_was_done_alone_before_the_cancel_stays(profile: Profile) -> None:
+def test_articles_done_alone_before_the_cancel_stay_done(profile: Profile) -> None:
     store = _Store(cancel=Reason.CANCELLED)
     claim = _claim(profile, ["that"] * 3, attempts=2)
 
     processed = _attempt(store, claim, checkpoint=_stop_at("strip", 3, JobCancelledError)).run()
 
-    assert _said(processed) == [_DONE, _DONE, ("cancelled", Reason.CANCELLED)]
+    assert _outcomes(processed) == [_DONE, _DONE, ("cancelled", Reason.CANCELLED)]
     assert list(store.kept) == [0, 1]
 
 
 @pytest.mark.parametrize("attempts", [1, 2])
-def test_a_chunk_that_another_has_is_left(profile: Profile, attempts: int) -> None:
+def test_a_chunk_that_another_task_holds_is_abandoned(profile: Profile, attempts: int) -> None:
     claim = _claim(profile, ["that"] * 2, attempts=attempts)
 
     with pytest.raises(LeaseLostError):

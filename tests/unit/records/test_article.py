@@ -14,7 +14,7 @@ from worker.records.article import (
     ArticleFormat,
     ArticleState,
     Outcome,
-    Processed,
+    ProcessedArticle,
 )
 from worker.records.job import JobId, JobProgress
 from worker.records.reason import Reason
@@ -61,9 +61,9 @@ def test_every_state_is_either_active_or_terminal() -> None:
 
 
 def test_a_result_survives_the_wire() -> None:
-    done = Processed(outcome=Outcome(state=ArticleState.DONE), result=RESULT)
+    done = ProcessedArticle(outcome=Outcome(state=ArticleState.DONE), result=RESULT)
 
-    assert Processed.model_validate_json(done.model_dump_json()) == done
+    assert ProcessedArticle.model_validate_json(done.model_dump_json()) == done
 
 
 def test_a_record_is_frozen() -> None:

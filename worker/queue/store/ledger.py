@@ -20,10 +20,10 @@ from worker.queue.store.clock import broker_microseconds
 from worker.queue.store.codec import dump_outcomes, pack_result, read_articles
 from worker.queue.store.keys import Key, member_of, read_member
 from worker.queue.store.scripts import run_script
-from worker.records.article import Article, ArticleState, DeadLetter, Outcome, Processed
-from worker.records.chunk import Claim, LeaseState, Notification, SoloAttempt, Tally
+from worker.records.article import Article, ArticleState, DeadLetter, Outcome, ProcessedArticle
+from worker.records.chunk import ChunkCost, Claim, LeaseState, Notification, SoloAttempt
 from worker.records.job import JobId
-from worker.records.priority import LANES
+from worker.records.priority import LANE_COUNT
 from worker.records.reason import REASON_FIELDS
 from worker.records.result import Result
 
@@ -155,7 +155,9 @@ class Ledger:
         with suppress(redis.OutOfMemoryError):
             self._redis.set(key, pack_result(result), ex=self._ttl)
 
-    def complete(self, claim: Claim, processed: Sequence[Processed], tally: Tally) -> bool:
+    def complete(
+        self, claim: Claim, processed: Sequence[ProcessedArticle], tally: ChunkCost
+    ) -> bool:
         """Record outcomes and results in one step, once.
 
         Args:
@@ -179,7 +181,7 @@ class Ledger:
         keys += [Key.events(job), Key.failed(job), Key.STATS, Key.reasons(job), *computed]
         counts = _counts(outcomes)
         letters = {
-            article.id: DeadLetter.of(article, outcome).model_dump_json()
+            article.id: DeadLetter.from_outcome(article, outcome).model_dump_json()
             for article, outcome in zip(claim.articles, outcomes, strict=True)
             if outcome.state is ArticleState.FAILED
         }
@@ -254,7 +256,9 @@ class Ledger:
         stamped has left it. It may be on its way to a claim this very moment; notifying
         again does no harm.
         """
-        return [notification for lane in range(LANES) for notification in self._lost(queue, lane)]
+        return [
+            notification for lane in range(LANE_COUNT) for notification in self._lost(queue, lane)
+        ]
 
     def _lost(self, queue: str, lane: int) -> Iterator[Notification]:
         now = self._now_ms()
@@ -307,7 +311,7 @@ class Ledger:
 
 
 def _notified() -> list[str]:
-    return [Key.notified(lane) for lane in range(LANES)]
+    return [Key.notified(lane) for lane in range(LANE_COUNT)]
 
 
 def _read_member(member: bytes) -> tuple[JobId, int]:
@@ -344,7 +348,7 @@ def _counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
     return {**counts, "cached": sum(outcome.cached for outcome in outcomes)}
 
 
-def _additions(tally: Tally) -> dict[str, float]:
+def _additions(tally: ChunkCost) -> dict[str, float]:
     bound = next((one for one in CHUNK_SECONDS_BOUNDS if tally.seconds <= one), "inf")
     return {
         "chunks": 1,

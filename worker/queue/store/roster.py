@@ -9,7 +9,7 @@ from worker.queue.store.clock import broker_microseconds
 from worker.queue.store.keys import Key, read_member
 from worker.queue.store.ledger import LIVE_MILLISECONDS
 from worker.records.job import JobId
-from worker.records.priority import LANES
+from worker.records.priority import LANE_COUNT
 from worker.records.worker import WorkerPresence, WorkerTask
 
 if TYPE_CHECKING:
@@ -97,14 +97,14 @@ class Roster:
     def queue_lengths(self, queue: str) -> list[int]:
         """Messages in each lane of Celery's queue, first lane first."""
         with self._redis.pipeline(transaction=False) as pipe:
-            for lane in range(LANES):
+            for lane in range(LANE_COUNT):
                 pipe.llen(Key.queue(queue, lane))
             return [int(length) for length in pipe.execute()]
 
     def oldest_waiting_seconds(self) -> float:
         """Age of the oldest pending notification in seconds; 0 where none is pending."""
         with self._redis.pipeline(transaction=False) as pipe:
-            for lane in range(LANES):
+            for lane in range(LANE_COUNT):
                 pipe.zrange(Key.notified(lane), 0, 0, withscores=True)
             stamps = [at_ms for first in pipe.execute() for _, at_ms in first]
         return max(0.0, self._now() - min(stamps) / 1000) if stamps else 0.0
