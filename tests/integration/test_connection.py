@@ -372,7 +372,7 @@ def test_a_patient_client_waits_at_its_first_connection(way: Proxy) -> None:
 def test_patience_has_one_end_however_the_tries_are_nested(
     way: Proxy, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    monkeypatch.setattr(connection, "_PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(connection, "_RETRY_SECONDS", 1)
     # Each answer is waited for, and the health check asks before each command.
     monkeypatch.setattr(connection, "_SOCKET_SECONDS", 0.2)
     with connect(way.url, patient=True) as patient:

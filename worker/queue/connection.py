@@ -1,4 +1,4 @@
-"""The way to the broker: which one, its client, and one clear error when it is gone."""
+"""The connection to the broker: its URL, its client, and one clear error when it is gone."""
 
 from __future__ import annotations
 
@@ -24,25 +24,24 @@ if TYPE_CHECKING:
 
 __all__ = ["broker_url", "connect", "open_store"]
 
-#: Longest wait for an answer of the broker; its slowest one, a chunk's results, takes milliseconds.
+#: Longest wait for a reply; the slowest, a chunk's results, takes milliseconds.
 _SOCKET_SECONDS = 30
 
 #: Longest wait for a connection.
 _CONNECT_SECONDS = 5
 
-#: How long a worker's child tries again. A broker that restarts, reads back a large file or is
-#: moved is there again by then; in the meantime the child has its model loaded and its results in
-#: hand, and both would be lost with it. Past that somebody has to look.
-_PATIENCE_SECONDS = 600
+#: How long a worker's child retries, so that a broker which restarts, reads back a large file or
+#: moves costs it neither its loaded model nor its results. After that, somebody has to look.
+_RETRY_SECONDS = 600
 
-#: Pauses between these tries, in seconds: a restart is over in a fraction of a second and should
-#: cost no more; once it takes long, one try every two seconds is no load.
+#: Pauses between retries, in seconds: short at first, since a restart takes a fraction of a
+#: second; one retry every two seconds later is no load.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2
 
 _SCHEMES = ("redis://", "rediss://", "redis+socket://")
 
-#: What the query of a rediss URL may say, with its values; none: the path of a file. kombu stops
-#: with a TypeError or KeyError at anything else, and redis-py reads some of it otherwise.
+#: Options allowed in the query of a rediss URL, with their values; an empty tuple means the path of
+#: a file. kombu raises a TypeError or KeyError for any other, and redis-py reads some differently.
 _TLS_OPTIONS = {
     "ssl_cert_reqs": ("required", "optional", "none"),
     "ssl_check_hostname": ("true", "false"),
@@ -57,14 +56,14 @@ _T = TypeVar("_T")
 
 
 def broker_url(settings: Settings) -> str:
-    """The broker in force, as kombu spells it: the one that is set, else the embedded one.
+    """Return the URL of the configured broker, else of the embedded one, in kombu's spelling.
 
-    A ``rediss`` URL always says ``ssl_cert_reqs``, by default ``required``: without it kombu
-    would check no certificate, redis-py would.
+    A ``rediss`` URL always contains ``ssl_cert_reqs``, by default ``required``: without it
+    redis-py checks the certificate and kombu does not.
 
     Raises:
-        ConfigError: a scheme that is none of redis, rediss and redis+socket; an option that
-            kombu and redis-py would not both understand, and alike.
+        ConfigError: the scheme is none of redis, rediss and redis+socket, or kombu and redis-py
+            would not both read an option the same way.
     """
     if not settings.broker_url:
         return EmbeddedBroker(settings.home).url
@@ -75,24 +74,24 @@ def broker_url(settings: Settings) -> str:
         )
     if settings.broker_url.startswith("redis+socket://"):
         return settings.broker_url
-    return _with_known_options(settings.broker_url)
+    return _validate_options(settings.broker_url)
 
 
-def _with_known_options(url: str) -> str:
-    # A password with a bare ? in it ends up among the options, so the errors show no option.
+def _validate_options(url: str) -> str:
+    # A password with an unquoted ? ends up among the options, so no error shows an option's text.
     address, _, query = url.partition("?")
-    said = dict(parse_qsl(query))
+    given_options = dict(parse_qsl(query))
     if not url.startswith("rediss://"):
-        if said:
+        if given_options:
             raise ConfigError("options of broker_url need the scheme rediss://", hint=_TLS_HINT)
         return url
-    if not said.keys() <= _TLS_OPTIONS.keys():
+    if not given_options.keys() <= _TLS_OPTIONS.keys():
         raise ConfigError(
             f"an option of broker_url is none of {', '.join(_TLS_OPTIONS)}", hint=_TLS_HINT
         )
-    # Celery's documentation spells it CERT_REQUIRED, redis-py required; kombu knows both.
-    required = said.get("ssl_cert_reqs", "required")
-    options = {**said, "ssl_cert_reqs": required.removeprefix("CERT_").lower()}
+    # Celery documents CERT_REQUIRED, redis-py required; kombu accepts both.
+    required = given_options.get("ssl_cert_reqs", "required")
+    options = {**given_options, "ssl_cert_reqs": required.removeprefix("CERT_").lower()}
     for option, value in options.items():
         values = _TLS_OPTIONS[option]
         if values and value not in values:
@@ -102,11 +101,11 @@ def _with_known_options(url: str) -> str:
     return f"{address}?{urlencode(options, safe='/')}"
 
 
-class _Patience(Retry):
-    """Tries again until the broker is back or the time is over.
+class _RetryUntilDeadline(Retry):
+    """Retry until the broker is back or the time is over.
 
-    redis-py nests its tries: a command's, its health check's, its connection's. With a number of
-    tries each they would multiply, to days; so one deadline holds for all.
+    redis-py nests the retries of a command, its health check and its connection. A number of
+    retries for each would multiply to days, so all share one deadline.
     """
 
     def __init__(self) -> None:
@@ -118,7 +117,7 @@ class _Patience(Retry):
                 redis.ResponseError,
             ),
         )
-        self._end: float | None = None
+        self._deadline: float | None = None
 
     def call_with_retry(
         self,
@@ -127,10 +126,10 @@ class _Patience(Retry):
         is_retryable: Callable[[Exception], bool] | None = None,
         with_failure_count: bool = False,
     ) -> _T:
-        del is_retryable  # nothing in redis-py's client for a single server names one
-        outermost = self._end is None
+        del is_retryable  # redis-py passes none for a single server
+        outermost = self._deadline is None
         if outermost:
-            self._end = time.monotonic() + _PATIENCE_SECONDS
+            self._deadline = time.monotonic() + _RETRY_SECONDS
         failures = 0
         try:
             while True:
@@ -138,35 +137,35 @@ class _Patience(Retry):
                     return do()
                 except self._supported_errors as error:
                     if isinstance(error, redis.ResponseError) and not _is_disk_full(error):
-                        raise  # it is an answer, and stays the same
+                        raise  # a reply to the command: a retry would get the same
                     failures += 1
                     fail(error, failures) if with_failure_count else fail(error)
-                    if not self._may_pass(error):
+                    if not self._should_retry(error):
                         raise
                     time.sleep(self._backoff.compute(failures))
         finally:
             if outermost:
-                self._end = None
+                self._deadline = None
 
-    def _may_pass(self, error: Exception) -> bool:
-        # A refused login is a ConnectionError too, and no wait makes it right.
+    def _should_retry(self, error: Exception) -> bool:
+        # A refused login is a ConnectionError too, but waiting does not help.
         refused = isinstance(error, redis.AuthenticationError | redis.exceptions.AuthorizationError)
-        return not refused and self._end is not None and time.monotonic() < self._end
+        return not refused and self._deadline is not None and time.monotonic() < self._deadline
 
 
 def connect(url: str, *, patient: bool = False) -> redis.Redis:
-    """A client for a ``redis``, ``rediss`` or ``redis+socket`` URL; connects at first use.
+    """Return a client for a ``redis``, ``rediss`` or ``redis+socket`` URL; connects at first use.
 
     Args:
-        url: as ``broker_url`` gives it.
-        patient: ride out a broker that is away, or whose disk is full, for ten minutes. A command
-            whose answer was lost is then sent again: what is written must bear being written twice.
+        url: as ``broker_url`` returns it.
+        patient: wait up to ten minutes for a broker that is away or whose disk is full. A command
+            whose reply was lost is sent again, so every write must be safe to repeat.
 
     Raises:
-        ConfigError: the URL cannot be read.
+        ConfigError: the URL cannot be parsed.
     """
     if url.startswith("redis+socket://"):
-        # kombu's spelling of a socket and its database; redis-py has another.
+        # kombu and redis-py spell a socket and its database differently.
         url = "unix://" + url.removeprefix("redis+socket://").replace("virtual_host=", "db=")
     try:
         return redis.Redis.from_url(
@@ -174,8 +173,8 @@ def connect(url: str, *, patient: bool = False) -> redis.Redis:
             socket_timeout=_SOCKET_SECONDS,
             socket_connect_timeout=_CONNECT_SECONDS,
             health_check_interval=10,
-            # Its default retries hide a wrong password or a missing socket for seconds.
-            retry=_Patience() if patient else Retry(NoBackoff(), 0),
+            # The default retries hide a wrong password or a missing socket for seconds.
+            retry=_RetryUntilDeadline() if patient else Retry(NoBackoff(), 0),
         )
     except ValueError as error:
         raise ConfigError(
@@ -186,12 +185,12 @@ def connect(url: str, *, patient: bool = False) -> redis.Redis:
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator[JobStore]:
-    """The job store; a connection that is lost inside becomes one clear error.
+    """Yield the job store; turn a lost connection into one clear error.
 
     Raises:
         BrokerUnavailableError: nothing answers, the connection broke, the login is wrong
-            (``broker_refused``), the broker's memory is full (``broker_full``) or its disk is
-            (``broker_disk_full``).
+            (``broker_refused``), or the broker's memory (``broker_full``) or disk
+            (``broker_disk_full``) is full.
     """
     client = connect(broker_url(settings))
     try:
@@ -226,7 +225,7 @@ def open_store(settings: Settings) -> Iterator[JobStore]:
 
 
 def _is_disk_full(error: redis.ResponseError) -> bool:
-    # redis-py has no class for it, and in a pipeline puts the command before the code.
+    # redis-py has no class for this, and a pipeline puts the command before the code.
     return "MISCONF " in str(error)
 
 

@@ -30,56 +30,55 @@ if TYPE_CHECKING:
 
 __all__ = ["Intake", "JobOptions", "NothingAcceptedError", "Submission", "send"]
 
-#: Articles that are sorted by length, and searched for shared lines, together. Large enough that a
-#: chunk's articles are of like length, small enough that the client's memory stays flat (4 MB of
-#: news).
+#: Articles that are sorted by length and searched for shared lines together: enough for chunks of
+#: similar length, few enough to keep the client's memory flat (4 MB of news).
 _WINDOW_ARTICLES = 2048
 
-#: Submit waits while so much of the broker's memory is used, or will be by the results of what the
-#: job has in the queue: workers must never come to a broker that is full.
+#: Submit waits while this share of the broker's memory is used, or will be by the results of the
+#: job's queued articles: workers must never find the broker full.
 _FULL_SHARE = 0.7
 
-#: What an article's result takes: 1.04 KB for 1.6 KB of news (mean of 400, measured), and its key.
+#: Size of a result and its key: 1.04 KB for 1.6 KB of news (mean of 400, measured), and the key.
 _RESULT_BYTES = 1_500
 
-#: Submit waits while a job has so many chunks that wait for a worker: 320,000 articles.
-_MOST_OPEN_CHUNKS = 20_000
+#: Submit waits while more chunks than this of its job wait for a worker: 320,000 articles.
+_MAX_OPEN_CHUNKS = 20_000
 
-#: Between two looks of a submit that waits.
+#: Time between two checks of a submit that waits.
 _WAIT_SECONDS = 1.0
 
-#: A submit that waits for so long without any change gives up; it can be resumed.
+#: A submit that waits this long without any change gives up; it can be resumed.
 _STUCK_SECONDS = 3600.0
 
-#: Refusals that are recorded together.
+#: Refusals recorded together.
 _WINDOW_REFUSALS = 1_000
 
-#: Refusals that are shown; all are recorded with the job.
+#: Refusals returned to the caller; all are recorded with the job.
 _SHOWN_REFUSALS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What a job is made with."""
+    """The options of a new job."""
 
     profile: Profile
     priority: Priority = Priority.NORMAL
     deadline: timedelta | None = None
-    """What is not done after this time is cancelled."""
+    """Articles not done after this time are cancelled."""
     inputs: tuple[str, ...] = ()
-    """What the documents are read from, so that a submit that was cut off can be resumed."""
+    """Names of the files the documents come from, to resume an interrupted submit."""
     folder: str = ""
-    """The folder that relative ``inputs`` are meant from."""
+    """The folder that relative ``inputs`` start from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What one submit came to."""
+    """The outcome of one submit."""
 
     job: JobId
     accepted: int
     cached: int
-    """How many of these were done already, under the same profile."""
+    """Accepted articles that already had a result under the same profile."""
     refused: int
     refusals: tuple[InputRefusal, ...]
     """The first thousand; all are recorded with the job."""
@@ -99,15 +98,15 @@ class NothingAcceptedError(NoInputError):
 
 
 class Intake:
-    """The way of documents into the store: window by window, in constant memory.
+    """Accepts documents into the store, window by window, in constant memory.
 
     Args:
-        store: where the job is kept.
+        store: holds the job.
         app: the Celery application whose workers are notified.
         settings: sizes of chunks.
-        on_progress: is told the number of articles accepted so far.
-        on_wait: is told once why the intake begins to wait for room in the broker; with ``""`` that
-            it goes on.
+        on_progress: called with the number of articles accepted so far.
+        on_wait: called with the reason when the intake starts to wait for room in the broker, and
+            with ``""`` when it goes on.
     """
 
     def __init__(
@@ -124,28 +123,29 @@ class Intake:
         self._accepted = self._cached = self._refused = 0
         self._refusals: list[InputRefusal] = []
 
-    def submit(self, documents: Iterable[Article | InputRefusal], order: JobOptions) -> Submission:
-        """Make a job of ``documents``; articles whose result is known are done at once.
+    def submit(
+        self, documents: Iterable[Article | InputRefusal], options: JobOptions
+    ) -> Submission:
+        """Create a job of ``documents``; articles whose result is known are done at once.
 
-        The store is written first and the workers are notified afterwards, so that a message never
-        names a chunk that is not there.
+        Writes the store before it notifies workers, so that no message names a missing chunk.
 
         Raises:
             NothingAcceptedError: no input is an article; its ``refusals`` say why.
-            BrokerUnavailableError: the broker was lost on the way; what was accepted stays.
+            BrokerUnavailableError: the broker was lost; articles already accepted stay.
         """
         job: JobId | None = None
         for articles, refusals in self._windows(documents):
             if job is None and (articles or refusals):
                 job = self._store.create(
-                    order.profile,
-                    priority=order.priority,
-                    deadline=order.deadline,
-                    inputs=order.inputs,
-                    folder=order.folder,
+                    options.profile,
+                    priority=options.priority,
+                    deadline=options.deadline,
+                    inputs=options.inputs,
+                    folder=options.folder,
                 )
             if job is not None:
-                self._take(job, order.profile, articles, refusals)
+                self._accept(job, options.profile, articles, refusals)
         if job is None or not self._accepted:
             if job is not None:
                 self._store.close(job)
@@ -155,16 +155,16 @@ class Intake:
         return self._submission(job)
 
     def resume(self, job: JobId, documents: Iterable[Article | InputRefusal]) -> Submission:
-        """Add to an open job what it lacks, and close it.
+        """Add the missing articles to an open job, and close it.
 
         Args:
-            job: its submit was cut off.
-            documents: all that it was made of; articles whose id it has are passed over.
+            job: a job whose submit was interrupted.
+            documents: all its documents; articles whose id the job has are skipped.
 
         Raises:
             JobNotFoundError: no such job.
-            JobStateError: it is complete, or was cancelled.
-            BrokerUnavailableError: the broker was lost on the way; what was accepted stays.
+            JobStateError: the job is complete, or was cancelled.
+            BrokerUnavailableError: the broker was lost; articles already accepted stay.
         """
         if self._store.progress(job).closed:
             raise JobStateError(f"all articles of job {job} are in", code="job_complete")
@@ -173,7 +173,7 @@ class Intake:
         return submission
 
     def read_again(self, job: JobId, documents: Iterable[Article | InputRefusal]) -> Submission:
-        """Add to a job the articles that it lacks; what is refused now takes the place of what was.
+        """Add the missing articles to a job, and replace its refusals by the new ones.
 
         Args:
             job: the job's id.
@@ -181,15 +181,19 @@ class Intake:
 
         Raises:
             JobNotFoundError: no such job.
-            JobStateError: it was cancelled.
-            BrokerUnavailableError: the broker was lost on the way; what was accepted stays.
+            JobStateError: the job was cancelled.
+            BrokerUnavailableError: the broker was lost; articles already accepted stay.
         """
         profile = self._store.collection.profile(job)
         self._store.forget_refusals(job)
         for articles, refusals in self._windows(documents):
-            is_in = self._store.accepted(job, articles)
-            lacking = [one for one, there in zip(articles, is_in, strict=True) if not there]
-            self._take(job, profile, lacking, refusals)
+            present = self._store.has_articles(job, articles)
+            missing = [
+                article
+                for article, is_present in zip(articles, present, strict=True)
+                if not is_present
+            ]
+            self._accept(job, profile, missing, refusals)
         return self._submission(job)
 
     def _submission(self, job: JobId) -> Submission:
@@ -199,6 +203,7 @@ class Intake:
     def _windows(
         self, documents: Iterable[Article | InputRefusal]
     ) -> Iterator[tuple[list[Article], list[InputRefusal]]]:
+        """Group ``documents`` into windows of articles and refusals."""
         articles: list[Article] = []
         refusals: list[InputRefusal] = []
         for document in documents:
@@ -211,47 +216,52 @@ class Intake:
                 articles, refusals = [], []
         yield with_shared_lines(articles), refusals
 
-    def _take(
+    def _accept(
         self,
         job: JobId,
         profile: Profile,
         articles: Sequence[Article],
         refusals: Sequence[InputRefusal],
     ) -> None:
-        self._store.refuse(job, refusals)
+        """Add the articles and refusals of one window to the job."""
+        self._store.record_refusals(job, refusals)
         self._refused += len(refusals)
         self._refusals += refusals[: _SHOWN_REFUSALS - len(self._refusals)]
         if not articles:
             return
         known = self._store.ledger.known_results(profile, articles)
-        # What is to be worked on comes first: the first chunks of a job take the express lane.
+        # Articles without a result come first: a job's first chunks take the express lane.
         chunks = [
-            NewChunk(chunk, cached=wanted)
-            for wanted in (False, True)
+            NewChunk(chunk, cached=cached)
+            for cached in (False, True)
             for chunk in _cut_chunks(
-                (one for one, is_known in zip(articles, known, strict=True) if is_known is wanted),
+                (
+                    article
+                    for article, is_known in zip(articles, known, strict=True)
+                    if is_known is cached
+                ),
                 self._settings,
             )
         ]
-        self._add(job, chunks)
+        self._add_when_there_is_room(job, chunks)
         self._accepted += len(articles)
         self._cached += sum(known)
         self._on_progress(self._accepted)
 
-    def _add(self, job: JobId, chunks: Sequence[NewChunk]) -> None:
-        """Accept ``chunks`` when the broker has room for them, and notify the workers.
+    def _add_when_there_is_room(self, job: JobId, chunks: Sequence[NewChunk]) -> None:
+        """Add ``chunks`` once the broker has room for them, and notify the workers.
 
         Raises:
-            BrokerUnavailableError: ``broker_full``: nothing has moved for an hour.
+            BrokerUnavailableError: ``broker_full``: nothing has changed for an hour.
         """
-        seen: tuple[str, JobProgress] | None = None
+        last_state: tuple[str, JobProgress] | None = None
         since = time.monotonic()
-        while why := self._fullness(job) or self._add_or_why_not(job, chunks):
-            if seen is None:
+        while why := self._why_no_room(job) or self._try_add(job, chunks):
+            if last_state is None:
                 self._on_wait(why)
             state = why, self._store.progress(job)
-            if state != seen:
-                seen, since = state, time.monotonic()
+            if state != last_state:
+                last_state, since = state, time.monotonic()
             elif time.monotonic() - since > _STUCK_SECONDS:
                 raise BrokerUnavailableError(
                     f"nothing has moved for an hour: {why}",
@@ -259,25 +269,26 @@ class Intake:
                     hint=f"make room, or start workers; then: copydesk resume {job}",
                 )
             time.sleep(_WAIT_SECONDS)
-        if seen is not None:
+        if last_state is not None:
             self._on_wait("")
         send(self._app, self._store.ledger.notify_next(job))
 
-    def _fullness(self, job: JobId) -> str:
-        """Why there is no room for more; empty where there is."""
+    def _why_no_room(self, job: JobId) -> str:
+        """Return why the broker has no room for more chunks, or an empty string."""
         memory, progress = self._store.roster.memory(), self._store.progress(job)
-        to_come = (progress.queued + progress.running) * _RESULT_BYTES
-        if memory.limit and memory.used + to_come > _FULL_SHARE * memory.limit:
+        expected = (progress.queued + progress.running) * _RESULT_BYTES
+        if memory.limit and memory.used + expected > _FULL_SHARE * memory.limit:
             return (
                 f"{memory.share:.0%} of the broker's memory is used, and results are to come; "
                 "copydesk collect and copydesk rm of jobs that are done make room"
             )
         backlog = self._store.backlog(job)
-        if backlog > _MOST_OPEN_CHUNKS:
+        if backlog > _MAX_OPEN_CHUNKS:
             return f"{backlog:,} chunks of the job wait for a worker"
         return ""
 
-    def _add_or_why_not(self, job: JobId, chunks: Sequence[NewChunk]) -> str:
+    def _try_add(self, job: JobId, chunks: Sequence[NewChunk]) -> str:
+        """Add ``chunks``, and return why that failed, or an empty string."""
         try:
             self._store.add(job, chunks)
         except redis.OutOfMemoryError:
@@ -286,7 +297,7 @@ class Intake:
 
 
 def _cut_chunks(articles: Iterable[Article], settings: Settings) -> Iterator[list[Article]]:
-    """Chunks of like length, shortest first, so that first results come soon."""
+    """Yield chunks of articles of similar length, shortest first, so that results come early."""
     chunk: list[Article] = []
     chars = 0
     for article in sorted(articles, key=lambda article: len(article.text)):
@@ -305,7 +316,7 @@ def send(app: Celery, notifications: Sequence[Notification]) -> None:
 
     Raises:
         BrokerUnavailableError: the broker was lost, or is full (``broker_full``). The reconciler
-            notifies for what is left.
+            sends the rest.
     """
     if not notifications:
         return

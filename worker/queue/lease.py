@@ -1,4 +1,4 @@
-"""Keeps a claim alive while its chunk is worked on, and says when to stop."""
+"""Keep a claim alive while its chunk is processed, and say when to stop."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
 __all__ = ["JobCancelledError", "Lease", "LeaseLostError"]
 
-#: Six renewals within a lease: five may be missed.
+#: Six renewals per lease, so five in a row may fail.
 _RENEWAL_SECONDS = LEASE_MILLISECONDS / 1000 / 6
 
 _log = get_logger(__name__)
 
 
 class LeaseLostError(Exception):
-    """Another task has the chunk by now: what is found out would not be recorded."""
+    """Another task holds the chunk, so the store would refuse these results."""
 
 
 class JobCancelledError(Exception):
-    """The job was taken back while its chunk was worked on."""
+    """The job was cancelled while its chunk was processed."""
 
 
 class Lease:
-    """A context in which the claim and its message are renewed by a thread.
+    """A context in which a thread renews the claim and its Celery message.
 
-    The work asks at each ``checkpoint`` whether to go on. Whatever it does, the store refuses a
-    late result by its token.
+    The work asks at each ``checkpoint`` whether to go on. Even if it does not, the store refuses
+    a late result by its token.
 
     Args:
-        ledger: where the claim is held.
-        claim: what is held.
+        ledger: holds the claim.
+        claim: the claim to renew.
         delivery: Celery's delivery tag of the message.
-        meanwhile: what the thread does first, beside the work.
+        meanwhile: called once in the thread, before the first renewal.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Lease:
     ) -> None:
         self._ledger, self._claim, self._delivery = ledger, claim, delivery
         self._meanwhile = meanwhile
-        self._verdict = LeaseState.HELD
-        self._over = threading.Event()
-        # In the work's own context, so that its log lines say which chunk they are about.
-        work = contextvars.copy_context()
+        self._state = LeaseState.HELD
+        self._stopped = threading.Event()
+        # The thread's log lines carry the chunk's fields, as the work's do.
+        context = contextvars.copy_context()
         self._thread = threading.Thread(
-            target=work.run, args=(self._renew_often,), name="lease", daemon=True
+            target=context.run, args=(self._renew_until_stopped,), name="lease", daemon=True
         )
 
     def __enter__(self) -> Self:
@@ -71,38 +71,38 @@ class Lease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join()
 
     def checkpoint(self, stage: str = "") -> None:
-        """Between two micro-batches: go on, or not.
+        """Renew the lease, and raise if the work should stop.
 
         Args:
-            stage: the stage that begins, if one does; the ledger notes it.
+            stage: the stage that begins, if any; the ledger notes it.
 
         Raises:
-            LeaseLostError: the work is another task's by now.
-            JobCancelledError: the job was taken back.
+            LeaseLostError: another task holds the chunk.
+            JobCancelledError: the job was cancelled.
         """
         self._renew(stage)
-        if self._verdict is LeaseState.LOST:
+        if self._state is LeaseState.LOST:
             raise LeaseLostError
-        if self._verdict is LeaseState.CANCELLED:
+        if self._state is LeaseState.CANCELLED:
             raise JobCancelledError
 
-    def _renew_often(self) -> None:
+    def _renew_until_stopped(self) -> None:
         self._meanwhile()
-        # Also of a cancelled job: a batch of the model may take longer than a lease.
-        while not self._over.wait(_RENEWAL_SECONDS) and self._verdict is not LeaseState.LOST:
+        # A cancelled job's lease is renewed too: one batch of the model may outlast a lease.
+        while not self._stopped.wait(_RENEWAL_SECONDS) and self._state is not LeaseState.LOST:
             self._renew("")
 
     def _renew(self, stage: str) -> None:
-        before = self._verdict
+        before = self._state
         try:
-            self._verdict = self._ledger.renew(self._claim, delivery=self._delivery, stage=stage)
+            self._state = self._ledger.renew(self._claim, delivery=self._delivery, stage=stage)
         except redis.RedisError:
-            # The broker may be back before the lease is over; the next renewal will tell.
+            # The broker may be back before the lease expires; the next renewal decides.
             _log.warning("lease_not_renewed")
         else:
-            if self._verdict is not before:
-                _log.warning("lease_ended", verdict=self._verdict.value)
+            if self._state is not before:
+                _log.warning("lease_ended", verdict=self._state.value)

@@ -1,8 +1,8 @@
-"""The reconciler: finds what a death has left behind, and notifies workers of it again.
+"""The reconciler: find chunks that dead workers left behind, and notify workers of them again.
 
-One leads at a time, for a few seconds from its last step: every worker's main process and every
-``copydesk watch`` makes a step every two seconds, and most find that another leads. A step that is
-made twice, or a notification that is sent twice, does no harm: the ledger grants a chunk once.
+Every worker's main process and every ``copydesk watch`` takes a step every two seconds. The leader
+of the last few seconds works; the others do nothing. A step or a notification that comes twice does
+no harm: the ledger grants a chunk once.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
 __all__ = ["STEP_SECONDS", "reconcile"]
 
-#: Between two steps. A lost chunk waits this long at most, on top of its lease.
+#: Time between two steps, which a lost chunk waits at most after its lease.
 STEP_SECONDS = 2.0
 
 
 def reconcile(store: JobStore, app: Celery, name: str) -> list[Notification]:
-    """One step, if ``name`` leads; returns the notifications it has sent.
+    """Take one step if ``name`` leads, and return the notifications it has sent.
 
-    Gives back the chunks of expired leases, finds the chunks whose message was lost, fills the
-    windows of jobs that wait, and cancels what is past its deadline.
+    Releases the chunks of expired leases, finds the chunks whose message was lost, fills the
+    windows of waiting jobs, and cancels jobs past their deadline.
 
     Raises:
-        BrokerUnavailableError: messages could not be sent; a later step will.
-        redis.RedisError: the store does not answer, or may not be written to.
+        BrokerUnavailableError: messages could not be sent; a later step sends them.
+        redis.RedisError: the store does not answer, or refuses writes.
     """
     ledger = store.ledger
     if not ledger.try_lead(name):
         return []
     for job in ledger.overdue_jobs():
-        _end(store, job)
+        _cancel_overdue(store, job)
     notifications = [*ledger.release_expired(), *ledger.lost_notifications(QUEUE)]
     for job in ledger.active_jobs():
         notifications += ledger.notify_next(job)
@@ -49,9 +49,9 @@ def reconcile(store: JobStore, app: Celery, name: str) -> list[Notification]:
     return notifications
 
 
-def _end(store: JobStore, job: JobId) -> None:
+def _cancel_overdue(store: JobStore, job: JobId) -> None:
     try:
         store.cancel(job, Reason.DEADLINE)
     except (JobNotFoundError, JobStateError):
-        # It has ended before its deadline, or expired: cancel has dropped the deadline itself.
+        # The job has ended or expired, and cancel itself has dropped the deadline.
         return
