@@ -1,30 +1,40 @@
-"""``python -m worker``: one Celery worker in the foreground."""
+"""``python -m worker``: run one Celery worker in the foreground."""
 
 from __future__ import annotations
 
 import os
 import socket
+from typing import TYPE_CHECKING
 
+from worker.config.settings import load_settings
 from worker.process.log import configure_logging
-from worker.queue.tasks import app, leave
+from worker.queue.tasks import build_worker
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from worker.queue.tasks import WorkerApp
+
+__all__ = ["main", "run"]
 
 
 def main() -> None:
-    """Run until a signal says stop."""
+    """Run the worker of this installation's settings until a signal stops it."""
+    run(build_worker(load_settings()))
+
+
+def run(worker: WorkerApp) -> None:
+    """Run ``worker`` until a signal stops it, then sign it off."""
     configure_logging()
     name = f"copydesk-{os.getpid()}@{socket.gethostname()}"
     try:
-        # Gossip and mingle are chatter between workers that nothing here listens to.
-        app.worker_main(
+        # Gossip and mingle exchange events between workers, which nothing here uses.
+        worker.app.worker_main(
             [
                 *("--quiet", "worker", "--without-gossip", "--without-mingle"),
                 *("--loglevel=INFO", f"--hostname={name}"),
             ]
         )
     finally:
-        leave(name)
+        worker.sign_off(name)
 
 
 if __name__ == "__main__":

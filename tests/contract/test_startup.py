@@ -88,3 +88,30 @@ def test_the_queue_side_imports_no_model(module: str) -> None:
 
     assert module in imported
     assert not {"torch", "transformers", "worker.engine.local"} & imported
+
+
+#: Imports the worker's task with settings and a network that fail when they are touched.
+UNTOUCHED = """
+import os, socket
+
+def fail(*_, **__):
+    raise AssertionError("touched at import")
+
+os.environ["COPYDESK_BROKER_URL"] = "no URL"
+socket.socket.connect = socket.socket.connect_ex = fail
+import worker.config.settings
+worker.config.settings.load_settings = worker.config.settings.Settings.__init__ = fail
+import worker.queue.tasks, worker.__main__
+"""
+
+
+def test_importing_the_task_reads_no_settings_and_opens_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", UNTOUCHED],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr

@@ -1,4 +1,7 @@
-"""The Celery task, thin, and the worker's signals. Started by ``python -m worker``."""
+"""The worker: the Celery task, its signals and the periodic step of the main process.
+
+Importing this module reads no settings and opens nothing; ``build_worker`` does.
+"""
 
 from __future__ import annotations
 
@@ -12,227 +15,221 @@ from celery import bootsteps, signals
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from celery.worker import state
 
-from worker.config.settings import load_profile, load_settings
+from worker.config.settings import load_profile
 from worker.engine.opening import open_engine
-from worker.engine.protocol import Engine
 from worker.errors import BrokerUnavailableError
 from worker.process.log import bound, get_logger
 from worker.process.tracing import chunk_span, start_tracing
-from worker.queue.attempt import MOST_ALONE, Attempt
+from worker.queue.attempt import MAX_LOSSES_ALONE, Attempt
 from worker.queue.celery_app import PROCESS_CHUNK, create_app
 from worker.queue.connection import broker_url, connect
 from worker.queue.intake import send
 from worker.queue.lease import Lease, LeaseLostError
 from worker.queue.reconciler import STEP_SECONDS, reconcile
 from worker.queue.store.jobs import JobStore
-from worker.records.chunk import Claim, Notification
+from worker.records.chunk import Claim
 from worker.records.job import JobId
 from worker.records.worker import WorkerPresence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from celery import Celery
 
     from worker.config.profile import ModelSettings
+    from worker.config.settings import Settings
+    from worker.engine.protocol import Engine
+    from worker.records.chunk import Notification
 
-__all__ = ["app", "leave", "process_chunk"]
+__all__ = ["WorkerApp", "build_worker"]
 
-#: How often Celery brings a chunk back whose child was lost. Every article of the largest
-#: chunk may be at fault; without any limit a fault of ours could loop for ever.
-_MOST_LOSSES = 1 + 512 * MOST_ALONE
+#: How often Celery retries a chunk whose child was lost. Every article of the largest chunk (512)
+#: may be at fault; without a limit, a bug of ours could loop for ever.
+_MAX_RETRIES = 1 + 512 * MAX_LOSSES_ALONE
 
-#: A task goes on with its job's next chunk as long as it has run for less than this, so that the
-#: way through Celery (5 to 10 ms, measured) costs little where chunks are short. A small job waits
-#: so much longer for each notification before its own: with 3 s ten articles took 12 s, with 1 s
-#: 4 s. Chunks of news on a CPU take a minute: each comes with its own message.
+#: A task that has run for less than this goes on with its job's next chunk, to save the 5 to 10 ms
+#: per message (measured) when chunks are short. Small jobs wait longer for it: ten articles took
+#: 12 s with 3 s, 4 s with 1 s. On a CPU a chunk takes a minute and always comes by message.
 _CHAIN_SECONDS = 1.0
 
 _log = get_logger(__name__)
-_settings = load_settings()
-
-app: Celery = create_app(_settings)
 
 
-def _open_store(*, patient: bool) -> JobStore:
-    client = connect(broker_url(_settings), patient=patient)
-    return JobStore(client, ttl_seconds=int(_settings.job_ttl.total_seconds()))
+def build_worker(settings: Settings) -> WorkerApp:
+    """Build the worker: its Celery application with the task, the signals and the step.
+
+    Connections open at first use. Celery's signals are global: build one worker in a process.
+
+    Raises:
+        ConfigError: the broker's URL is not valid.
+    """
+    app = create_app(settings)
+    runner = _ChunkRunner(app, settings)
+    worker = WorkerApp(app, _open_store(settings, patient=False))
+
+    @app.task(  # type: ignore[untyped-decorator]
+        name=PROCESS_CHUNK, bind=True, shared=False, max_retries=_MAX_RETRIES, default_retry_delay=0
+    )
+    def process_chunk(self: Any, job: str, chunk: int) -> None:
+        """Process a chunk; go on with the job's next ones while they are short."""
+        runner.run(self.request, JobId(job), chunk)
+
+    # Celery holds receivers weakly by default, and would drop these.
+    signals.worker_process_init.connect(runner.load_engine, weak=False)
+    signals.task_failure.connect(worker.release_failed_task, weak=False)
+    app.steps["worker"].add(_keeper_step(worker.keep))
+    return worker
 
 
-#: The main process's: it must not wait, since it answers for the whole worker.
-_store = _open_store(patient=False)
-
-#: The child's: what it has computed is worth waiting for a broker that is away.
-_patient_store = _open_store(patient=True)
-
-#: The engine of this process: loaded after the fork, kept until a job asks for another model.
-_engines: dict[ModelSettings, Engine] = {}
+def _open_store(settings: Settings, *, patient: bool) -> JobStore:
+    client = connect(broker_url(settings), patient=patient)
+    return JobStore(client, ttl_seconds=int(settings.job_ttl.total_seconds()))
 
 
-def _engine(model: ModelSettings) -> Engine:
-    if model not in _engines:
-        _engines.clear()  # one model at a time is what the memory is planned for
-        _engines[model] = open_engine(model, _settings)
-    return _engines[model]
+class _ChunkRunner:
+    """The child's part: claims chunks, processes them and records the results."""
+
+    def __init__(self, app: Celery, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+        # Patient: what the child has computed is worth waiting for a broker that is away.
+        self._store = _open_store(settings, patient=True)
+        # Filled after the fork; kept until a job asks for another model.
+        self._engines: dict[ModelSettings, Engine] = {}
+
+    def load_engine(self, **_: Any) -> None:
+        """Load the default profile's model, in the child after the fork."""
+        start_tracing()
+        started = time.monotonic()
+        profile = load_profile(self._settings)
+        self._engine(profile.model).prepare(profile.prompts.values())
+        _log.info("engine_loaded", seconds=round(time.monotonic() - started, 3))
+
+    def _engine(self, model: ModelSettings) -> Engine:
+        if model not in self._engines:
+            self._engines.clear()  # memory is planned for one model at a time
+            self._engines[model] = open_engine(model, self._settings)
+        return self._engines[model]
+
+    def run(self, request: Any, job: JobId, chunk: int) -> None:
+        """Process a chunk, and the job's next ones for a second."""
+        started, chunks = time.monotonic(), [chunk]
+        while chunks:
+            self._claim_and_process(request, job, chunks.pop())
+            if time.monotonic() - started < _CHAIN_SECONDS:
+                notifications = self._store.ledger.notify_next(job, only=1)
+                chunks = [notification.chunk for notification in notifications]
+
+    def _claim_and_process(self, request: Any, job: JobId, chunk: int) -> None:
+        ledger = self._store.ledger
+        # A redelivered message says nothing about its former holder, even if its task was retried.
+        retried = request.retries > 0 and not request.delivery_info.get("redelivered")
+        with bound(job=job, chunk=chunk, task=request.id, worker=request.hostname):
+            answer = ledger.claim(
+                job, chunk, worker=request.hostname, task=request.id, retried=retried
+            )
+            claim = answer if isinstance(answer, Claim) else None
+            if retried:
+                # The lost child may have gone on to other chunks than the message's.
+                _send(self._app, ledger.release_task(request.id, "child_lost", but=claim))
+            if claim is None:
+                _log.info("chunk_not_claimed", why=answer)
+                return
+            try:
+                self._process(claim, request)
+            except LeaseLostError:
+                _log.warning("chunk_lost")
+            except SoftTimeLimitExceeded:
+                # The next attempt goes article by article, with the whole time again.
+                notification = ledger.release(job, chunk, claim.token, "too_slow")
+                _send(self._app, [notification] if notification else [])
+                _log.warning("chunk_too_slow", notified=notification is not None)
+
+    def _process(self, claim: Claim, request: Any) -> None:
+        with (
+            Lease(
+                self._store.ledger,
+                claim,
+                delivery=request.properties["delivery_tag"],
+                meanwhile=lambda: self._notify_next(claim.job),
+            ) as lease,
+            chunk_span(claim.job, claim.chunk, len(claim.articles), claim.attempts) as span,
+        ):
+
+            def checkpoint(stage: str) -> None:
+                if stage:
+                    span.stage(stage)
+                lease.checkpoint(stage)
+
+            attempt = Attempt(
+                self._store,
+                claim,
+                lambda: self._engine(claim.profile.model),
+                checkpoint,
+                limit_seconds=self._app.conf.task_soft_time_limit,
+            )
+            processed = attempt.run()
+            tally = attempt.tally(request.hostname)
+            # Within the lease: the broker may be away for a while.
+            recorded = self._store.ledger.complete(claim, processed, tally)
+        _log.info(
+            "chunk_recorded" if recorded else "chunk_was_late",
+            articles=len(claim.articles),
+            attempts=claim.attempts,
+            seconds=round(tally.seconds, 3),
+        )
+
+    def _notify_next(self, job: JobId) -> None:
+        """Notify workers of the job's next chunk: the claim has made room in its window."""
+        try:
+            notifications = self._store.ledger.notify_next(job)
+        except redis.RedisError as error:
+            # The reconciler fills the window.
+            _log.warning("next_not_notified", why=type(error).__name__)
+        else:
+            _send(self._app, notifications)
 
 
-@app.task(  # type: ignore[untyped-decorator]
-    name=PROCESS_CHUNK, bind=True, max_retries=_MOST_LOSSES, default_retry_delay=0
-)
-def process_chunk(self: Any, job: str, chunk: int) -> None:
-    """Claim a chunk, work on it, record it; while it is all short, go on with the job's next."""
-    started, work = time.monotonic(), [chunk]
-    while work:
-        _process(self.request, JobId(job), work.pop())
-        if time.monotonic() - started < _CHAIN_SECONDS:
-            work = [
-                notification.chunk
-                for notification in _patient_store.ledger.notify_next(JobId(job), only=1)
-            ]
+class WorkerApp:
+    """The main process's part: it never waits for the broker, since it serves the whole worker.
 
+    Attributes:
+        app: the Celery application to run.
+    """
 
-def _process(request: Any, job: JobId, chunk: int) -> None:
-    ledger = _patient_store.ledger
-    # A message that is delivered again says nothing of its former holder, though its task may have
-    # been retried before.
-    retried = request.retries > 0 and not request.delivery_info.get("redelivered")
-    with bound(job=job, chunk=chunk, task=request.id, worker=request.hostname):
-        claim = ledger.claim(job, chunk, worker=request.hostname, task=request.id, retried=retried)
-        held = claim if isinstance(claim, Claim) else None
-        if retried:
-            # The child that was lost may have gone on with other chunks than the message's own.
-            _send(ledger.release_task(request.id, "child_lost", but=held))
-        if held is None:
-            _log.info("chunk_not_claimed", why=claim)
+    def __init__(self, app: Celery, store: JobStore) -> None:
+        self.app = app
+        self._store = store
+
+    def release_failed_task(self, task_id: str, exception: BaseException, **_: Any) -> None:
+        """Release the chunks of a task whose child was lost for good or killed at its time limit.
+
+        After an exception of the task itself the chunk waits until its lease expires: an error
+        that recurs at once would otherwise loop as fast as it can.
+        """
+        why = type(exception).__name__
+        _log.warning("task_failed", task=task_id, why=why)
+        if not isinstance(exception, (WorkerLostError, TimeLimitExceeded)):
             return
         try:
-            _work(held, request)
-        except LeaseLostError:
-            _log.warning("chunk_lost")
-        except SoftTimeLimitExceeded:
-            # The next attempt goes article by article, and has the whole time again.
-            notification = ledger.release(job, chunk, held.token, "too_slow")
-            _send([notification] if notification else [])
-            _log.warning("chunk_too_slow", notified=notification is not None)
+            notifications = self._store.ledger.release_task(task_id, why)
+        except redis.RedisError as error:
+            # The reconciler releases it when its lease expires.
+            _log.warning("task_not_released", task=task_id, why=type(error).__name__)
+        else:
+            _send(self.app, notifications)
 
-
-def _work(claim: Claim, request: Any) -> None:
-    ledger = _patient_store.ledger
-    with (
-        Lease(
-            ledger,
-            claim,
-            delivery=request.properties["delivery_tag"],
-            meanwhile=lambda: _notify_next(claim.job),
-        ) as lease,
-        chunk_span(claim.job, claim.chunk, len(claim.articles), claim.attempts) as span,
-    ):
-
-        def checkpoint(stage: str) -> None:
-            if stage:
-                span.stage(stage)
-            lease.checkpoint(stage)
-
-        attempt = Attempt(
-            _patient_store,
-            claim,
-            lambda: _engine(claim.profile.model),
-            checkpoint,
-            limit_seconds=app.conf.task_soft_time_limit,
-        )
-        processed = attempt.run()
-        tally = attempt.tally(request.hostname)
-        # Within the lease: the broker may be away for a while.
-        recorded = ledger.complete(claim, processed, tally)
-    _log.info(
-        "chunk_recorded" if recorded else "chunk_was_late",
-        articles=len(claim.articles),
-        attempts=claim.attempts,
-        seconds=round(tally.seconds, 3),
-    )
-
-
-def _notify_next(job: JobId) -> None:
-    """The claim has answered a notification of its job: there is room for another."""
-    try:
-        notifications = _patient_store.ledger.notify_next(job)
-    except redis.RedisError as error:
-        # The reconciler fills the window.
-        _log.warning("next_not_notified", why=type(error).__name__)
-    else:
-        _send(notifications)
-
-
-def _send(notifications: Sequence[Notification]) -> None:
-    try:
-        send(app, notifications)
-    except BrokerUnavailableError as error:
-        # They are noted in the ledger: the reconciler sends them again.
-        _log.warning("not_notified", why=error.code, notifications=len(notifications))
-
-
-@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
-def _load_engine(**_: Any) -> None:
-    """Load the default profile's model in the child, after the fork."""
-    start_tracing()
-    started = time.monotonic()
-    profile = load_profile(_settings)
-    _engine(profile.model).prepare(profile.prompts.values())
-    _log.info("engine_loaded", seconds=round(time.monotonic() - started, 3))
-
-
-@signals.task_failure.connect  # type: ignore[untyped-decorator]
-def _give_back(task_id: str, exception: BaseException, **_: Any) -> None:
-    """A task has failed: its child was lost for good, or killed at its time limit. Notify again.
-
-    After an exception of the task itself the chunk waits until its lease is over: a fault that
-    comes back at once would otherwise go round as fast as it can.
-    """
-    why = type(exception).__name__
-    _log.warning("task_failed", task=task_id, why=why)
-    if not isinstance(exception, (WorkerLostError, TimeLimitExceeded)):
-        return
-    try:
-        notifications = _store.ledger.release_task(task_id, why)
-    except redis.RedisError as error:
-        # The reconciler finds it, when its lease is over.
-        _log.warning("task_not_released", task=task_id, why=type(error).__name__)
-    else:
-        _send(notifications)
-
-
-class _Keeper(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Every two seconds, in the main process: this worker is alive, and nothing is left behind."""
-
-    requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
-
-    def __init__(self, worker: Any, **options: Any) -> None:
-        super().__init__(worker, **options)
-        self._started = time.time()
-        self._entry: Any = None
-
-    def start(self, worker: Any) -> None:
-        self._entry = worker.timer.call_repeatedly(STEP_SECONDS, self._step, (worker,))
-        worker.timer.call_after(0, self._step, (worker,))
-
-    def stop(self, worker: Any) -> None:
-        del worker
-        if self._entry is not None:
-            self._entry.cancel()
-
-    def _step(self, worker: Any) -> None:
-        # Celery itself looks for lost children every five seconds.
-        worker.pool.maintain_pool()
+    def keep(self, name: str, started: float) -> None:
+        """Record that the worker ``name`` is alive, and take a step of the reconciler."""
         presence = WorkerPresence(
-            name=worker.hostname,
+            name=name,
             host=socket.gethostname(),
             pid=os.getpid(),
-            started=self._started,
+            started=started,
             done_chunks=state.total_count[PROCESS_CHUNK],
         )
         try:
-            _store.roster.record_presence(presence)
-            notifications = reconcile(_store, app, worker.hostname)
+            self._store.roster.record_presence(presence)
+            notifications = reconcile(self._store, self.app, name)
         except (redis.RedisError, BrokerUnavailableError) as error:
             _log.warning("step_failed", why=type(error).__name__)
             return
@@ -241,16 +238,48 @@ class _Keeper(bootsteps.StartStopStep):  # type: ignore[misc]
                 "notified", job=notification.job, chunk=notification.chunk, lane=notification.lane
             )
 
+    def sign_off(self, name: str) -> None:
+        """Release the chunks of the worker ``name``, which ends, and remove it from the roster."""
+        try:
+            notifications = self._store.ledger.release_worker(name, "worker_ended")
+            self._store.roster.forget_worker(name)
+        except redis.RedisError as error:
+            _log.warning("worker_not_struck_off", why=type(error).__name__)
+        else:
+            _send(self.app, notifications)
 
-app.steps["worker"].add(_Keeper)
 
-
-def leave(worker: str) -> None:
-    """The worker of this name ends: give back what it still holds, and strike it off the list."""
+def _send(app: Celery, notifications: Sequence[Notification]) -> None:
     try:
-        notifications = _store.ledger.release_worker(worker, "worker_ended")
-        _store.roster.forget_worker(worker)
-    except redis.RedisError as error:
-        _log.warning("worker_not_struck_off", why=type(error).__name__)
-    else:
-        _send(notifications)
+        send(app, notifications)
+    except BrokerUnavailableError as error:
+        # The ledger has noted them: the reconciler sends them again.
+        _log.warning("not_notified", why=error.code, notifications=len(notifications))
+
+
+def _keeper_step(keep: Callable[[str, float], None]) -> type[bootsteps.StartStopStep]:
+    """Return a bootstep that calls ``keep`` with the worker's name and start every two seconds."""
+
+    class Keeper(bootsteps.StartStopStep):  # type: ignore[misc]
+        requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
+
+        def __init__(self, worker: Any, **options: Any) -> None:
+            super().__init__(worker, **options)
+            self._started = time.time()
+            self._entry: Any = None
+
+        def start(self, worker: Any) -> None:
+            self._entry = worker.timer.call_repeatedly(STEP_SECONDS, self._step, (worker,))
+            worker.timer.call_after(0, self._step, (worker,))
+
+        def stop(self, worker: Any) -> None:
+            del worker
+            if self._entry is not None:
+                self._entry.cancel()
+
+        def _step(self, worker: Any) -> None:
+            # Celery itself looks for lost children only every five seconds.
+            worker.pool.maintain_pool()
+            keep(worker.hostname, self._started)
+
+    return Keeper
