@@ -1,17 +1,17 @@
-"""The one error tree of Copydesk.
+"""The error tree of Copydesk.
 
     CopydeskError
     ├── UsageError            2   wrong call, wrong file, wrong configuration
     │   ├── ConfigError       2   a settings or profile file that cannot be used
-    │   ├── NoInputError      2   nothing to submit (6 where all inputs were refused)
+    │   ├── NoInputError      2   nothing to submit (6 if all inputs were refused)
     │   └── ModelMissingError 2   the profile's model is not on this machine
     ├── BrokerUnavailableError 3  no Redis or Valkey answers
     ├── JobNotFoundError      4   no such job
     ├── ArticleNotFoundError  4   no such article in that job
-    ├── JobStateError         2   the job is not in a state for this
+    ├── JobStateError         2   the job is not in a state for this command
     ├── WaitTimeoutError      5   the job was not finished in the time given
     ├── OutputError           1   results could not be written
-    └── EngineError           1   the model could not be loaded or run (retryable)
+    └── EngineError           1   the model could not be loaded or run
 
 A text that a check refuses is data (a ``Reason``), never an exception.
 """
@@ -38,10 +38,10 @@ __all__ = [
 
 
 class ExitCode(IntEnum):
-    """What every command's exit code means; stable."""
+    """The exit codes of every command; stable."""
 
     OK = 0
-    """All that was asked for is done."""
+    """Everything is done."""
     SOME_FAILED = 1
     """Some articles failed or were refused, or some output could not be written."""
     USAGE = 2
@@ -51,7 +51,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 4
     """No such job or article."""
     TIMED_OUT = 5
-    """The wait was over before the job was; the job goes on."""
+    """The wait ended before the job; the job goes on."""
     ALL_FAILED = 6
     """Every article failed or was refused."""
     INTERRUPTED = 130
@@ -59,17 +59,16 @@ class ExitCode(IntEnum):
 
 
 class CopydeskError(Exception):
-    """Something went wrong that a person can understand.
+    """The base of all errors that are reported to a person.
 
     Args:
-        message: what happened, with file and line where there is one.
-        code: a more precise stable code than the class's own.
+        message: what happened, with file and line if there is one.
+        code: a stable code, more precise than that of the class.
         hint: what to do next.
     """
 
     code: str = "error"
     exit_code: ExitCode = ExitCode.SOME_FAILED
-    retryable: bool = False
 
     def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
@@ -80,7 +79,7 @@ class CopydeskError(Exception):
 
 
 class UsageError(CopydeskError):
-    """The call cannot be carried out as it was made."""
+    """The command cannot run as it was called."""
 
     code = "usage"
     exit_code = ExitCode.USAGE
@@ -109,7 +108,6 @@ class BrokerUnavailableError(CopydeskError):
 
     code = "broker_unavailable"
     exit_code = ExitCode.NO_BROKER
-    retryable = True
 
 
 class JobNotFoundError(CopydeskError):
@@ -123,7 +121,7 @@ class JobNotFoundError(CopydeskError):
 
 
 class JobStateError(CopydeskError):
-    """The job is not in a state for this."""
+    """The job is not in a state for this command."""
 
     code = "job_state"
     exit_code = ExitCode.USAGE
@@ -144,7 +142,7 @@ class WaitTimeoutError(CopydeskError):
 
 
 class OutputError(CopydeskError):
-    """Results could not be written; what was written before is whole."""
+    """Results could not be written; what was written before is complete."""
 
     code = "output_failed"
 
@@ -153,4 +151,3 @@ class EngineError(CopydeskError):
     """The model could not be loaded or run."""
 
     code = "engine_error"
-    retryable = True

@@ -131,7 +131,7 @@ def _limit(
         start = time.perf_counter()
         forward_only(plain, prompts, answers, batch)
         best = min(best, time.perf_counter() - start)
-    read = sum(len(plain.tokens(prompt)[0]) for prompt in prompts)
+    read = sum(len(plain.encode(prompt)[0]) for prompt in prompts)
     return {
         "tokens_per_s": tokens / best,
         "tokens": tokens,

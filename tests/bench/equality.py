@@ -51,7 +51,7 @@ def main() -> None:
     gaps: list[float] = []
     for at, (prompt, tokens) in enumerate(zip(prompts, ours, strict=True), start=1):
         with torch.inference_mode():
-            theirs, _ = plain.write(prompt)
+            theirs, _ = plain.generate_tokens(prompt)
             if theirs != tokens:
                 gaps.append(_gap(plain, prompt, tokens, theirs))
                 sys.stderr.write(f"{gaps[-1]:.4f}  {prompt.text[:80]}\n")
@@ -84,7 +84,7 @@ def _gap(plain: PlainEngine, prompt: Prompt, ours: list[int], theirs: list[int])
     common = [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
     if len(common) in {len(ours), len(theirs)}:
         return float("inf")
-    ids = torch.tensor([[*plain.tokens(prompt)[0], *common]])
+    ids = torch.tensor([[*plain.encode(prompt)[0], *common]])
     logits = plain.model(prompt.template.adapter)(input_ids=ids, use_cache=False).logits[0, -1]
     return abs(float(logits[theirs[len(common)]].float() - logits[ours[len(common)]].float()))
 

@@ -50,7 +50,7 @@ class Static(PlainEngine):
     ) -> list[Generation]:
         answers: dict[int, Generation] = {}
         for adapter, indexes in _by_adapter(prompts).items():
-            asked = {at: self.tokens(prompts[at])[0] for at in indexes}
+            asked = {at: self.encode(prompts[at])[0] for at in indexes}
             order = sorted(indexes, key=lambda at: -len(asked[at]))
             for first in range(0, len(order), self._batch):
                 checkpoint()
@@ -62,7 +62,7 @@ class Static(PlainEngine):
 
     def _batched(self, adapter: str, rows: list[list[int]], budgets: list[int]) -> list[Generation]:
         width = max(map(len, rows))
-        pad = self.texts._end
+        pad = self.local._end_token
         with torch.inference_mode():
             found = self.model(adapter).generate(
                 input_ids=torch.tensor([[pad] * (width - len(row)) + row for row in rows]),
@@ -80,9 +80,9 @@ class Static(PlainEngine):
 
     def answer(self, tokens: list[int]) -> Generation:
         """What was written, up to the first token that ends it."""
-        ends = self.texts._ends
+        ends = self.local._end_tokens
         end = next((at for at, token in enumerate(tokens) if token in ends), None)
-        text = self.texts._tokenizer.decode(tokens[:end], skip_special_tokens=True)
+        text = self.local._tokenizer.decode(tokens[:end], skip_special_tokens=True)
         return Generation(text.strip(), end is not None, len(tokens) if end is None else end + 1)
 
 
@@ -105,11 +105,11 @@ class Continuous(Static):
         model = self.model(adapter)
         config = GenerationConfig(
             do_sample=False,
-            eos_token_id=sorted(self.texts._ends),
-            pad_token_id=self.texts._end,
+            eos_token_id=sorted(self.local._end_tokens),
+            pad_token_id=self.local._end_token,
             max_new_tokens=max(prompt.max_tokens for prompt in prompts),
         )
-        asked = [self.tokens(prompt)[0] for prompt in prompts]
+        asked = [self.encode(prompt)[0] for prompt in prompts]
         found = model.generate_batch(asked, generation_config=config)
         # Its keys are the requests in order: "req_0", "req_1", …
         written = sorted(found.items(), key=lambda item: int(item[0].rsplit("_", 1)[1]))
@@ -131,7 +131,7 @@ class CTranslate2(Static):
         with TemporaryDirectory() as scratch:
             merged = Path(scratch) / "merged"
             self.model(adapter).float().save_pretrained(merged)
-            self.texts._tokenizer.save_pretrained(merged)
+            self.local._tokenizer.save_pretrained(merged)
             self._models.clear()
             made = Path(scratch) / "made"
             ctranslate2.converters.TransformersConverter(str(merged)).convert(
@@ -142,12 +142,12 @@ class CTranslate2(Static):
 
     def _batched(self, adapter: str, rows: list[list[int]], budgets: list[int]) -> list[Generation]:
         del adapter
-        spelled = self.texts._tokenizer.convert_ids_to_tokens
+        spelled = self.local._tokenizer.convert_ids_to_tokens
         found = self._generator.generate_batch(
             [spelled(row) for row in rows],
             max_length=max(budgets),
             sampling_topk=1,
-            end_token=sorted(self.texts._ends),
+            end_token=sorted(self.local._end_tokens),
             include_prompt_in_result=False,
             return_end_token=True,
         )
@@ -175,9 +175,9 @@ def forward_only(
     plain: PlainEngine, prompts: Sequence[Prompt], answers: Sequence[Generation], batch: int
 ) -> None:
     """One pass of transformers over prompt, source and answer of each prompt: the limit."""
-    encode = plain.texts._encode
+    encode = plain.local._encode
     rows = [
-        [*plain.tokens(prompt)[0], *written]
+        [*plain.encode(prompt)[0], *written]
         for prompt, written in zip(prompts, encode([one.text for one in answers]), strict=True)
     ]
     (adapter,) = {prompt.template.adapter for prompt in prompts}
@@ -185,7 +185,7 @@ def forward_only(
     for first in range(0, len(rows), batch):
         part = rows[first : first + batch]
         width = max(map(len, part))
-        pad = plain.texts._end
+        pad = plain.local._end_token
         with torch.inference_mode():
             plain.model(adapter)(
                 input_ids=torch.tensor([row + [pad] * (width - len(row)) for row in part]),

@@ -32,17 +32,17 @@ EXIT_CODES = {
 }
 
 ERRORS = {
-    "UsageError": ("usage", 2, False),
-    "ConfigError": ("config_invalid", 2, False),
-    "NoInputError": ("no_input", 2, False),
-    "ModelMissingError": ("model_missing", 2, False),
-    "BrokerUnavailableError": ("broker_unavailable", 3, True),
-    "JobNotFoundError": ("job_not_found", 4, False),
-    "ArticleNotFoundError": ("article_not_found", 4, False),
-    "JobStateError": ("job_state", 2, False),
-    "WaitTimeoutError": ("wait_timed_out", 5, False),
-    "OutputError": ("output_failed", 1, False),
-    "EngineError": ("engine_error", 1, True),
+    "UsageError": ("usage", 2),
+    "ConfigError": ("config_invalid", 2),
+    "NoInputError": ("no_input", 2),
+    "ModelMissingError": ("model_missing", 2),
+    "BrokerUnavailableError": ("broker_unavailable", 3),
+    "JobNotFoundError": ("job_not_found", 4),
+    "ArticleNotFoundError": ("article_not_found", 4),
+    "JobStateError": ("job_state", 2),
+    "WaitTimeoutError": ("wait_timed_out", 5),
+    "OutputError": ("output_failed", 1),
+    "EngineError": ("engine_error", 1),
 }
 
 Captured = pytest.CaptureFixture[str]
@@ -77,7 +77,7 @@ def test_exit_codes_are_pinned() -> None:
 def test_errors_keep_their_codes(name: str) -> None:
     kind = getattr(errors, name)
 
-    assert (kind.code, int(kind.exit_code), kind.retryable) == ERRORS[name]
+    assert (kind.code, int(kind.exit_code)) == ERRORS[name]
 
 
 def test_every_error_is_pinned() -> None:

@@ -10,7 +10,7 @@ from worker.config.profile import PromptTemplate
 from worker.engine.protocol import Generation, Prompt, no_checkpoint
 from worker.errors import EngineError
 
-__all__ = ["AWKWARD_WORDS", "BREAKS", "FAILS", "FakeEngine", "SayingEngine"]
+__all__ = ["AWKWARD_WORDS", "BREAKS", "FAILS", "FakeEngine", "FixedAnswerEngine"]
 
 #: A text with this word makes the engine raise ``EngineError``, as a model out of memory does.
 FAILS = "ENGINEFAILS"
@@ -95,7 +95,7 @@ class FakeEngine:
         return (_PLAIN_NATS + share,) * len(tokens)
 
 
-class SayingEngine(FakeEngine):
+class FixedAnswerEngine(FakeEngine):
     """Answers every prompt alike."""
 
     def __init__(self, said: Generation) -> None:

@@ -52,26 +52,26 @@ class PlainEngine:
     """
 
     def __init__(self, model: ModelSettings, settings: Settings, **options: Any) -> None:
-        self.texts = LocalEngine(model, settings)
+        self.local = LocalEngine(model, settings)
         # Only its tokens are wanted: its weights would count as this way's memory.
-        self.texts._decoders.clear()
+        self.local._decoders.clear()
         self._model, self._place = model, locate(model, settings.home)
         self._options = options
         self._models: dict[str, Any] = {}
 
     @property
     def window(self) -> int:
-        return self.texts.window
+        return self.local.window
 
     def prepare(self, templates: Iterable[PromptTemplate]) -> None:
         for template in templates:
             self.model(template.adapter)
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
-        return self.texts.prompt_tokens(template)
+        return self.local.prompt_tokens(template)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return self.texts.count_tokens(texts)
+        return self.local.count_tokens(texts)
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
@@ -96,12 +96,12 @@ class PlainEngine:
 
     def tokens(self, prompt: Prompt) -> tuple[list[int], list[int]]:
         """Tokens of the prompt as the model reads it, and of its draft with its end."""
-        (row,) = self.texts._rows([prompt])
+        (row,) = self.local._rows([prompt])
         return list(row.prompt), list(row.draft)
 
     def write(self, prompt: Prompt) -> tuple[list[int], tuple[float, ...]]:
         """The tokens of the answer, the one that ends it included, and the nats of each."""
-        asked, draft = self.tokens(prompt)
+        asked, draft = self.encode(prompt)
         ids = torch.tensor([asked])
         bias = [KeepBias(draft, len(asked), prompt.keep_bias_nats)] if prompt.keep_bias_nats else []
         found = self.model(prompt.template.adapter).generate(
@@ -109,7 +109,7 @@ class PlainEngine:
             attention_mask=torch.ones_like(ids),
             max_new_tokens=prompt.max_tokens,
             do_sample=False,
-            pad_token_id=self.texts._end,
+            pad_token_id=self.local._end_token,
             logits_processor=LogitsProcessorList(bias),
             output_logits=True,
             return_dict_in_generate=True,
@@ -119,10 +119,10 @@ class PlainEngine:
         return written, _nats(torch.cat(found.logits), written)
 
     def _answer(self, prompt: Prompt) -> Generation:
-        asked, draft = self.tokens(prompt)
-        written, nats = self.write(prompt)
-        finished = written[-1] in self.texts._ends
-        text = self.texts._tokenizer.decode(
+        asked, draft = self.encode(prompt)
+        written, nats = self.generate_tokens(prompt)
+        finished = written[-1] in self.local._end_tokens
+        text = self.local._tokenizer.decode(
             written[:-1] if finished else written, skip_special_tokens=True
         )
         return Generation(
@@ -135,7 +135,7 @@ class PlainEngine:
         )
 
     def _draft_nats(self, prompt: Prompt) -> tuple[float, ...]:
-        asked, draft = self.tokens(prompt)
+        asked, draft = self.encode(prompt)
         if not draft:
             return ()
         model = self.model(prompt.template.adapter)

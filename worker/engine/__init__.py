@@ -1,1 +1,1 @@
-"""The engine: what turns prompts into text. Imports config, process and errors; knows no stage."""
+"""Turn prompts into text, in this process or on a server. Imports config, process and errors."""

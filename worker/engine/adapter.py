@@ -1,7 +1,7 @@
-"""Adapters: what the project trained itself, added to a base model's weights.
+"""Merge a LoRA adapter, trained by this project, into a base model's weights.
 
-A LoRA adapter (Hu et al. 2021, 2106.09685) as peft writes it: for each linear layer two thin
-matrices, whose product is added once at loading, so that nothing is slower afterwards.
+A LoRA adapter (Hu et al. 2021, 2106.09685) holds two thin matrices per linear layer, as peft writes
+them. Their product is added once, at loading, so inference is as fast as without it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["merge"]
 
-#: How peft names the two matrices of the layer that stands between.
-_BEFORE, _DOWN, _UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
+#: How peft names the two matrices of a layer.
+_PREFIX, _DOWN, _UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 
 
 def merge(model: Any, folder: Path) -> None:
     """Add the adapter in ``folder`` to the weights of ``model``, in place.
 
     Raises:
-        EngineError: there is no adapter, or it was made for another model.
+        EngineError: there is no adapter, or it does not fit the model.
     """
     try:
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
@@ -36,16 +36,16 @@ def merge(model: Any, folder: Path) -> None:
         for name, down in matrices.items():
             if not name.endswith(_DOWN):
                 continue
-            layer = name.removeprefix(_BEFORE).removesuffix(_DOWN)
+            layer = name.removeprefix(_PREFIX).removesuffix(_DOWN)
             up = matrices[name.removesuffix(_DOWN) + _UP]
             weight = model.get_submodule(layer).weight
-            # Summed in float32 and rounded once.
-            added = scale * up.float() @ down.float()
+            # Sum in float32, so that the weight is rounded only once.
+            delta = scale * up.float() @ down.float()
             with torch.no_grad():
-                weight.copy_((weight.float() + added).to(weight.dtype))
+                weight.copy_((weight.float() + delta).to(weight.dtype))
     except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         raise EngineError(
-            f"the adapter {folder.name} cannot be put into the model: {error}",
+            f"the adapter {folder.name} cannot be merged into the model: {error}",
             code="model_load_failed",
-            hint="its prompt goes with the model that it was trained on; name another prompt",
+            hint="its prompt needs the model that it was trained on; name another prompt",
         ) from error

@@ -1,4 +1,4 @@
-"""How well a text reads, by a model that was never trained on repairs and sees nothing else."""
+"""Score how well texts read, by the base model: it was never trained on repairs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["text_nats"]
 
 
 def text_nats(texts: Iterable[str], engine: Engine, profile: Profile) -> dict[str, float]:
-    """Minus the log of each text's probability, as a text of news; lower reads better.
+    """Return each text's negative log-likelihood as news; the lower, the better it reads.
 
-    Empty where the profile names no prompt for it, or its engine cannot say. Only the difference
-    between two wordings of the same text means anything.
+    Only differences between two wordings of the same text are meaningful. The result is empty if
+    the profile names no fluency prompt, or the engine gives no likelihoods.
     """
     name = profile.repair.fluency_prompt
-    wanted = list(dict.fromkeys(texts))
-    if not name or not wanted:
+    unique = list(dict.fromkeys(texts))
+    if not name or not unique:
         return {}
     template = profile.prompts[name]
-    read = engine.generate([Prompt(template, "", 1, draft=text) for text in wanted])
+    readings = engine.generate([Prompt(template, "", 1, draft=text) for text in unique])
     return {
-        text: sum(found.draft_nats)
-        for text, found in zip(wanted, read, strict=True)
-        if found.draft_nats
+        text: sum(reading.draft_nats)
+        for text, reading in zip(unique, readings, strict=True)
+        if reading.draft_nats
     }

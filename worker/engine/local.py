@@ -1,6 +1,6 @@
-"""The engine on this machine: loads a model and its adapters, turns prompts into tokens and back.
+"""The engine on this machine: load a model and its adapters, and answer prompts on the CPU.
 
-``worker.engine.decoding.decoder`` does the decoding. Memory is bounded by ``batch_tokens``.
+``worker.engine.decoding.decoder`` does the decoding. ``batch_tokens`` bounds the memory.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from worker.config.profile import ModelSettings, PromptTemplate
     from worker.config.settings import Settings
 
-__all__ = ["LocalEngine", "prepare"]
+__all__ = ["LocalEngine", "convert_gguf"]
 
-#: Kernels that oneDNN keeps, and torch on top of it, each made for one number of tokens. They would
-#: keep 1,024; every packed batch has a size of its own, so that they are seldom met again, and a
-#: worker grew by 1 MB an article. With 64 it does not grow, and is as fast.
-_KEPT_KERNELS = "64"
+#: Kernels cached by oneDNN and by torch, each for one number of tokens. Packed batches seldom
+#: repeat a size: with the default of 1,024 a worker grew by 1 MB per article; with 64 it does not
+#: grow, and is as fast.
+_CACHED_KERNELS = "64"
 
 
 class LocalEngine:
@@ -47,36 +47,36 @@ class LocalEngine:
 
     Raises:
         ModelMissingError: the weights are not on this machine.
-        EngineError: they cannot be loaded, or the model is of a kind that cannot be verified.
+        EngineError: the weights cannot be loaded, or the model's attention is not supported.
     """
 
     def __init__(self, model: ModelSettings, settings: Settings) -> None:
         for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-            os.environ.setdefault(cache, _KEPT_KERNELS)
+            os.environ.setdefault(cache, _CACHED_KERNELS)
         torch.set_num_threads(settings.threads or os.cpu_count() or 1)
-        _quiet()
-        self._settings, self._place = model, locate(model, settings.home)
+        _silence_transformers()
+        self._settings, self._source = model, locate(model, settings.home)
         self._options: dict[str, Any] = {"trust_remote_code": False}
         if is_local(model):
             self._options["local_files_only"] = True
         else:
             self._options["revision"] = model.revision
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(self._place, **self._options)
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(self._source, **self._options)
         except Exception as error:  # a damaged file can raise anything
             raise _load_error(model, str(error)) from error
         if not self._tokenizer.chat_template:
-            raise _load_error(model, "it has no chat template: it is not tuned to instructions")
-        self._marks: list[str] = list(self._tokenizer.all_special_tokens)
+            raise _load_error(model, "it has no chat template: it is not instruction-tuned")
+        self._special_tokens: list[str] = list(self._tokenizer.all_special_tokens)
         self._decoders: dict[str, Decoder] = {}
         self._prefixes: dict[tuple[str, tuple[int, ...]], KeyValues] = {}
         base = self._load()
-        self._ends = _end_tokens(base)
-        self._end = min(self._ends, default=0)
+        self._end_tokens = _end_tokens(base)
+        self._end_token = min(self._end_tokens, default=0)
         self._window = int(base.config.max_position_embeddings)
         pack(base)
         self._base = base
-        self._decoders[""] = Decoder(base, self._ends, model.batch_tokens)
+        self._decoders[""] = Decoder(base, self._end_tokens, model.batch_tokens)
 
     @property
     def window(self) -> int:
@@ -84,7 +84,7 @@ class LocalEngine:
         return self._window
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, without any prompt around it."""
+        """Count the tokens of each text, without a prompt around it."""
         return [len(ids) for ids in self._encode(texts)]
 
     def prepare(self, templates: Iterable[PromptTemplate]) -> None:
@@ -93,50 +93,53 @@ class LocalEngine:
             self._decoder(template.adapter)
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
-        """Tokens that the template puts around a text."""
+        """Count the tokens that the template adds around a text."""
         return self.count_tokens([self._chat(template, "")])[0]
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
-        """One greedy answer per prompt, in the order of the prompts."""
+        """Return one greedy answer per prompt, in the order of the prompts."""
         rows = self._rows(prompts)
-        templates: dict[PromptTemplate, list[Row]] = {}
+        by_template: dict[PromptTemplate, list[Row]] = {}
         for prompt, row in zip(prompts, rows, strict=True):
-            templates.setdefault(prompt.template, []).append(row)
+            by_template.setdefault(prompt.template, []).append(row)
         try:
             with torch.inference_mode():
-                for template, same in templates.items():
+                for template, group in by_template.items():
                     decoder = self._decoder(template.adapter)
-                    decoder.answer(same, self._prefix(template, same, decoder), checkpoint)
+                    decoder.answer(group, self._prefix(template, group, decoder), checkpoint)
         except RuntimeError as error:
             raise EngineError(f"the model failed on a batch of {len(rows)}: {error}") from error
         finally:
-            _give_memory_back()
-        return [self._answer(row) for row in rows]
+            _release_memory()
+        return [self._generation(row) for row in rows]
 
     def _rows(self, prompts: Sequence[Prompt]) -> list[Row]:
-        texts = [self._plain(prompt.text) for prompt in prompts]
-        asked = self._encode(
+        texts = [self._without_special(prompt.text) for prompt in prompts]
+        encoded = self._encode(
             [self._chat(prompt.template, text) for prompt, text in zip(prompts, texts, strict=True)]
         )
-        # What an answer may copy: its draft, or else the text that it is about.
+        # An answer may copy from its draft, or else from its text.
         sources = self._encode(
-            [self._plain(prompt.draft) or text for prompt, text in zip(prompts, texts, strict=True)]
+            [
+                self._without_special(prompt.draft) or text
+                for prompt, text in zip(prompts, texts, strict=True)
+            ]
         )
         rows = []
-        for prompt, ids, source in zip(prompts, asked, sources, strict=True):
-            draft = [*source, self._end] if prompt.draft else []
+        for prompt, ids, source in zip(prompts, encoded, sources, strict=True):
+            draft = [*source, self._end_token] if prompt.draft else []
             guide = Draft(draft or source, copying=bool(draft))
             budget, bias = prompt.max_tokens, prompt.keep_bias_nats
             rows.append(Row(ids, draft, guide, budget, bias, prompt.state_layer))
         return rows
 
     def _prefix(self, template: PromptTemplate, rows: Sequence[Row], decoder: Decoder) -> KeyValues:
-        """Keys and values of what all prompts of ``template`` begin with, computed once."""
-        (bare,) = self._encode([self._chat(template, "")])
-        # But for the last token, since what follows is read off a pass over at least one.
-        columns = zip(bare[:-1], *(row.prompt for row in rows), strict=False)
+        """Return the cache of the prefix that all prompts of ``template`` share, computed once."""
+        (empty,) = self._encode([self._chat(template, "")])
+        # The last token stays out: the first pass needs at least one token per row.
+        columns = zip(empty[:-1], *(row.prompt for row in rows), strict=False)
         shared = [column[0] for column in takewhile(lambda tokens: len(set(tokens)) == 1, columns)]
         key = template.adapter, tuple(shared)
         if key not in self._prefixes:
@@ -144,24 +147,24 @@ class LocalEngine:
         return self._prefixes[key]
 
     def _decoder(self, adapter: str) -> Decoder:
-        """The model with ``adapter`` in it; both stay loaded."""
+        """Return the decoder of the model with ``adapter`` merged, loading it on first use."""
         if adapter not in self._decoders:
             model = self._load()
             merge(model, adapter_folder(adapter))
-            # No adapter changes the vocabulary's matrices: 0.1 GB that need not be held twice.
+            # No adapter changes the embeddings, so they are held only once (0.1 GB).
             model.set_input_embeddings(self._base.get_input_embeddings())
             model.set_output_embeddings(self._base.get_output_embeddings())
             pack(model)
-            self._decoders[adapter] = Decoder(model, self._ends, self._settings.batch_tokens)
+            self._decoders[adapter] = Decoder(model, self._end_tokens, self._settings.batch_tokens)
         return self._decoders[adapter]
 
     def _load(self) -> Any:
         try:
-            # With the loading info it gives a pair, which its types do not say.
-            loaded, found = cast(
+            # With output_loading_info it returns a pair, contrary to its type.
+            loaded, info = cast(
                 "tuple[Any, Any]",
                 AutoModelForCausalLM.from_pretrained(
-                    self._place,
+                    self._source,
                     dtype=getattr(torch, concrete_dtype(self._settings.dtype)),
                     use_safetensors=True,
                     output_loading_info=True,
@@ -171,14 +174,14 @@ class LocalEngine:
             )
         except Exception as error:  # a damaged file can raise anything
             raise _load_error(self._settings, str(error)) from error
-        if found["missing_keys"]:
-            # transformers would fill them in at random and go on.
-            missing = ", ".join(sorted(found["missing_keys"])[:3])
+        if info["missing_keys"]:
+            # transformers initialises missing weights at random and goes on.
+            missing = ", ".join(sorted(info["missing_keys"])[:3])
             raise _load_error(self._settings, f"its files lack weights: {missing}")
         if not has_plain_attention(loaded.config):
             raise _load_error(self._settings, "its attention is not plain causal attention")
-        # The weights lie in the file's mapping, which one of them keeps whole in memory, beside
-        # what is made of the others (0.2 GB for each adapter, measured).
+        # Loaded weights are views of the file's mapping, and any one left keeps all of it in memory
+        # beside the packed copies (0.2 GB per adapter, measured).
         for weight in loaded.parameters():
             weight.data = weight.data.clone()
         return loaded.eval()
@@ -190,15 +193,15 @@ class LocalEngine:
             )
         )
 
-    def _plain(self, text: str) -> str:
-        """The text without the marks that end a turn of the chat.
+    def _without_special(self, text: str) -> str:
+        """Remove special tokens, such as those that end a turn of the chat, from ``text``.
 
-        An article that has one would go on in the user's name, or in the model's own.
+        With one, an article could forge a turn of the user or of the model.
         """
-        for mark in self._marks:
-            # Another mark may come about where one was taken out.
-            while mark in text:
-                text = text.replace(mark, "")
+        for token in self._special_tokens:
+            # Removing one token can join the parts of another.
+            while token in text:
+                text = text.replace(token, "")
         return text
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -209,7 +212,7 @@ class LocalEngine:
             self._tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"],
         )
 
-    def _answer(self, row: Row) -> Generation:
+    def _generation(self, row: Row) -> Generation:
         tokens = row.written[:-1] if row.finished else row.written
         text = self._tokenizer.decode(tokens, skip_special_tokens=True)
         return Generation(
@@ -223,23 +226,23 @@ class LocalEngine:
         )
 
 
-def prepare(weights: Path, folder: Path) -> None:
-    """De-quantise a GGUF file into a folder of safetensors in bfloat16, with its tokenizer.
+def convert_gguf(weights: Path, folder: Path) -> None:
+    """De-quantise a GGUF file into a folder of bfloat16 safetensors with its tokenizer.
 
     Raises:
         EngineError: the file cannot be read as a model.
     """
-    _quiet()
+    _silence_transformers()
     source, file = str(weights.parent), weights.name
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(source, gguf_file=file)
-        # The conversion's progress bar cannot be switched off, only sent elsewhere.
-        shown = sys.stderr if sys.stderr.isatty() else io.StringIO()
-        with contextlib.redirect_stderr(shown):
+        # The conversion's progress bar cannot be switched off, only redirected.
+        sink = sys.stderr if sys.stderr.isatty() else io.StringIO()
+        with contextlib.redirect_stderr(sink):
             model: Any = AutoModelForCausalLM.from_pretrained(
                 source, gguf_file=file, dtype=torch.bfloat16
             )
-        # Otherwise save_pretrained refuses: it takes the weights for still quantised.
+        # save_pretrained refuses weights that it takes for quantised.
         model.hf_quantizer = None
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config
@@ -264,14 +267,14 @@ def _end_tokens(model: Any) -> frozenset[int]:
     return frozenset([ends] if isinstance(ends, int) else ends or [])
 
 
-def _give_memory_back() -> None:
-    """Hand freed memory to the system; glibc would keep 0.2 GB of it."""
+def _release_memory() -> None:
+    """Return freed memory to the system; glibc would keep 0.2 GB."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
 
 
-def _quiet() -> None:
+def _silence_transformers() -> None:
     transformers.logging.set_verbosity_error()
     if not sys.stderr.isatty():
         transformers.logging.disable_progress_bar()

@@ -1,6 +1,6 @@
-"""An OpenAI-compatible server: how it is called, and what its refusals mean to a person.
+"""Call an OpenAI-compatible server, and turn its failures into errors that a person understands.
 
-Knows no prompt and no engine, and imports nothing heavy: the doctor calls it, too.
+Knows no prompt and no engine, and imports nothing heavy, since the doctor calls it too.
 """
 
 from __future__ import annotations
@@ -19,29 +19,28 @@ if TYPE_CHECKING:
     from worker.config.settings import Settings
 
 __all__ = [
-    "PASSING",
-    "UNANSWERED",
+    "TRANSIENT_ERRORS",
+    "UNANSWERED_ERRORS",
     "BusyError",
     "Completion",
     "open_client",
     "read_completion",
-    "refusal",
+    "refusal_error",
     "served_models",
-    "unreachable",
+    "unreachable_error",
 ]
 
-#: An address that nobody answers at all; a server that is up takes a connection within a second.
+#: Wait for a connection; a server that is up accepts one within a second.
 _CONNECT_SECONDS = 10.0
 
-#: The list of models is in the server's hands already.
+#: Wait for the list of models, which the server has at hand.
 _LIST_SECONDS = 5.0
 
-#: Enough for a sentence of the server's own; a page of HTML of a proxy is cut off.
-_MOST_SAID = 300
+#: Enough for a sentence from the server; a proxy's HTML page is truncated.
+_MAX_MESSAGE_CHARS = 300
 
-#: Statuses of a server that is up and cannot answer now: too many requests, or behind a proxy,
-#: and while it still loads.
-_BUSY = frozenset({429, 502, 503, 504})
+#: Statuses of a server that cannot answer now: overloaded, behind a proxy, or still loading.
+_BUSY_STATUSES = frozenset({429, 502, 503, 504})
 
 
 class BusyError(Exception):
@@ -50,14 +49,19 @@ class BusyError(Exception):
     def __init__(self, response: httpx2.Response) -> None:
         super().__init__(f"it says {_status(response)}")
         self.wait_seconds = _wait_seconds(response.headers.get("Retry-After", ""))
-        """How long it asks to be left alone; 0 where it does not say."""
+        """The server's ``Retry-After``; 0 without one."""
 
 
-#: What may be over by the next try: no connection, a lost one, no answer in time, a busy server.
-PASSING = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError, BusyError)
+#: Failures that the next attempt may not see: no connection, a lost one, a timeout, a busy server.
+TRANSIENT_ERRORS = (
+    httpx2.TimeoutException,
+    httpx2.NetworkError,
+    httpx2.RemoteProtocolError,
+    BusyError,
+)
 
-#: All that a call may end in without an answer, a proxy's trouble and a bad address among them.
-UNANSWERED = (httpx2.RequestError, httpx2.InvalidURL, BusyError)
+#: All failures without an answer, including proxy errors and invalid addresses.
+UNANSWERED_ERRORS = (httpx2.RequestError, httpx2.InvalidURL, BusyError)
 
 
 class _Message(BaseModel):
@@ -75,7 +79,7 @@ class _Usage(BaseModel):
 
 
 class Completion(BaseModel):
-    """What a server answers to ``chat/completions``, as far as it is used."""
+    """The used part of a server's response to ``chat/completions``."""
 
     choices: Annotated[list[_Choice], Field(min_length=1)]
     usage: _Usage | None = None
@@ -90,9 +94,9 @@ class _Models(BaseModel):
 
 
 def open_client(model: ModelSettings, settings: Settings) -> httpx2.AsyncClient:
-    """A client with the key and the time limits that ``model`` is called with.
+    """Open a client with the key and the time limits for ``model``.
 
-    How many requests are in flight is for the caller to bound.
+    The caller bounds the number of requests in flight.
     """
     return httpx2.AsyncClient(
         headers=_headers(settings),
@@ -102,88 +106,90 @@ def open_client(model: ModelSettings, settings: Settings) -> httpx2.AsyncClient:
 
 
 def served_models(model: ModelSettings, settings: Settings) -> list[str]:
-    """The names that the server of ``model`` lists, from one call without patience.
+    """List the names that the server of ``model`` serves, without retries.
 
     Raises:
-        EngineError: see ``unreachable`` and ``refusal``.
+        EngineError: see ``unreachable_error`` and ``refusal_error``.
     """
     try:
         response = httpx2.get(
             f"{model.url}/models", headers=_headers(settings), timeout=_LIST_SECONDS
         )
-        if response.status_code in _BUSY:
+        if response.status_code in _BUSY_STATUSES:
             raise BusyError(response)
-    except UNANSWERED as error:
-        raise unreachable(model, error) from error
+    except UNANSWERED_ERRORS as error:
+        raise unreachable_error(model, error) from error
     if not response.is_success:
-        raise refusal(model, settings, response)
+        raise refusal_error(model, settings, response)
     try:
-        return [one.id for one in _Models.model_validate_json(response.content).data]
+        return [served.id for served in _Models.model_validate_json(response.content).data]
     except ValidationError as error:
-        raise _not_understood(model) from error
+        raise _not_compatible_error(model) from error
 
 
 def read_completion(
     model: ModelSettings, settings: Settings, response: httpx2.Response
 ) -> Completion:
-    """The answer in ``response``.
+    """Parse the completion in ``response``.
 
     Raises:
         BusyError: the server cannot answer now.
-        EngineError: see ``refusal``; or it is no answer of such a server.
+        EngineError: see ``refusal_error``; or the response is not that of such a server.
     """
-    if response.status_code in _BUSY:
+    if response.status_code in _BUSY_STATUSES:
         raise BusyError(response)
     if not response.is_success:
-        raise refusal(model, settings, response)
+        raise refusal_error(model, settings, response)
     try:
         return Completion.model_validate_json(response.content)
     except ValidationError as error:
-        raise _not_understood(model) from error
+        raise _not_compatible_error(model) from error
 
 
-def unreachable(model: ModelSettings, error: Exception, seconds: float = 0.0) -> EngineError:
-    """What ended a request, after so many seconds without any answer.
+def unreachable_error(model: ModelSettings, error: Exception, seconds: float = 0.0) -> EngineError:
+    """Return the error for a request without an answer, after ``seconds`` of retries.
 
-    ``server_unreachable``; or ``server_timed_out``, which may be the request's own fault.
+    Its code is ``server_unreachable``, or ``server_timed_out``, which may be the request's fault.
     """
     why, code = str(error) or type(error).__name__, "server_unreachable"
-    hint = "start it, or set url under [model] to where it is; copydesk doctor asks it"
+    hint = "start it, or set url under [model] to its address; copydesk doctor checks it"
     if isinstance(error, httpx2.ConnectTimeout):
-        why = "nothing takes the connection"
+        why = "nothing accepts the connection"
     elif isinstance(error, httpx2.TimeoutException):
-        why, code = "it was asked, and took too long", "server_timed_out"
-        hint = "its log says what it is at; lower in_flight or raise timeout_seconds under [model]"
-    for_long = f" for {seconds:.0f} s" if seconds >= 1 else ""
+        why, code = "it took too long to answer", "server_timed_out"
+        hint = "its log says why; lower in_flight or raise timeout_seconds under [model]"
+    duration = f" for {seconds:.0f} s" if seconds >= 1 else ""
     return EngineError(
-        f"the server {model.url} does not answer{for_long}: {why}", code=code, hint=hint
+        f"the server {model.url} does not answer{duration}: {why}", code=code, hint=hint
     )
 
 
-def refusal(model: ModelSettings, settings: Settings, response: httpx2.Response) -> EngineError:
-    """``server_refused``, or ``engine_error`` where the server failed; in its own words."""
-    said = f"{_status(response)}: {_own_words(response)}".removesuffix(": ")
+def refusal_error(
+    model: ModelSettings, settings: Settings, response: httpx2.Response
+) -> EngineError:
+    """Return ``server_refused``, or ``engine_error`` for a server error, with its message."""
+    answer = f"{_status(response)}: {_error_message(response)}".removesuffix(": ")
     if response.is_server_error:
         return EngineError(
-            f"the server {model.url} failed on a request: {said}", hint="its log says why"
+            f"the server {model.url} failed on a request: {answer}", hint="its log says why"
         )
     hint = "if the text is too long for it, lower window under [model]"
     if response.status_code in (401, 403):
-        sent = settings.api_key.get_secret_value()
-        hint = f"is the key in COPYDESK_API_KEY {'right' if sent else 'set'}?"
+        key = settings.api_key.get_secret_value()
+        hint = f"is the key in COPYDESK_API_KEY {'right' if key else 'set'}?"
     elif response.status_code not in (400, 413, 422):
         hint = (
-            f"does url lead to its /v1, and does it serve {model.name}?"
-            " copydesk doctor says what it serves"
+            f"does url end in /v1, and does the server have {model.name}?"
+            " copydesk doctor lists what it serves"
         )
     return EngineError(
-        f"the server {model.url} refused a request: {said}", code="server_refused", hint=hint
+        f"the server {model.url} refused a request: {answer}", code="server_refused", hint=hint
     )
 
 
-def _not_understood(model: ModelSettings) -> EngineError:
+def _not_compatible_error(model: ModelSettings) -> EngineError:
     return EngineError(
-        f"the server {model.url} answers, and not as an OpenAI-compatible server does",
+        f"the server {model.url} does not answer like an OpenAI-compatible server",
         code="server_refused",
         hint="set url under [model] to the address of its API, such as http://127.0.0.1:8000/v1",
     )
@@ -198,23 +204,23 @@ def _status(response: httpx2.Response) -> str:
     return f"{response.status_code} {response.reason_phrase}".strip()
 
 
-def _own_words(response: httpx2.Response) -> str:
-    """The message in an error's body: each server has a place of its own for it."""
+def _error_message(response: httpx2.Response) -> str:
+    """Find the message in an error's body; each server puts it elsewhere."""
     try:
-        said: Any = response.json()
+        content: Any = response.json()
     except ValueError:
-        said = response.text
+        content = response.text
     for key in ("error", "detail", "message", "msg"):
-        if isinstance(said, list) and said:
-            # FastAPI's complaints; the first says enough, and without quoting what was sent.
-            said = said[0]
-        if isinstance(said, dict):
-            said = said.get(key, said)
-    return " ".join(str(said).split())[:_MOST_SAID]
+        if isinstance(content, list) and content:
+            # FastAPI lists its errors; the first one is enough. Its "msg" does not quote the input.
+            content = content[0]
+        if isinstance(content, dict):
+            content = content.get(key, content)
+    return " ".join(str(content).split())[:_MAX_MESSAGE_CHARS]
 
 
 def _wait_seconds(retry_after: str) -> float:
-    """Seconds of a ``Retry-After`` header, which holds a number or a date."""
+    """Convert a ``Retry-After`` header, a number or a date, to seconds."""
     try:
         return max(0.0, float(retry_after))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Opens the engine that a profile names: local, or behind a server."""
+"""Open the engine that a profile names: local, or behind a server."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ if TYPE_CHECKING:
     from worker.config.settings import Settings
     from worker.engine.protocol import Engine
 
-__all__ = [
-    "open_engine",
-]
+__all__ = ["open_engine"]
 
 
 def open_engine(model: ModelSettings, settings: Settings) -> Engine:
-    """The engine that ``model`` names, loaded and ready.
+    """Load the engine that ``model`` names.
 
     Raises:
         ModelMissingError: the weights are not on this machine.
-        EngineError: they are, and cannot be loaded.
+        EngineError: the weights cannot be loaded.
     """
-    # Imported here: torch takes seconds, and only a worker's child or an evaluation needs it.
+    # torch takes seconds to import, and only a worker's child and the evaluations need it.
     if model.kind == "server":
         from worker.engine.server import ServerEngine  # noqa: PLC0415
 

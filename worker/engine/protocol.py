@@ -1,6 +1,6 @@
 """The engine protocol: prompts in, answers and likelihoods out.
 
-Stages know this protocol and nothing behind it.
+Stages know only this protocol, never an implementation.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One request: what to do, the text it is about, and the answer's budget."""
+    """One request: an instruction, the text it applies to, and the answer's token budget."""
 
     template: PromptTemplate
     text: str
     max_tokens: int
     draft: str = ""
-    """What the answer is expected to be, but for a few words. An engine that can verify it reads
-    it in one pass and writes only what differs, and says how likely it was."""
+    """The expected answer, give or take a few words. An engine that can verify it reads it in one
+    pass, writes only what differs, and returns its likelihood."""
     keep_bias_nats: float = 0.0
-    """The answer leaves the draft only where that is so much more likely than to go on with it
-    (tau; log P(best) - log P(draft), per token). At 0 it is the plain greedy answer."""
+    """How much likelier than the drafted token another one must be to replace it: tau, per token,
+    log P(best) - log P(draft). At 0 the answer is the plain greedy one."""
     state_layer: int | None = None
-    """Number of the layer behind which the draft's mean hidden state is wanted."""
+    """The layer after which to take the draft's mean hidden state; None for no state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +44,26 @@ class Generation:
 
     text: str
     finished: bool
-    """Whether the model ended by itself; ``False`` where the token budget cut it off."""
+    """Whether the model ended the answer; False if the token budget cut it off."""
     tokens: int = 0
     """Tokens of the answer."""
     tokens_read: int = 0
     """Tokens of prompt and draft."""
     nats: tuple[float, ...] = ()
-    """Minus the natural log of each token's probability, the one that ends the answer included;
-    empty where the engine cannot say."""
+    """Negative log-likelihood of each token, including the end token; empty if unknown."""
     draft_nats: tuple[float, ...] = ()
-    """The same of the draft, had it been the answer; empty without a draft, or where the engine
-    cannot say."""
+    """The same for the draft, had it been the answer; empty without a draft or if unknown."""
     draft_state: tuple[float, ...] = ()
-    """The mean hidden state of the draft's tokens behind the layer that was asked for, as wide as
-    the model; empty where none was, or the engine has none."""
-
-    @property
-    def gain_nats(self) -> float | None:
-        """How much more likely the answer is than the draft; ``None`` where that is unknown."""
-        if not (self.nats and self.draft_nats and self.finished):
-            return None
-        return sum(self.draft_nats) - sum(self.nats)
+    """Mean hidden state of the draft's tokens after the requested layer, as wide as the model;
+    empty if not requested, or if the engine has none."""
 
 
 def no_checkpoint() -> None:
-    """What is called between two batches where nobody may stop the work."""
+    """Do nothing: the checkpoint of work that nobody can stop."""
 
 
 class Engine(Protocol):
-    """Batches in, answers in the same order out; greedy, so the same input gives the same output.
-
-    ``generate`` raises ``EngineError`` when the model fails. ``checkpoint`` is called before each
-    batch of the model; what it raises ends the work.
-    """
+    """A model that answers prompts greedily, so that the same input gives the same output."""
 
     @property
     def window(self) -> int:
@@ -85,13 +72,21 @@ class Engine(Protocol):
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
-        """One answer per prompt."""
+        """Return one answer per prompt, in the order of the prompts.
+
+        Args:
+            prompts: in any mix of templates.
+            checkpoint: called before each batch of the model; what it raises ends the work.
+
+        Raises:
+            EngineError: the model fails.
+        """
 
     def prepare(self, templates: Iterable[PromptTemplate]) -> None:
-        """Load now what prompts of these templates will need; the first of them waits no more."""
+        """Load what prompts of these templates need, so that the first one does not wait."""
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
-        """Tokens that the template puts around a text."""
+        """Count the tokens that the template adds around a text."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, without any prompt around it."""
+        """Count the tokens of each text, without a prompt around it."""

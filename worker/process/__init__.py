@@ -1,1 +1,1 @@
-"""Processes and what they write: daemons, the embedded Valkey, logs and traces. Imports errors."""
+"""Daemons, the embedded Valkey, logs and traces. Imports only errors."""

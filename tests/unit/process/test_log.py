@@ -21,7 +21,7 @@ from structlog.stdlib import ProcessorFormatter
 
 from worker.errors import EngineError
 from worker.process import log
-from worker.process.log import bound, configure_logging, get_logger
+from worker.process.log import configure_logging, get_logger, log_context
 
 #: No test may find it in a log; the second one passes for a name.
 QUOTES = ["The mayor of Sandwick resigned", "Sandwick"]
@@ -48,7 +48,7 @@ def _undone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give the process back what ``configure_logging`` and Celery change in it."""
     root, pool = logging.root, billiard_util.get_logger()
     handlers, propagate = root.handlers[:], pool.propagate
-    loggers = [root, pool, *(logging.getLogger(name) for name in log._TWICE_TOLD)]
+    loggers = [root, pool, *(logging.getLogger(name) for name in log._REDUNDANT_LOGGERS)]
     levels = [logger.level for logger in loggers]
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
@@ -57,7 +57,7 @@ def _undone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
     logging.captureWarnings(False)
-    signals.setup_logging.disconnect(log._take_over)
+    signals.setup_logging.disconnect(log._configure_for_celery)
 
 
 def configured(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> Stream:
@@ -114,7 +114,7 @@ def test_our_own_standard_loggers_come_out_alike(stream: Stream) -> None:
 
 
 def test_what_is_bound_is_in_all_records_within(stream: Stream) -> None:
-    with bound(job="j1", chunk=4):
+    with log_context(job="j1", chunk=4):
         get_logger("worker.queue.tasks").info("inside")
         logging.getLogger("celery.worker").info("inside")
     get_logger("worker.queue.tasks").info("outside")

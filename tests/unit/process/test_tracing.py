@@ -262,7 +262,7 @@ def test_a_collector_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
     monkeypatch.setattr(telemetry, "_open_exporter", lambda _: Hanging())
-    monkeypatch.setattr(telemetry, "_MOST_STOP_SECONDS", 0.1)
+    monkeypatch.setattr(telemetry, "_MAX_STOP_SECONDS", 0.1)
     start_tracing()
     with chunk_span("j1", 4, 8, 1):
         pass

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.fake_engine import FAILS, FakeEngine, SayingEngine
+from tests.support.fake_engine import FAILS, FakeEngine, FixedAnswerEngine
 from worker.config.profile import Profile, SummarySettings
 from worker.engine.protocol import Generation
 from worker.errors import EngineError
 from worker.records.reason import Reason
 from worker.records.result import Method
-from worker.stages.summarise.assembly import Story, Summary, summarise
+from worker.stages.summarise.assembly import Summary, SummaryInput, summarise
 
 SENTENCES = (
     "The harbour of Milltown will close for two weeks in June, the council said on Monday.",
@@ -20,7 +20,7 @@ SENTENCES = (
     "Fishermen had asked the council to wait until September.",
     "It is the third repair in ten years.",
 )
-STORY = Story(SENTENCES, frozenset())
+STORY = SummaryInput(SENTENCES, frozenset())
 
 #: Each stands up to the checks; together 35 words.
 CLOSING = "The harbour of Milltown will close for two weeks in June, the council said."
@@ -28,15 +28,17 @@ COST = "Mayor Ada Lund said the work will cost 14 million euros."
 FERRIES = "Ferries to Bremen will leave from the north bank."
 
 
-def write(text: str, profile: Profile, *, finished: bool = True, story: Story = STORY) -> Summary:
-    return summarise([story], SayingEngine(Generation(text, finished)), profile)[0]
+def write(
+    text: str, profile: Profile, *, finished: bool = True, story: SummaryInput = STORY
+) -> Summary:
+    return summarise([story], FixedAnswerEngine(Generation(text, finished)), profile)[0]
 
 
 def limited(profile: Profile, least: int, most: int) -> Profile:
     return profile.model_copy(update={"summary": SummarySettings(min_words=least, max_words=most)})
 
 
-def proven(summary: Summary, story: Story = STORY) -> bool:
+def proven(summary: Summary, story: SummaryInput = STORY) -> bool:
     """Whether the text is its sentences, each with evidence that the article has at that place."""
     assert summary.text == " ".join(item.sentence for item in summary.evidence)
     return all(
@@ -162,7 +164,7 @@ def test_a_summary_tells_it_in_the_articles_order(profile: Profile) -> None:
 
 
 def test_a_short_article_is_its_own_summary(profile: Profile) -> None:
-    story = Story(SENTENCES[:1], frozenset())
+    story = SummaryInput(SENTENCES[:1], frozenset())
     summary = write("", profile, story=story)
 
     assert summary.text == SENTENCES[0]
@@ -171,7 +173,7 @@ def test_a_short_article_is_its_own_summary(profile: Profile) -> None:
 
 
 def test_an_article_of_pieces_gives_its_shortest_rather_than_nothing(profile: Profile) -> None:
-    story = Story(("Storm over the harbour!", "Who pays?", "Read on."), frozenset())
+    story = SummaryInput(("Storm over the harbour!", "Who pays?", "Read on."), frozenset())
     summary = write("", profile, story=story)
 
     assert summary.text == "Who pays?"
@@ -179,7 +181,7 @@ def test_an_article_of_pieces_gives_its_shortest_rather_than_nothing(profile: Pr
 
 
 def test_no_sentences_at_all_give_an_empty_summary(profile: Profile) -> None:
-    story = Story((), frozenset())
+    story = SummaryInput((), frozenset())
 
     assert write("Something.", profile, story=story).text == ""
     assert summarise([], FakeEngine(), profile) == []
@@ -202,7 +204,9 @@ def test_the_engine_reads_the_article_under_the_profiles_prompt(
 def test_all_stories_go_through_the_engine_together_and_stay_apart(
     profile: Profile, engine: FakeEngine
 ) -> None:
-    other = Story(("Snow closed the pass above Altberg on Friday, the police said.",), frozenset())
+    other = SummaryInput(
+        ("Snow closed the pass above Altberg on Friday, the police said.",), frozenset()
+    )
     first, second = summarise([STORY, other], engine, profile)
 
     assert engine.calls["generate"] == 1
@@ -212,11 +216,11 @@ def test_all_stories_go_through_the_engine_together_and_stay_apart(
     assert proven(second, other)
 
 
-@pytest.mark.parametrize(("window", "source_tokens"), [(2048, 100), (200, 700)])
+@pytest.mark.parametrize(("window", "source_tokens"), [(2048, 100), (256, 700)])
 def test_a_long_article_is_cut_to_the_sentences_that_fit(
     window: int, source_tokens: int, profile: Profile
 ) -> None:
-    story = Story(
+    story = SummaryInput(
         tuple(f"Speaker{at} told hall{at} that plan{at} is {at} now." for at in range(200)),
         frozenset(),
     )
@@ -224,13 +228,26 @@ def test_a_long_article_is_cut_to_the_sentences_that_fit(
     changed = profile.model_copy(update={"summary": SummarySettings(source_tokens=source_tokens)})
     summarise([story], engine, changed)
 
-    assert 80 < len(engine.prompts[0].text.split()) <= 100
-    assert engine.prompts[0].text.startswith("Speaker0 told")
+    (prompt,) = engine.prompts
+    assert 80 < len(prompt.text.split()) <= 100
+    assert prompt.text.startswith("Speaker0 told")
+    template_tokens = engine.prompt_tokens(prompt.template)
+    assert template_tokens + len(prompt.text.split()) + prompt.max_tokens <= window
+
+
+def test_a_window_too_small_for_any_summary_prompt_gives_an_extract(profile: Profile) -> None:
+    engine = FakeEngine(window=150)  # the template has 28 tokens, the answer 128
+
+    (summary,) = summarise([STORY], engine, profile)
+
+    assert engine.prompts == []
+    assert summary.method is Method.EXTRACTIVE
+    assert proven(summary)
 
 
 def test_an_awkward_sentence_gives_way_to_the_next(profile: Profile) -> None:
     short = limited(profile, 25, 32)
-    awkward = Story(SENTENCES, frozenset({1}))
+    awkward = SummaryInput(SENTENCES, frozenset({1}))
 
     assert write("", short).text == " ".join(SENTENCES[:2])
     assert write("", short, story=awkward).text == f"{SENTENCES[0]} {SENTENCES[2]}"
@@ -242,7 +259,7 @@ def test_a_long_sentence_gives_its_room_to_two_others(profile: Profile) -> None:
         "hall beside the river, also heard from the owners of three shops that the noise of the "
         "trains keeps their customers away."
     )
-    story = Story((long, *SENTENCES), frozenset())
+    story = SummaryInput((long, *SENTENCES), frozenset())
 
     assert len(long.split()) > 30
     roomy, tight = limited(profile, 60, 80), limited(profile, 20, 45)
@@ -251,7 +268,7 @@ def test_a_long_sentence_gives_its_room_to_two_others(profile: Profile) -> None:
 
 
 def test_a_failure_of_the_engine_is_the_callers(profile: Profile, engine: FakeEngine) -> None:
-    story = Story((*SENTENCES, f"The {FAILS} left the harbour of Milltown."), frozenset())
+    story = SummaryInput((*SENTENCES, f"The {FAILS} left the harbour of Milltown."), frozenset())
 
     with pytest.raises(EngineError, match="told to fail"):
         summarise([STORY, story], engine, profile)
@@ -259,7 +276,7 @@ def test_a_failure_of_the_engine_is_the_callers(profile: Profile, engine: FakeEn
 
 def test_what_needs_its_source_is_in_no_summary(profile: Profile) -> None:
     # Given that the sentence with the cost, and all but one other, cannot be understood
-    story = Story(SENTENCES, frozenset(), needs_source=frozenset({0, 1, 2, 4, 5}))
+    story = SummaryInput(SENTENCES, frozenset(), needs_source=frozenset({0, 1, 2, 4, 5}))
     summary = write("This is about nothing.", profile, story=story)
 
     assert summary.text == SENTENCES[3]

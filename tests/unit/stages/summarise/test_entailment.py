@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.fake_engine import SayingEngine
+from tests.support.fake_engine import FixedAnswerEngine
 from worker.config.profile import Profile, PromptTemplate
 from worker.engine.protocol import Generation
 from worker.stages.check_result import CheckResult
@@ -28,7 +28,7 @@ YES = Generation("yes", True, draft_nats=(-math.log(0.75), 0.1))
 
 
 def test_the_probability_is_that_of_yes(judged: Profile) -> None:
-    engine = SayingEngine(YES)
+    engine = FixedAnswerEngine(YES)
     assert support_probabilities(CLAIMS, engine, judged) == [pytest.approx(0.75)]
     (prompt,) = engine.prompts
     assert prompt.text == claim_text(*CLAIMS[0])
@@ -40,16 +40,28 @@ def test_the_probability_is_that_of_yes(judged: Profile) -> None:
 def test_without_probabilities_the_answer_counts(
     said: str, probability: float, judged: Profile
 ) -> None:
-    engine = SayingEngine(replace(YES, text=said, draft_nats=()))
+    engine = FixedAnswerEngine(replace(YES, text=said, draft_nats=()))
     assert support_probabilities(CLAIMS, engine, judged) == [probability]
 
 
 def test_without_a_prompt_nobody_is_asked(profile: Profile) -> None:
     bare = profile.summary.model_copy(update={"support_prompt": ""})
-    engine = SayingEngine(YES)
+    engine = FixedAnswerEngine(YES)
     unjudged = profile.model_copy(update={"summary": bare})
     assert support_probabilities(CLAIMS, engine, unjudged) == [1.0]
     assert engine.prompts == []
+
+
+def test_a_claim_that_does_not_fit_the_window_has_no_support(judged: Profile) -> None:
+    engine = FixedAnswerEngine(YES)
+    engine.window = 25  # the template has 3 tokens, the answer 3
+    long_claim = (["It rained all day in the old town."], "It rained " + "all day " * 5)
+
+    assert support_probabilities([long_claim, *CLAIMS], engine, judged) == [
+        0.0,
+        pytest.approx(0.75),
+    ]
+    assert [prompt.text for prompt in engine.prompts] == [claim_text(*CLAIMS[0])]
 
 
 def test_the_rules_count_four_times_in_the_score() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.fake_engine import SayingEngine
+from tests.support.fake_engine import FixedAnswerEngine
 from worker.config.profile import Profile, PromptTemplate
 from worker.engine.protocol import Generation
 from worker.records.reason import Reason
@@ -25,7 +25,7 @@ def titled(profile: Profile) -> Profile:
 
 
 def written(said: str, profile: Profile, *, finished: bool = True, headline: str = "Old") -> Title:
-    engine = SayingEngine(Generation(said, finished))
+    engine = FixedAnswerEngine(Generation(said, finished))
     return write_titles([SENTENCES], [headline], engine, profile)[0]
 
 
@@ -71,7 +71,7 @@ def test_a_title_that_does_not_is_refused_with_its_reason(
     ],
 )
 def test_a_headline_that_is_a_title_is_kept(headline: str, titled: Profile) -> None:
-    engine = SayingEngine(Generation("Milltown harbour to close", True))
+    engine = FixedAnswerEngine(Generation("Milltown harbour to close", True))
     assert write_titles([SENTENCES], [headline], engine, titled) == [Title(headline)]
     assert engine.prompts == []
 
@@ -103,8 +103,39 @@ def test_an_unfinished_title_is_none(titled: Profile) -> None:
     assert [refusal.reason for refusal in found.refused] == [Reason.UNFINISHED]
 
 
+@pytest.mark.parametrize("headline", ["Old", ""])
+def test_a_summary_that_does_not_fit_the_window_gets_no_title(
+    headline: str, titled: Profile
+) -> None:
+    engine = FixedAnswerEngine(Generation("Milltown harbour to close", True))
+    engine.window = 50  # the prompt has 2 + 27 tokens, the answer 30
+
+    (title,) = write_titles([SENTENCES], [headline], engine, titled)
+
+    assert engine.prompts == []
+    assert title.text == headline
+    (refusal,) = title.refused
+    assert (refusal.stage, refusal.proposal, refusal.reason) == ("title", "", Reason.TOO_LONG)
+
+
+def test_a_title_that_does_not_fit_the_judges_window_is_refused(titled: Profile) -> None:
+    summary = titled.summary.model_copy(update={"support_prompt": "judge.toml"})
+    judge = PromptTemplate(instruction="Carried? " * 100)
+    prompts = {**titled.prompts, "judge.toml": judge}
+    judged = titled.model_copy(update={"summary": summary, "prompts": prompts})
+    engine = FixedAnswerEngine(Generation("Milltown harbour to close for two weeks", True))
+    engine.window = 100
+
+    (title,) = write_titles([SENTENCES], ["Old"], engine, judged)
+
+    assert [prompt.template.instruction for prompt in engine.prompts] == ["A headline."]
+    assert title.text == "Old"
+    (refusal,) = title.refused
+    assert (refusal.reason, refusal.detail) == (Reason.NOT_SUPPORTED, "probability 0.00")
+
+
 def test_without_a_prompt_the_headline_stands(profile: Profile) -> None:
-    engine = SayingEngine(Generation("x", True))
+    engine = FixedAnswerEngine(Generation("x", True))
     bare = profile.summary.model_copy(update={"title_prompt": ""})
     untitled = profile.model_copy(update={"summary": bare})
     assert write_titles([SENTENCES], ["Old"], engine, untitled) == [Title("Old")]
