@@ -69,8 +69,8 @@ class Article(Record):
     source: str = ""
     """Origin, for people: ``file`` or ``file:line``."""
     shared_lines: tuple[str, ...] = ()
-    """Those of its lines that many articles have that came in with it, see
-    ``worker.stages.clean.shared_lines``."""
+    """Template lines it has in common with the articles it was submitted with, sorted: part of the
+    input, because cleaning removes them (docs/decisions/019-shared-lines.md)."""
 
     @property
     def lines(self) -> list[str]:
@@ -79,7 +79,11 @@ class Article(Record):
 
     @property
     def content_digest(self) -> str:
-        """SHA-256 over all that can change the result: title, format, text and shared lines."""
+        """SHA-256 over all that can change the result: format, title, text and shared lines.
+
+        An article that shares lines with its company has another digest than the same article
+        alone, because those lines are removed from it.
+        """
         parts = (self.format.value, self.title, self.text, *self.shared_lines)
         return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -108,6 +108,13 @@ def test_the_content_digest_is_not_the_articles_name() -> None:
     assert len(one.content_digest) == 64
 
 
+def test_the_same_shared_lines_give_the_same_digest() -> None:
+    first = Article(id="a", text="Some text.\nMore news", shared_lines=("More news",))
+    second = Article(id="b", text="Some text.\nMore news", shared_lines=("More news",))
+
+    assert first.content_digest == second.content_digest
+
+
 def test_title_and_text_are_told_apart_by_the_digest() -> None:
     one = Article(id="a", title="Har", text="bour")
     other = Article(id="a", title="Harb", text="our")

@@ -1,4 +1,4 @@
-"""Stage 1: take page furniture out and keep the story.
+"""Stage 1: remove page furniture and keep the story.
 
 Imports english and records, and no other stage.
 """

@@ -1,7 +1,6 @@
-"""Wordings that news sites put around a story, line by line.
+"""Wordings that news sites put around a story.
 
-Judges one line alone; what a line's place in the article tells is for
-``worker.stages.clean.furniture``.
+Looks at one line at a time; `worker.stages.clean.furniture` knows its place in the article.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from worker.records.reason import Reason
 
 __all__ = ["bare_line", "furniture_reason", "is_list_label", "is_promo"]
 
-#: A longer line is story: of 948 lines that these patterns match on 95 news pages 2 are longer.
+#: Longer lines are story: of 948 lines that these patterns match on 95 news pages 2 are longer.
 _LONGEST_LINE = 400
 
 _NETWORK = (
@@ -24,8 +23,8 @@ _BUTTON = (
     r"\d+ shares?|" + _NETWORK + r")"
 )
 
-# Each pattern has to match the whole line (case aside, the marks at its end aside), so a story
-# line that only holds such words is safe. `.*` stands at most once in a branch: linear time.
+# Each pattern must match the whole line (ignoring case and marks at its end), so a story line that
+# merely contains such words is safe. A branch has `.*` at most once, which keeps time linear.
 _PATTERNS = {
     Reason.COMMENT_FORM: r"""
         be\ the\ first\ (?:one\ )?to\ (?:comment|reply|respond).{0,40}
@@ -140,7 +139,7 @@ _POINTERS = (
     _LISTS + r"|(?:also|must) (?:read|watch|see)|(?:read|watch|see) (?:also|more|next|this)|"
     r"don['\u2019]?t miss|related(?: (?:story|article|post|video))?|icymi|up next|more"
 )
-#: Labels that point to another story when they stand in the middle of an article.
+#: Labels that point to another story only in the middle of an article.
 _ALERTS = (
     r"breaking(?: news)?|just in|watch(?: live| video| now)?|video|live|listen|read|exclusive|"
     r"photos|in (?:photos|pictures)|gallery|opinion|explained|explainer|podcast"
@@ -159,11 +158,11 @@ _WORD = re.compile(r"[^\W\d_][\w'\u2019.-]*")
 _CREDIT_WORD = re.compile(
     r"photo(?:s|graphs?)?|images?|pictures?|credits?|courtesy|source|by|of|via|the|and|for|from"
 )
-#: What parts the steps of a path or menu, how many there are at least, and the words of one.
-#: Slashes and bars also stand in stories, so they need a "Home" or four short items.
-_PATH_MARKS = ((">", 3, 8), ("»", 3, 8), ("\u203a", 3, 8), ("|", 4, 3), ("/", 2, 8))
+#: Separators of breadcrumbs and menus, with the least number of items and the most words in one.
+#: Slashes and bars occur in stories too, so they need a "Home" or four short items.
+_PATH_SEPARATORS = ((">", 3, 8), ("»", 3, 8), ("\u203a", 3, 8), ("|", 4, 3), ("/", 2, 8))
 _PATH_STARTS = (["Home"], ["HOME"])
-#: A longer line is no label over a list of links.
+#: Longer lines are not labels over a list of links.
 _LABEL_CHARS = 60
 
 _LEAD_MARKS = re.compile(r"^(?:[#>*•·▪\u2013-]+\s+|[•·▪►▶])+")
@@ -172,18 +171,18 @@ _END_MARKS = " \t.:!*_…»"
 
 
 def bare_line(line: str) -> str:
-    """``line`` without bullets, heading marks, link targets and emphasis around it."""
+    """Return ``line`` without bullets, heading marks, link targets and surrounding emphasis."""
     return _LEAD_MARKS.sub("", _LINK.sub(r"\1", line)).strip(" \t*_")
 
 
 def furniture_reason(line: str) -> Reason | None:
-    """Why ``line`` is furniture wherever it stands; ``None`` where that is not certain."""
+    """Return why ``line`` is furniture wherever it stands, or None if that is not certain."""
     if len(line) > _LONGEST_LINE:
         return None
     text = bare_line(line)
-    short = text.rstrip(_END_MARKS)
+    wording = text.rstrip(_END_MARKS)
     for reason, pattern in _FURNITURE.items():
-        if not short or not any(map(pattern.fullmatch, {short, text, line.strip()})):
+        if not wording or not any(map(pattern.fullmatch, {wording, text, line.strip()})):
             continue
         if reason is not Reason.CREDIT_LINE or _names_only(text):
             return reason
@@ -191,26 +190,26 @@ def furniture_reason(line: str) -> Reason | None:
 
 
 def _names_only(credit: str) -> bool:
-    """Whether nothing but names stands in ``credit``: a caption's words are story."""
+    """Whether a credit consists of names alone; the words of a caption are story."""
     words = _WORD.findall(credit)[1:]
     return all(word[0].isupper() or _CREDIT_WORD.fullmatch(word) for word in words)
 
 
 def _is_path(text: str) -> bool:
-    """Breadcrumbs (``Home > World > Asia``) and menu bars (``News | Sport | Weather | Travel``)."""
-    for mark, least, longest in _PATH_MARKS:
-        items = [item.split() for item in text.split(mark)]
-        if len(items) >= least and all(len(item) <= longest for item in items):
-            return items[0] in _PATH_STARTS or mark != "/"
+    """Whether a line is a breadcrumb (``Home > World > Asia``) or menu (``News | Sport | TV``)."""
+    for separator, least_items, most_words in _PATH_SEPARATORS:
+        items = [item.split() for item in text.split(separator)]
+        if len(items) >= least_items and all(len(item) <= most_words for item in items):
+            return items[0] in _PATH_STARTS or separator != "/"
     return False
 
 
 def is_promo(line: str, *, alerts: bool) -> bool:
-    """Whether ``line`` points to another story by its label.
+    """Whether the label of ``line`` points to another story.
 
     Args:
-        line: one that does not end as a sentence.
-        alerts: also by labels such as ``BREAKING:`` that can open a story of its own.
+        line: a line that does not end like a sentence.
+        alerts: also accept labels such as ``BREAKING:``, which may open a story of their own.
     """
     if len(line) > _LONGEST_LINE:
         return False
@@ -223,6 +222,6 @@ def is_promo(line: str, *, alerts: bool) -> bool:
 
 
 def is_list_label(line: str) -> bool:
-    """Whether ``line`` is a heading over links to other stories ("You may also like:")."""
+    """Whether ``line`` heads a list of links to other stories ("You may also like:")."""
     text = bare_line(line)
     return len(text) < _LABEL_CHARS and _LIST_LABEL.fullmatch(text) is not None

@@ -1,14 +1,12 @@
-"""An HTML page down to its headline and the lines of its story.
+"""Extract the headline and the lines of the story from an HTML page.
 
-Knows trafilatura and lxml, and no rule about wording: those are
-``worker.stages.clean.furniture``'s.
-Nothing is fetched and nothing is logged.
+Uses trafilatura and lxml; rules about wording belong to `worker.stages.clean.furniture`. Fetches
+and logs nothing.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -17,27 +15,28 @@ import lxml.etree
 import lxml.html
 import trafilatura
 
+from worker.english.sentence_end import ends_sentence
+from worker.stages.clean.line import alphanumerics
+
 __all__ = ["Page", "read_page"]
 
-#: Least characters that an extraction must have to be believed. The shortest story of 95 news
-#: pages has 427; below 200 the page's tables are let in, then the page as a whole.
+#: An extraction with fewer characters is not trusted: tables are admitted, then the whole page.
+#: The shortest story of 95 news pages has 427.
 _LEAST_CHARS = 200
 
-#: Only a paragraph this long that ends as a sentence speaks for its container: captions, buttons
-#: and teasers are mostly shorter. Not tuned; it only has to find the containers of the story.
+#: Only a sentence this long shows that its container holds the story: captions, buttons and teasers
+#: are mostly shorter. Not tuned.
 _PROSE_CHARS = 100
 
-#: Some pages cut their story over several containers of one class, of which trafilatura takes
-#: one. The others are fetched when their prose is at least this multiple of what was found:
-#: on 95 news pages 1.2 and 1.6 where that was so (F1 .62 to .99, .52 to .98), at most 0.33 where
-#: not.
+#: Some pages spread their story over several containers of one class, and trafilatura takes one.
+#: The others are added when their prose is at least this multiple of the extracted prose: on 95
+#: news pages it was 1.2 and 1.6 on such pages (F1 .62 to .99, .52 to .98), at most 0.33 elsewhere.
 _MISSING_SHARE = 0.6
 
-_SENTENCE_END = re.compile(r"[.!?][\"'”\u2019)\]]*$")
 _BLOCKS = ("p", "li", "h2", "h3", "h4", "h5", "h6")
 _NOT_TEXT = ("script", "style", "noscript", "template", "head")
 
-#: What lxml and trafilatura are known to raise on broken markup; such a page is read plainly.
+#: What lxml and trafilatura raise on broken markup; such a page falls back to its bare text.
 _MARKUP_FAULTS = (
     lxml.etree.LxmlError,
     AttributeError,
@@ -47,13 +46,13 @@ _MARKUP_FAULTS = (
     ValueError,
 )
 
-for _noisy in ("trafilatura", "htmldate", "courlan"):
-    logging.getLogger(_noisy).setLevel(logging.CRITICAL + 1)
+for _logger in ("trafilatura", "htmldate", "courlan"):
+    logging.getLogger(_logger).setLevel(logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The story of a page, and how much else the page said."""
+    """The story of a page, and how much of the page is left out."""
 
     title: str
     lines: tuple[str, ...]
@@ -63,12 +62,12 @@ class Page:
 
 
 def read_page(html: str) -> Page:
-    """The headline and story of an HTML page; empty where there is none. Never raises.
+    """Return the headline and story of an HTML page, empty where there is none. Never raises.
 
-    Cascade, each step only when the one before found too little: trafilatura without tables,
-    with tables, its own baseline, the page's bare text. Measured on 95 news pages, macro mean
-    of bag-of-4-gram F1: ``fast`` .958, ``fast`` with tables .958, the full cascade .951,
-    ``favor_precision`` .953, ``favor_recall`` .956, the baseline .819. With the paragraphs of
+    A cascade, in which each step runs only if the one before found too little: trafilatura without
+    tables, with tables, its baseline, the page's bare text. Macro mean of bag-of-4-gram F1 on 95
+    news pages: ``fast`` .958, ``fast`` with tables .958, trafilatura's full cascade .951,
+    ``favor_precision`` .953, ``favor_recall`` .956, the baseline .819; with the paragraphs of
     sibling containers (see ``_MISSING_SHARE``) .967.
     """
     html = html.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
@@ -76,13 +75,13 @@ def read_page(html: str) -> Page:
     if tree is None:
         return Page("", (), 0, 0)
     title, lines = _extract(html)
-    lines = _with_siblings(tree, lines) or _fall_back(html, tree)
-    seen = _visible_lines(tree)
+    lines = _add_siblings(tree, lines) or _fall_back(html, tree)
+    visible = _visible_lines(tree)
     return Page(
         title=title or _head_title(tree),
         lines=tuple(lines),
-        left_out_chars=max(0, sum(map(len, seen)) - sum(map(len, lines))),
-        left_out_lines=max(0, len(seen) - len(lines)),
+        left_out_chars=max(0, sum(map(len, visible)) - sum(map(len, lines))),
+        left_out_lines=max(0, len(visible) - len(lines)),
     )
 
 
@@ -100,7 +99,7 @@ def _utf8_parser() -> lxml.html.HTMLParser:
 
 
 def _extract(html: str) -> tuple[str, list[str]]:
-    """Title and story lines as trafilatura sees them."""
+    """Return the title and story lines that trafilatura finds."""
     for tables in (False, True):
         try:
             document = trafilatura.bare_extraction(
@@ -120,42 +119,44 @@ def _extract(html: str) -> tuple[str, list[str]]:
     return "", []
 
 
-def _with_siblings(tree: lxml.html.HtmlElement, lines: list[str]) -> list[str]:
-    """``lines``, and the paragraphs of containers of the same class where many are missing."""
-    found = {_fold(line): line for line in lines}
+def _add_siblings(tree: lxml.html.HtmlElement, lines: list[str]) -> list[str]:
+    """Return ``lines`` with the paragraphs of sibling containers, where many are missing."""
+    extracted = {alphanumerics(line): line for line in lines}
     paragraphs = [
         (paragraph, text)
         for paragraph in tree.iter("p")
         if (text := " ".join(paragraph.text_content().split()))
     ]
-    homes = {
-        _home(paragraph)
+    story_classes = {
+        _parent_class(paragraph)
         for paragraph, text in paragraphs
-        if len(text) >= _PROSE_CHARS and _fold(text) in found
+        if len(text) >= _PROSE_CHARS and alphanumerics(text) in extracted
     } - {""}
     missing = [
         text
         for paragraph, text in paragraphs
-        if _home(paragraph) in homes and _is_prose(text) and _fold(text) not in found
+        if _parent_class(paragraph) in story_classes
+        and _is_prose(text)
+        and alphanumerics(text) not in extracted
     ]
-    have = sum(len(line) for line in lines if _is_prose(line))
-    if not missing or sum(map(len, missing)) < _MISSING_SHARE * have:
+    prose_chars = sum(len(line) for line in lines if _is_prose(line))
+    if not missing or sum(map(len, missing)) < _MISSING_SHARE * prose_chars:
         return lines
-    return list(_in_order(tree, found, homes))
+    return list(_in_page_order(tree, extracted, story_classes))
 
 
-def _in_order(
-    tree: lxml.html.HtmlElement, found: Mapping[str, str], homes: AbstractSet[str]
+def _in_page_order(
+    tree: lxml.html.HtmlElement, extracted: Mapping[str, str], story_classes: AbstractSet[str]
 ) -> Iterator[str]:
-    """The found lines and the paragraphs of ``homes``, once each, as the page has them."""
-    given: set[str] = set()
+    """Yield the extracted lines and the containers' paragraphs once each, in page order."""
+    seen: set[str] = set()
     for element in tree.iter(*_BLOCKS):
         text = " ".join(element.text_content().split())
-        fold = _fold(text)
-        story = fold in found or (element.tag == "p" and _home(element) in homes)
-        if text and story and fold not in given:
-            given.add(fold)
-            yield found.get(fold, text)
+        key = alphanumerics(text)
+        in_container = element.tag == "p" and _parent_class(element) in story_classes
+        if text and (key in extracted or in_container) and key not in seen:
+            seen.add(key)
+            yield extracted.get(key, text)
 
 
 def _fall_back(html: str, tree: lxml.html.HtmlElement) -> list[str]:
@@ -167,7 +168,7 @@ def _fall_back(html: str, tree: lxml.html.HtmlElement) -> list[str]:
 
 
 def _visible_lines(tree: lxml.html.HtmlElement) -> list[str]:
-    """The page's text, one line for each text node."""
+    """Return the page's visible text, one line per text node."""
     return [
         " ".join(text.split())
         for element in tree.iter()
@@ -176,11 +177,11 @@ def _visible_lines(tree: lxml.html.HtmlElement) -> list[str]:
             element.text if element.tag not in _NOT_TEXT else None,
             element.tail,
         )
-        if text and not text.isspace() and not _hidden(element, text)
+        if text and not text.isspace() and not _is_hidden(element, text)
     ]
 
 
-def _hidden(element: lxml.html.HtmlElement, text: str) -> bool:
+def _is_hidden(element: lxml.html.HtmlElement, text: str) -> bool:
     holder = element if text is element.text else element.getparent()
     return holder is not None and (holder.tag in _NOT_TEXT or holder.tag == "title")
 
@@ -189,17 +190,13 @@ def _head_title(tree: lxml.html.HtmlElement) -> str:
     return " ".join((tree.findtext(".//title") or "").split())
 
 
-def _home(paragraph: lxml.html.HtmlElement) -> str:
+def _parent_class(paragraph: lxml.html.HtmlElement) -> str:
     parent = paragraph.getparent()
     return "" if parent is None else str(parent.get("class") or "")
 
 
 def _is_prose(text: str) -> bool:
-    return len(text) >= _PROSE_CHARS and _SENTENCE_END.search(text) is not None
-
-
-def _fold(text: str) -> str:
-    return "".join(filter(str.isalnum, text))
+    return len(text) >= _PROSE_CHARS and ends_sentence(text)
 
 
 def _lines(text: str) -> list[str]:

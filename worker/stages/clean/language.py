@@ -1,4 +1,4 @@
-"""Whether a text is English: the first question, since all stages after it assume so."""
+"""Tell English from other languages. Every later stage assumes English."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 __all__ = ["is_english"]
 
-#: The identifier reads this much; more does not change its mind and costs time.
+#: The identifier reads only this much: more text costs time and does not change the result.
 _READ_CHARS = 2_000
 
-#: Shorter texts are taken for English: there is too little to go by.
+#: Shorter texts pass as English, because they are too short to identify.
 _LEAST_CHARS = 60
 
-#: Probability of English below which a text counts as another language. Measured: the least
-#: of 1,500 translated news articles is .98, of 1,270 single sentences all but 0.5 % are over
-#: .01 (the rest are lists of foreign names); sentences in five other languages are under 1e-6.
+#: A text less likely to be English counts as another language. Measured: 1,500 translated news
+#: articles have at least .98; of 1,270 single sentences all but 0.5 % (lists of foreign names) are
+#: over .01; sentences in five other languages are under 1e-6.
 _LEAST_PROBABILITY = 0.01
 
 

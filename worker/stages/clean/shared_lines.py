@@ -1,9 +1,8 @@
-"""Lines that many articles share: the template of the page that they were taken from.
+"""Lines that many articles share: the template of the page they were copied from.
 
-Learnt where articles come in, from those that come in together, and written to the article: so
-what is taken out of it is a property of the article, whichever worker it comes to, and is part of
-its digest. Bare text and Markdown only, since `worker.stages.clean.html_page` knows the templates
-of HTML.
+Found at submit among the articles that come in together, and recorded in each article, so that
+cleaning gives the same result on any worker (see docs/decisions/019-shared-lines.md). For plain
+text and Markdown only; `worker.stages.clean.html_page` handles the templates of HTML.
 """
 
 from __future__ import annotations
@@ -14,101 +13,103 @@ from collections.abc import Container, Iterable, Sequence
 from functools import cache
 
 from worker.english.facts import number_list
+from worker.english.sentence_end import ends_sentence
 from worker.records.article import Article, ArticleFormat
+from worker.stages.clean.boilerplate import furniture_reason
 
 __all__ = ["with_shared_lines"]
 
-#: Articles about different things that must have a line, and the share of all that come in
-#: together: fewer may have a heading, or a short sentence, in common by chance.
+#: A template line occurs in at least this many articles about different things, and in this share
+#: of all. With fewer, a heading or short sentence may be shared by chance.
 _LEAST_ARTICLES, _LEAST_SHARE = 5, 0.1
 
-#: Most of an article's words that its shared lines may hold: more are the article.
+#: Shared lines with more than this share of an article's words are its story.
 _MOST_SHARE = 1 / 3
 
 #: Longer lines are paragraphs.
 _MOST_CHARS = 200
 
-#: Two articles with more of their longer words in common tell the same story. Of 1,044 pairs of
-#: translations of the same news article each has .30 or more, of 20,000 pairs of different ones
-#: 1 in 1,000 more than .16.
+#: Two articles that share more of their longer words tell the same story. Each of 1,044 pairs of
+#: translations of one article shares .30 or more; of 20,000 pairs of different articles 1 in 1,000
+#: shares more than .16.
 _SAME_STORY = 0.25
 _LONGER_CHARS = 4
 
-#: Articles that are looked at to find those about different things, spread over all that have it.
-_LOOKED_AT = 15
+#: Most articles compared for one line, spread evenly over all that have it.
+_COMPARED_ARTICLES = 15
 
-#: Shorter ones may be speakers, scores or answers.
+#: Shorter lines may be speakers, scores or answers.
 _LEAST_WORDS = 3
 
-_SENTENCE_END = re.compile(r"[.!?][\"'\u201d\u2019\u00bb)\]*_]*$")
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"\w+")
 
 
 def with_shared_lines(articles: Sequence[Article]) -> list[Article]:
-    """The articles, each with those of its lines that are of a page's template.
+    """Return the articles, each with those of its lines that belong to a page template.
 
-    A line is when a tenth of ``articles``, and five that tell different stories, have it word for
-    word. What may be a fact stays: whole sentences, lines with a number, in digits or in words,
-    lines that end in a colon, those of one or two words, and all where they are more than a third
-    of the article.
+    A line does if a tenth of ``articles``, and five with different stories, have it word for word.
+    Lines that may be facts stay: sentences, lines with a number, lines that end in a colon, lines
+    of one or two words, and all lines of an article if they hold more than a third of its words.
+    Lines that cleaning removes from any article are not recorded, so they do not change its digest.
     """
-    holders: dict[str, list[int]] = defaultdict(list)
-    for place, article in enumerate(articles):
+    indexes_by_line: dict[str, list[int]] = defaultdict(list)
+    for index, article in enumerate(articles):
         if article.format is not ArticleFormat.HTML:
             for line in set(article.lines):
-                holders[line].append(place)
-    least = max(_LEAST_ARTICLES, _LEAST_SHARE * len(articles))
+                indexes_by_line[line].append(index)
+    least_articles = max(_LEAST_ARTICLES, _LEAST_SHARE * len(articles))
     common = {
-        line: places
-        for line, places in holders.items()
-        if len(places) >= least and _may_be_template(line)
+        line: indexes
+        for line, indexes in indexes_by_line.items()
+        if len(indexes) >= least_articles and _may_be_template(line)
     }
-    own_words = cache(lambda at: _own_words(articles[at], common))
-    found: dict[int, list[str]] = defaultdict(list)
-    for line, places in common.items():
-        if _tell_different_stories(map(own_words, places[:: max(1, len(places) // _LOOKED_AT)])):
-            for place in places:
-                found[place].append(line)
+    own_words = cache(lambda index: _own_words(articles[index], common))
+    shared: dict[int, list[str]] = defaultdict(list)
+    for line, indexes in common.items():
+        compared = indexes[:: max(1, len(indexes) // _COMPARED_ARTICLES)]
+        if furniture_reason(line) is None and _tell_different_stories(map(own_words, compared)):
+            for index in indexes:
+                shared[index].append(line)
     return [
-        article.model_copy(update={"shared_lines": tuple(sorted(found[place]))})
-        if place in found and _is_a_part(found[place], article.text)
+        article.model_copy(update={"shared_lines": tuple(sorted(shared[index]))})
+        if index in shared and _leave_a_story(shared[index], article.text)
         else article
-        for place, article in enumerate(articles)
+        for index, article in enumerate(articles)
     ]
 
 
-def _is_a_part(lines: Sequence[str], text: str) -> bool:
-    """Whether the lines are so little of the text that they can be no story."""
+def _leave_a_story(lines: Sequence[str], text: str) -> bool:
+    """Whether ``text`` without the shared lines still has most of its words."""
     return sum(len(line.split()) for line in lines) <= _MOST_SHARE * len(text.split())
 
 
 def _may_be_template(line: str) -> bool:
     is_short = len(line.split()) >= _LEAST_WORDS and len(line) <= _MOST_CHARS
-    may_tell = line.endswith(":") or _SENTENCE_END.search(line) or number_list(line)
-    return is_short and not may_tell and not _DIGIT.search(line)
+    may_be_fact = line.endswith(":") or ends_sentence(line) or number_list(line)
+    return is_short and not may_be_fact and not _DIGIT.search(line)
 
 
 def _tell_different_stories(articles: Iterable[frozenset[str]]) -> bool:
-    """Whether enough of ``articles``, given by their words, have little in common.
+    """Whether enough of the articles, given as sets of words, have little in common.
 
     Versions of one story count once.
     """
-    told: list[frozenset[str]] = []
+    stories: list[frozenset[str]] = []
     for words in articles:
-        # What has nothing of its own is no story; it may be a copy of another.
-        if words and all(_shared(words, others) <= _SAME_STORY for others in told):
-            told.append(words)
-        if len(told) == _LEAST_ARTICLES:
+        # An article without words of its own is not a story; it may be a copy of another.
+        if words and all(_overlap(words, story) <= _SAME_STORY for story in stories):
+            stories.append(words)
+        if len(stories) == _LEAST_ARTICLES:
             return True
     return False
 
 
 def _own_words(article: Article, common: Container[str]) -> frozenset[str]:
-    """Its longer words, but for those of the lines in ``common``."""
-    own = " ".join(line for line in article.lines if line not in common).lower()
-    return frozenset(word for word in _WORD.findall(own) if len(word) >= _LONGER_CHARS)
+    """Return the article's longer words outside the lines in ``common``."""
+    text = " ".join(line for line in article.lines if line not in common).lower()
+    return frozenset(word for word in _WORD.findall(text) if len(word) >= _LONGER_CHARS)
 
 
-def _shared(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / (len(one | other) or 1)
+def _overlap(first: frozenset[str], second: frozenset[str]) -> float:
+    return len(first & second) / (len(first | second) or 1)

@@ -1,4 +1,4 @@
-"""What the strip takes out of a page, and what it has to leave."""
+"""What cleaning takes out of a page, and what it must leave."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ LEAD = "The harbour bridge in Milltown reopened to traffic on Monday, the city c
 SECOND = "Repairs had taken two years and cost 14 million euros, twice what was planned in 2021."
 
 
-def strip(*lines: str, title: str = "", form: ArticleFormat = ArticleFormat.TEXT) -> CleanedArticle:
+def clean(*lines: str, title: str = "", form: ArticleFormat = ArticleFormat.TEXT) -> CleanedArticle:
     return remove_furniture(Article(id="a", text="\n".join(lines), title=title, format=form))
 
 
-def removed(stripped: CleanedArticle) -> list[tuple[int, str, Reason]]:
-    return [(removal.line, removal.text, removal.reason) for removal in stripped.removals]
+def removed(cleaned: CleanedArticle) -> list[tuple[int, str, Reason]]:
+    return [(removal.line, removal.text, removal.reason) for removal in cleaned.removals]
 
 
 def test_a_story_without_furniture_is_left_whole() -> None:
-    stripped = strip(TITLE, "", LEAD, SECOND)
+    cleaned = clean(TITLE, "", LEAD, SECOND)
 
-    assert stripped == CleanedArticle(title=TITLE, paragraphs=(LEAD, SECOND), removals=())
+    assert cleaned == CleanedArticle(title=TITLE, paragraphs=(LEAD, SECOND), removals=())
 
 
 def test_every_line_of_a_dressed_page_goes_with_its_reason() -> None:
-    stripped = strip(
+    cleaned = clean(
         f"{TITLE} \u2013 The Milltown Post",
         "",
         f"{TITLE} - The Milltown Post",
@@ -44,9 +44,9 @@ def test_every_line_of_a_dressed_page_goes_with_its_reason() -> None:
         "Your email address will not be published.",
     )
 
-    assert stripped.title == TITLE
-    assert stripped.paragraphs == (LEAD, SECOND)
-    assert [(line, reason) for line, _, reason in removed(stripped)] == [
+    assert cleaned.title == TITLE
+    assert cleaned.paragraphs == (LEAD, SECOND)
+    assert [(line, reason) for line, _, reason in removed(cleaned)] == [
         (1, Reason.OUTLET_SUFFIX),
         (3, Reason.REPEATED_TITLE),
         (5, Reason.PROMO_LINE),
@@ -55,8 +55,8 @@ def test_every_line_of_a_dressed_page_goes_with_its_reason() -> None:
         (8, Reason.COMMENT_FORM),
         (9, Reason.COMMENT_FORM),
     ]
-    assert stripped.removals[0].text == "\u2013 The Milltown Post"
-    assert stripped.removals[3].text.startswith("Watch Divers")
+    assert cleaned.removals[0].text == "\u2013 The Milltown Post"
+    assert cleaned.removals[3].text.startswith("Watch Divers")
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,10 @@ def test_every_line_of_a_dressed_page_goes_with_its_reason() -> None:
     ],
 )
 def test_a_line_of_the_page_goes(line: str, reason: Reason) -> None:
-    stripped = strip(TITLE, LEAD, line, SECOND)
+    cleaned = clean(TITLE, LEAD, line, SECOND)
 
-    assert removed(stripped) == [(3, line, reason)]
-    assert stripped.paragraphs == (LEAD, SECOND)
+    assert removed(cleaned) == [(3, line, reason)]
+    assert cleaned.paragraphs == (LEAD, SECOND)
 
 
 @pytest.mark.parametrize(
@@ -126,22 +126,22 @@ def test_a_line_of_the_page_goes(line: str, reason: Reason) -> None:
     ],
 )
 def test_a_line_of_the_story_stays(line: str) -> None:
-    stripped = strip(TITLE, LEAD, line, SECOND)
+    cleaned = clean(TITLE, LEAD, line, SECOND)
 
-    assert stripped.removals == ()
-    assert stripped.paragraphs == (LEAD, line, SECOND)
+    assert cleaned.removals == ()
+    assert cleaned.paragraphs == (LEAD, line, SECOND)
 
 
 def test_a_label_is_only_taken_off_the_headline() -> None:
-    stripped = strip(f"BREAKING: {TITLE}", LEAD)
+    cleaned = clean(f"BREAKING: {TITLE}", LEAD)
 
-    assert stripped.title == TITLE
-    assert stripped.paragraphs == (LEAD,)
-    assert removed(stripped) == [(1, "BREAKING:", Reason.PROMO_LINE)]
+    assert cleaned.title == TITLE
+    assert cleaned.paragraphs == (LEAD,)
+    assert removed(cleaned) == [(1, "BREAKING:", Reason.PROMO_LINE)]
 
 
 @pytest.mark.parametrize(
-    ("behind", "title"),
+    ("tail", "title"),
     [
         (" | CNN", TITLE),
         (" | Milltown | The Daily Post", TITLE),
@@ -154,72 +154,72 @@ def test_a_label_is_only_taken_off_the_headline() -> None:
         (" - Day 12", f"{TITLE} - Day 12"),
     ],
 )
-def test_an_outlet_goes_but_a_speaker_stays_in_the_headline(behind: str, title: str) -> None:
-    stripped = strip(TITLE + behind, LEAD, "Mayor Anna Berg cut the ribbon.")
+def test_an_outlet_goes_and_a_speaker_stays_in_the_headline(tail: str, title: str) -> None:
+    cleaned = clean(TITLE + tail, LEAD, "Mayor Anna Berg cut the ribbon.")
 
-    assert stripped.title == title
+    assert cleaned.title == title
 
 
 def test_the_part_of_a_headline_before_a_colon_is_kept() -> None:
-    assert strip("Milltown: bridge reopens early | Post", LEAD).title == (
+    assert clean("Milltown: bridge reopens early | Post", LEAD).title == (
         "Milltown: bridge reopens early"
     )
 
 
-def test_a_given_title_is_found_again_in_the_text() -> None:
-    stripped = strip(TITLE.upper(), LEAD, title=f"{TITLE} - Milltown News")
+def test_a_separate_title_is_recognised_in_the_text() -> None:
+    cleaned = clean(TITLE.upper(), LEAD, title=f"{TITLE} - Milltown News")
 
-    assert stripped.title == TITLE
-    assert stripped.paragraphs == (LEAD,)
-    assert [(line, reason) for line, _, reason in removed(stripped)] == [
+    assert cleaned.title == TITLE
+    assert cleaned.paragraphs == (LEAD,)
+    assert [(line, reason) for line, _, reason in removed(cleaned)] == [
         (0, Reason.OUTLET_SUFFIX),
         (1, Reason.REPEATED_TITLE),
     ]
 
 
-def test_a_repeated_headline_may_have_the_outlet_that_the_first_has_not() -> None:
-    stripped = strip(TITLE, f"{TITLE} | Milltown Post", LEAD)
+def test_a_repeated_headline_may_add_the_outlet() -> None:
+    cleaned = clean(TITLE, f"{TITLE} | Milltown Post", LEAD)
 
-    assert stripped.paragraphs == (LEAD,)
-    assert stripped.removals[0].reason is Reason.REPEATED_TITLE
+    assert cleaned.paragraphs == (LEAD,)
+    assert cleaned.removals[0].reason is Reason.REPEATED_TITLE
 
 
 def test_a_byte_order_mark_is_no_text() -> None:
-    assert strip(f"\ufeff{TITLE}", LEAD).title == TITLE
+    assert clean(f"\ufeff{TITLE}", LEAD).title == TITLE
 
 
 def test_a_first_line_that_ends_as_a_sentence_is_no_headline() -> None:
-    stripped = strip(LEAD, SECOND)
+    cleaned = clean(LEAD, SECOND)
 
-    assert stripped.title == ""
-    assert stripped.paragraphs == (LEAD, SECOND)
+    assert cleaned.title == ""
+    assert cleaned.paragraphs == (LEAD, SECOND)
 
 
-def test_two_short_lines_and_a_single_one_stay() -> None:
-    assert strip("Bridge open again", "Tolls from May").paragraphs == ("Tolls from May",)
-    assert strip("Bridge open again").paragraphs == ("Bridge open again",)
+def test_short_texts_keep_every_line() -> None:
+    assert clean("Bridge open again", "Tolls from May").paragraphs == ("Tolls from May",)
+    assert clean("Bridge open again").paragraphs == ("Bridge open again",)
 
 
 @pytest.mark.parametrize(
     ("text", "title"), [("", TITLE), (f"# {TITLE}", ""), (f"{TITLE}\n=====", "")]
 )
 def test_a_title_without_a_body_gives_no_paragraphs(text: str, title: str) -> None:
-    stripped = strip(text, title=title, form=ArticleFormat.MARKDOWN)
+    cleaned = clean(text, title=title, form=ArticleFormat.MARKDOWN)
 
-    assert stripped == CleanedArticle(title=TITLE, paragraphs=(), removals=())
+    assert cleaned == CleanedArticle(title=TITLE, paragraphs=(), removals=())
 
 
 def test_markdown_keeps_its_inline_marks_and_subheads() -> None:
     marked = "It is **open** again, says [the council](https://example.org)."
-    stripped = strip(f"# {TITLE} #", "", marked, "", "## Tolls", form=ArticleFormat.MARKDOWN)
+    cleaned = clean(f"# {TITLE} #", "", marked, "", "## Tolls", form=ArticleFormat.MARKDOWN)
 
-    assert stripped.title == TITLE
-    assert stripped.paragraphs == (marked, "## Tolls")
+    assert cleaned.title == TITLE
+    assert cleaned.paragraphs == (marked, "## Tolls")
 
 
 def test_hard_wrapped_lines_become_paragraphs() -> None:
     words = f"{LEAD} {SECOND}".split()
-    wrapped = [" ".join(words[place : place + 4]) for place in range(0, len(words), 4)]
+    wrapped = [" ".join(words[start : start + 4]) for start in range(0, len(words), 4)]
     width = max(map(len, wrapped))
     lines, line = [], ""
     for word in words * 2:
@@ -229,53 +229,53 @@ def test_hard_wrapped_lines_become_paragraphs() -> None:
         else:
             line = f"{line} {word}".strip()
 
-    stripped = strip(*lines, line, "", SECOND[:20], title=TITLE)
+    cleaned = clean(*lines, line, "", SECOND[:20], title=TITLE)
 
-    assert stripped.paragraphs[0] == " ".join(words * 2)
+    assert cleaned.paragraphs[0] == " ".join(words * 2)
 
 
-def test_of_a_repeated_line_the_first_stays() -> None:
+def test_the_first_of_repeated_lines_stays() -> None:
     caption = "Workers paint the last of the pillars"
-    stripped = strip(TITLE, LEAD, caption, "Yes.", SECOND, caption, LEAD, "Yes.", "- 2 to 1", "-")
+    cleaned = clean(TITLE, LEAD, caption, "Yes.", SECOND, caption, LEAD, "Yes.", "- 2 to 1", "-")
 
-    assert stripped.paragraphs == (LEAD, caption, "Yes.", SECOND, "Yes.", "- 2 to 1", "-")
-    assert removed(stripped) == [
+    assert cleaned.paragraphs == (LEAD, caption, "Yes.", SECOND, "Yes.", "- 2 to 1", "-")
+    assert removed(cleaned) == [
         (6, caption, Reason.REPEATED_LINE),
         (7, LEAD, Reason.REPEATED_LINE),
     ]
 
 
-def test_items_of_lists_may_stand_twice() -> None:
-    item = "- Opening on Monday at nine"
+def test_list_items_may_occur_twice() -> None:
+    entry = "- Opening on Monday at nine"
 
-    assert strip(TITLE, LEAD, item, SECOND, item).paragraphs == (LEAD, item, SECOND, item)
+    assert clean(TITLE, LEAD, entry, SECOND, entry).paragraphs == (LEAD, entry, SECOND, entry)
 
 
 def test_a_pointer_to_a_film_goes_and_a_subhead_stays() -> None:
-    stripped = strip(TITLE, LEAD, "Watch: Divers inspect the pillars", "Watch: a history", SECOND)
+    cleaned = clean(TITLE, LEAD, "Watch: Divers inspect the pillars", "Watch: a history", SECOND)
 
-    assert stripped.paragraphs == (LEAD, "Watch: a history", SECOND)
+    assert cleaned.paragraphs == (LEAD, "Watch: a history", SECOND)
 
 
 def test_a_live_blog_keeps_its_stamps_and_labels() -> None:
     entries = ("14:05 First cars cross", "14:20 Queue grows", "14:31 Bus stuck")
-    stripped = strip(TITLE, *entries, "BREAKING: Bridge closed again", LEAD)
+    cleaned = clean(TITLE, *entries, "BREAKING: Bridge closed again", LEAD)
 
-    assert stripped.paragraphs == (*entries, "BREAKING: Bridge closed again", LEAD)
+    assert cleaned.paragraphs == (*entries, "BREAKING: Bridge closed again", LEAD)
 
 
-def test_a_list_of_links_goes_with_its_label_and_no_further() -> None:
+def test_a_list_of_links_goes_with_its_label() -> None:
     link = "Five bridges that never got built"
-    stripped = strip(TITLE, LEAD, "You may also like:", link, "Tolls at a glance", SECOND)
+    cleaned = clean(TITLE, LEAD, "You may also like:", link, "Tolls at a glance", SECOND)
 
-    assert stripped.paragraphs == (LEAD, "Tolls at a glance", SECOND)
-    assert [text for _, text, _ in removed(stripped)] == ["You may also like:", link]
+    assert cleaned.paragraphs == (LEAD, "Tolls at a glance", SECOND)
+    assert [text for _, text, _ in removed(cleaned)] == ["You may also like:", link]
 
 
 def test_a_list_of_links_ends_by_itself() -> None:
     links = [f"Bridge number {number} that never got built" for number in range(1, 9)]
 
-    assert strip(TITLE, LEAD, "Most read", *links).paragraphs == (LEAD, *links[6:])
+    assert clean(TITLE, LEAD, "Most read", *links).paragraphs == (LEAD, *links[6:])
 
 
 @pytest.mark.parametrize(
@@ -287,31 +287,31 @@ def test_a_list_of_links_ends_by_itself() -> None:
         " Watch your step, the council said.",
     ],
 )
-def test_a_story_behind_a_full_stop_is_not_cut(tail: str) -> None:
-    assert strip(TITLE, SECOND + tail).paragraphs == (SECOND + tail,)
+def test_a_story_after_a_full_stop_is_not_cut(tail: str) -> None:
+    assert clean(TITLE, SECOND + tail).paragraphs == (SECOND + tail,)
 
 
 def test_a_spaced_pointer_is_cut_by_its_label() -> None:
-    stripped = strip(TITLE, f"{SECOND} Also Read: Ferry fares to rise")
+    cleaned = clean(TITLE, f"{SECOND} Also Read: Ferry fares to rise")
 
-    assert stripped.paragraphs == (SECOND,)
-    assert stripped.removals[0].reason is Reason.GLUED_PROMO
+    assert cleaned.paragraphs == (SECOND,)
+    assert cleaned.removals[0].reason is Reason.GLUED_PROMO
 
 
-def test_key_words_spaced_like_prose_go_only_behind_the_story() -> None:
+def test_keywords_spaced_like_prose_go_only_after_the_story() -> None:
     tags = "Harbour, City Council, Milltown, Traffic"
 
-    assert strip(TITLE, LEAD, SECOND, tags).paragraphs == (LEAD, SECOND)
-    assert strip(TITLE, LEAD, tags, SECOND).paragraphs == (LEAD, tags, SECOND)
-    assert strip(TITLE, LEAD, "Berg, Lind, Holm, Dahl").paragraphs[-1] == "Berg, Lind, Holm, Dahl"
+    assert clean(TITLE, LEAD, SECOND, tags).paragraphs == (LEAD, SECOND)
+    assert clean(TITLE, LEAD, tags, SECOND).paragraphs == (LEAD, tags, SECOND)
+    assert clean(TITLE, LEAD, "Berg, Lind, Holm, Dahl").paragraphs[-1] == "Berg, Lind, Holm, Dahl"
 
 
-def test_quoted_names_with_commas_inside_their_marks_are_no_key_words() -> None:
+def test_quoted_names_with_commas_inside_their_marks_are_no_keywords() -> None:
     names = (
         "\u201cHarbour at Dawn,\u201d \u201cThe Third Quay,\u201d \u201cMilltown Nights\u201d..."
     )
 
-    assert strip(TITLE, LEAD, names, SECOND).paragraphs == (LEAD, names, SECOND)
+    assert clean(TITLE, LEAD, names, SECOND).paragraphs == (LEAD, names, SECOND)
 
 
 PAGE = f"""<html><head><title>{TITLE} | Milltown Post</title></head><body>
@@ -321,26 +321,26 @@ PAGE = f"""<html><head><title>{TITLE} | Milltown Post</title></head><body>
 </article><footer>All rights reserved</footer></body></html>"""
 
 
-def test_a_page_is_cut_to_its_story_and_says_how_much_went() -> None:
-    stripped = strip(PAGE, form=ArticleFormat.HTML)
+def test_a_page_is_cut_to_its_story_and_reports_how_much_went() -> None:
+    cleaned = clean(PAGE, form=ArticleFormat.HTML)
 
-    assert stripped.title == TITLE
-    assert stripped.paragraphs[:2] == (LEAD, SECOND)
-    assert len(stripped.paragraphs) == 3
-    (boilerplate,) = [r for r in stripped.removals if r.reason is Reason.HTML_BOILERPLATE]
+    assert cleaned.title == TITLE
+    assert cleaned.paragraphs[:2] == (LEAD, SECOND)
+    assert len(cleaned.paragraphs) == 3
+    (boilerplate,) = [r for r in cleaned.removals if r.reason is Reason.HTML_BOILERPLATE]
     assert boilerplate.line == 0
     assert boilerplate.text.endswith("lines")
 
 
 def test_a_story_in_several_containers_is_found_whole() -> None:
     prose = [
-        f"Part {place} of the report says that the northern pillar was painted {place} times "
+        f"Part {part} of the report says that the northern pillar was painted {part} times "
         f"before the council accepted it, and that nobody was hurt in the work."
-        for place in range(12)
+        for part in range(12)
     ]
     body = "".join(
-        f'<div class="article-body"><p>{prose[place]}</p><p>{prose[place + 1]}</p></div><hr>'
-        for place in range(0, 12, 2)
+        f'<div class="article-body"><p>{prose[part]}</p><p>{prose[part + 1]}</p></div><hr>'
+        for part in range(0, 12, 2)
     )
     page = read_page(f"<html><body><main>{body}</main></body></html>")
 
@@ -348,7 +348,7 @@ def test_a_story_in_several_containers_is_found_whole() -> None:
 
 
 def test_a_page_without_a_story_still_has_its_headline() -> None:
-    assert strip(f"<title>{TITLE}</title>", form=ArticleFormat.HTML).title == TITLE
+    assert clean(f"<title>{TITLE}</title>", form=ArticleFormat.HTML).title == TITLE
 
 
 @pytest.mark.parametrize(
@@ -367,9 +367,9 @@ def test_broken_pages_are_read_quietly(
     html: str, paragraphs: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        stripped = strip(html, form=ArticleFormat.HTML)
+        cleaned = clean(html, form=ArticleFormat.HTML)
 
-    assert (stripped.title or None, *stripped.paragraphs)[-len(paragraphs) :] == (
+    assert (cleaned.title or None, *cleaned.paragraphs)[-len(paragraphs) :] == (
         paragraphs or (None,)
     )
     assert caplog.records == []
@@ -392,6 +392,6 @@ def test_broken_pages_are_read_quietly(
 )
 def test_hostile_text_takes_seconds_at_most(text: str) -> None:
     began = time.monotonic()
-    strip(TITLE, LEAD, text)
+    clean(TITLE, LEAD, text)
 
     assert time.monotonic() - began < 10

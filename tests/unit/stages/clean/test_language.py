@@ -1,4 +1,4 @@
-"""Is it English? Translated news has to pass, other languages must not."""
+"""Translated news passes as English, other languages do not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_english_passes(text: str) -> None:
     ],
     ids=["German", "French", "Polish", "Russian", "Chinese"],
 )
-def test_other_languages_do_not(text: str) -> None:
+def test_other_languages_do_not_pass(text: str) -> None:
     assert not is_english(text)
 
 

@@ -1,4 +1,4 @@
-"""Which lines are the page's and not the article's is learnt from the articles themselves."""
+"""Lines of a page template, found among the articles that share them."""
 
 from __future__ import annotations
 
@@ -24,26 +24,69 @@ def articles(
     line: str, stories: tuple[str, ...] = STORIES, format_: ArticleFormat = ArticleFormat.TEXT
 ) -> list[Article]:
     return [
-        Article(id=str(at), text=f"{story} {story}\n\n{line}\n", format=format_)
-        for at, story in enumerate(stories)
+        Article(id=str(number), text=f"{story} {story}\n\n{line}\n", format=format_)
+        for number, story in enumerate(stories)
     ]
 
 
-def test_a_line_that_articles_about_different_things_have_is_of_the_page() -> None:
-    found = with_shared_lines(articles(FOOTER))
-    assert [one.shared_lines for one in found] == [(FOOTER,)] * 6
+def test_a_line_shared_by_articles_about_different_things_is_template() -> None:
+    marked = with_shared_lines(articles(FOOTER))
+    assert [article.shared_lines for article in marked] == [(FOOTER,)] * 6
 
 
-def test_it_is_taken_out_with_its_reason() -> None:
+def test_a_template_line_is_removed_with_its_reason() -> None:
     (first, *_) = with_shared_lines(articles(FOOTER))
-    stripped = remove_furniture(first)
-    assert stripped.paragraphs == (f"{STORIES[0]} {STORIES[0]}",)
-    assert [(one.line, one.text, one.reason) for one in stripped.removals] == [
+    cleaned = remove_furniture(first)
+    assert cleaned.paragraphs == (f"{STORIES[0]} {STORIES[0]}",)
+    assert [(removal.line, removal.text, removal.reason) for removal in cleaned.removals] == [
         (3, FOOTER, Reason.SHARED_LINE)
     ]
 
 
-def test_what_no_other_article_has_is_left_alone() -> None:
+def test_the_same_article_in_the_same_company_has_the_same_digest() -> None:
+    first, again = with_shared_lines(articles(FOOTER)), with_shared_lines(articles(FOOTER))
+    assert [article.content_digest for article in first] == [
+        article.content_digest for article in again
+    ]
+
+
+def test_an_article_alone_keeps_its_line_and_has_another_digest() -> None:
+    (alone,) = with_shared_lines(articles(FOOTER)[:1])
+    (in_company, *_) = with_shared_lines(articles(FOOTER))
+    assert alone.content_digest != in_company.content_digest
+    assert remove_furniture(alone).paragraphs == (f"{STORIES[0]} {STORIES[0]}", FOOTER)
+
+
+def test_neither_the_order_of_lines_nor_of_articles_changes_what_is_recorded() -> None:
+    second_line = "More news from the coast and the islands"
+    downwards = articles(f"{FOOTER}\n{second_line}", tuple(story * 3 for story in STORIES))
+    upwards = articles(f"{second_line}\n{FOOTER}", tuple(story * 3 for story in STORIES))
+    for company in (downwards, upwards, downwards[::-1]):
+        marked = with_shared_lines(company)
+        assert {article.shared_lines for article in marked} == {(FOOTER, second_line)}
+
+    digests = {article.id: article.content_digest for article in with_shared_lines(downwards)}
+    for article in with_shared_lines(downwards[::-1]):
+        assert article.content_digest == digests[article.id]
+
+
+def test_a_line_that_cleaning_always_removes_does_not_change_the_digest() -> None:
+    share_bar = "Share this article on Facebook"
+    (alone,) = with_shared_lines(articles(share_bar)[:1])
+    (in_company, *_) = with_shared_lines(articles(share_bar))
+    assert in_company.content_digest == alone.content_digest
+    assert remove_furniture(alone).paragraphs == (f"{STORIES[0]} {STORIES[0]}",)
+
+
+def test_an_article_without_the_line_is_not_affected_by_its_company() -> None:
+    other = Article(id="x", text="Rain fell.\n\nSo did the price of rye.")
+    (alone,) = with_shared_lines([other])
+    in_company = with_shared_lines([*articles(FOOTER), other])[-1]
+    assert in_company == alone
+    assert in_company.content_digest == alone.content_digest
+
+
+def test_an_article_without_the_line_is_left_alone() -> None:
     many = [*articles(FOOTER), Article(id="x", text="Rain fell.\n\nSo did the price of rye.")]
     assert with_shared_lines(many)[-1] == many[-1]
 
@@ -58,7 +101,7 @@ def test_what_no_other_article_has_is_left_alone() -> None:
         "Five people were killed",
     ],
 )
-def test_what_may_be_a_fact_is_not(line: str) -> None:
+def test_a_line_that_may_be_a_fact_stays(line: str) -> None:
     assert with_shared_lines(articles(line)) == articles(line)
 
 
@@ -69,8 +112,8 @@ def test_four_articles_are_too_few() -> None:
 
 def test_a_tenth_of_the_articles_must_have_it() -> None:
     others = [
-        Article(id=f"o{at}", text=f"Market{at} closed early because of rain{at}.")
-        for at in range(60)
+        Article(id=f"o{number}", text=f"Market{number} closed early because of rain{number}.")
+        for number in range(60)
     ]
     many = [*articles(FOOTER), *others]
     assert with_shared_lines(many) == many
@@ -84,16 +127,18 @@ def test_versions_of_one_story_count_once() -> None:
 
 
 def test_copies_of_one_story_keep_it() -> None:
-    copies = [Article(id=str(at), text=f"{FOOTER}\nThe quay is closed now") for at in range(6)]
+    copies = [
+        Article(id=str(number), text=f"{FOOTER}\nThe quay is closed now") for number in range(6)
+    ]
     assert with_shared_lines(copies) == copies
 
 
-def test_what_is_most_of_an_article_is_the_article() -> None:
+def test_lines_that_are_most_of_an_article_stay() -> None:
     long = FOOTER + " and tell all of your friends and neighbours in Norvale about it today"
     many = articles(long)
     assert with_shared_lines(many) == many
 
 
-def test_html_has_its_own_reader() -> None:
+def test_html_articles_are_left_to_the_html_reader() -> None:
     many = articles(FOOTER, format_=ArticleFormat.HTML)
     assert with_shared_lines(many) == many

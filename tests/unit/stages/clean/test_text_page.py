@@ -1,4 +1,4 @@
-"""A page without its markup: which lines are its story."""
+"""The story of a page without its markup."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from worker.stages.clean.text_page import is_page, story_lines
 
 MENU = ["Home", "World", "Business", "Sport", "Sign in", "Subscribe", "Search", "Weather"]
 STORY = [
-    f"The council of Milltown said on day {at} that the work on the old quay will go on until May."
-    for at in range(6)
+    f"The council of Milltown said on day {day} that the work on the old quay will go on until May."
+    for day in range(6)
 ]
-TEASERS = [f"Five things to know about harbour number {at}" for at in range(14)]
+TEASERS = [f"Five things to know about harbour number {number}" for number in range(14)]
 HEADLINE = "Harbour of Milltown to close for two weeks"
 PAGE = [*MENU, HEADLINE, "By Ada Lund", "12 May", *STORY, *TEASERS]
 
 
 def test_the_story_is_the_run_of_prose() -> None:
     assert is_page(PAGE)
-    assert [line for line, told in zip(PAGE, story_lines(PAGE), strict=True) if told] == STORY
+    assert [line for line, keep in zip(PAGE, story_lines(PAGE), strict=True) if keep] == STORY
 
 
 def test_a_subhead_inside_the_story_stays() -> None:
@@ -31,13 +31,12 @@ def test_a_subhead_inside_the_story_stays() -> None:
     assert story_lines(lines) == [True] * 7 + [False] * 14
 
 
-def test_a_story_that_links_have_cut_is_taken_whole() -> None:
+def test_a_story_divided_by_links_is_found_whole() -> None:
     lines = [*STORY, *TEASERS, *STORY]
-    told = story_lines(lines)
-    assert told == [True] * 6 + [False] * 14 + [True] * 6
+    assert story_lines(lines) == [True] * 6 + [False] * 14 + [True] * 6
 
 
-def test_a_short_run_of_prose_beside_a_long_one_is_no_story() -> None:
+def test_a_short_run_of_prose_next_to_a_long_one_is_no_story() -> None:
     lines = [*STORY, *TEASERS, STORY[0], *TEASERS]
     assert sum(story_lines(lines)) == len(STORY)
 
@@ -55,23 +54,22 @@ def test_without_any_prose_every_line_stays() -> None:
     assert all(story_lines(MENU * 5))
 
 
-def test_what_stands_outside_is_removed_with_its_reason() -> None:
-    stripped = remove_furniture(Article(id="a", text="\n".join(PAGE)))
-    assert stripped.title == HEADLINE
-    assert list(stripped.paragraphs) == STORY
-    removed = {removal.text: removal.reason for removal in stripped.removals}
+def test_lines_outside_the_story_are_removed_with_their_reason() -> None:
+    cleaned = remove_furniture(Article(id="a", text="\n".join(PAGE)))
+    assert cleaned.title == HEADLINE
+    assert list(cleaned.paragraphs) == STORY
+    removed = {removal.text: removal.reason for removal in cleaned.removals}
     assert removed["Home"] is Reason.OUTSIDE_STORY
     assert set(removed) == {*MENU, "By Ada Lund", "12 May", *TEASERS}
 
 
-def test_what_the_html_reader_has_kept_is_no_page_any_more() -> None:
-    items = [f"<li>Quay number {at} stays open</li>" for at in range(40)]
+def test_the_story_of_an_html_page_is_not_cut_again() -> None:
+    list_items = [f"<li>Quay number {number} stays open</li>" for number in range(40)]
     story = [f"<p>{line}</p>" for line in STORY]
-    html = (
-        f"<html><body><article>{''.join([*story, '<ul>', *items, '</ul>'])}</article></body></html>"
-    )
-    stripped = remove_furniture(Article(id="a", text=html, format=ArticleFormat.HTML))
-    assert Reason.OUTSIDE_STORY not in {removal.reason for removal in stripped.removals}
+    body = "".join([*story, "<ul>", *list_items, "</ul>"])
+    html = f"<html><body><article>{body}</article></body></html>"
+    cleaned = remove_furniture(Article(id="a", text=html, format=ArticleFormat.HTML))
+    assert Reason.OUTSIDE_STORY not in {removal.reason for removal in cleaned.removals}
 
 
 def test_a_long_page_takes_seconds_at_most() -> None:
