@@ -107,7 +107,7 @@ def test_chunks_are_accepted_all_or_none(
     job = make_job(store, 1, 2)
     before = contents(client)
     # As if another client had added the second chunk since.
-    monkeypatch.setattr(store, "_chunks", lambda _job: 1)
+    monkeypatch.setattr(store, "_count_chunks", lambda _job: 1)
 
     with pytest.raises(JobStateError) as caught:
         store.add(job, [NewChunk([make_article(name)], cached=False) for name in ("x", "y")])

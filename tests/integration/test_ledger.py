@@ -91,12 +91,20 @@ def test_a_chunk_whose_lease_is_over_is_anyones(store: JobStore, client: redis.R
 
 
 def _script_claim(client: redis.Redis, job: JobId, token: str) -> Sequence[Any]:
-    """As ``Ledger.claim``, with a token of the test's own."""
+    """Claim like ``Ledger.claim``, but with the given token."""
     keys = [Key.job(job), Key.chunk(job, 0), Key.LEASES, Key.events(job)]
     keys += [Key.notified(lane) for lane in range(LANE_COUNT)]
-    args = [f"{job}:0", "task-a", token, LEASE_MILLISECONDS, 0, WORKER, 0]
-    said: Sequence[Any] = run_script(client, "claim", keys, args)
-    return said
+    fields = {
+        "member": f"{job}:0",
+        "task": "task-a",
+        "token": token,
+        "lease_ms": LEASE_MILLISECONDS,
+        "retried": False,
+        "worker": WORKER,
+        "chunk": 0,
+    }
+    answer: Sequence[Any] = run_script(client, "claim", keys, fields)
+    return answer
 
 
 def test_a_claim_whose_answer_was_lost_is_granted_again_and_counted_once(
@@ -264,7 +272,7 @@ def test_a_failed_article_leaves_a_dead_letter(store: JobStore, client: redis.Re
             article="b1",
             source="b1.txt",
             reason=Reason.WORKER_LOST,
-            message="so it is",
+            message="the reason",
             hint="",
             attempts=3,
             stage="repair",

@@ -1,4 +1,4 @@
-"""What failed, once more: into a chunk of its own, and counted once."""
+"""Failed articles are retried in a chunk of their own, and counted once."""
 
 from __future__ import annotations
 
@@ -45,17 +45,20 @@ def _letters(store: JobStore, job: JobId) -> set[str]:
 
 
 def _collected(store: JobStore, job: JobId) -> dict[str, str]:
-    """State of each article by id; none twice."""
-    found = [(one.article.id, one.outcome.state) for one in store.collection.articles(job)]
-    assert len(found) == len(dict(found)) == store.progress(job).total
-    return dict(found)
+    """Return the state of each article by id, and check that none is there twice."""
+    states_by_id = [
+        (collected.article.id, collected.outcome.state)
+        for collected in store.collection.articles(job)
+    ]
+    assert len(states_by_id) == len(dict(states_by_id)) == store.progress(job).total
+    return dict(states_by_id)
 
 
 def _lose_result(client: redis.Redis, article: Article) -> None:
     assert client.delete(Key.result(PROFILE.digest, article.content_digest)) == 1
 
 
-def test_what_failed_is_queued_again_and_the_rest_is_left_alone(
+def test_failed_articles_are_queued_again_and_the_rest_stays_unchanged(
     store: JobStore, client: redis.Redis
 ) -> None:
     untyped: Any = client
@@ -63,14 +66,14 @@ def test_what_failed_is_queued_again_and_the_rest_is_left_alone(
     assert _letters(store, job) == {"b1", "b2", "b4"}
     assert store.ledger.active_jobs() == []
 
-    # b0 is done, b5 waits, nobody knows b9.
+    # b0 is done, b5 waits, b9 does not exist.
     assert store.retry(job, ["b0", "b1", "b2", "b5", "b9", "b1"]) == 2
 
     assert states(store, job) == {"queued": 3, "done": 2, "failed": 1}
     assert _letters(store, job) == {"b4"}
     assert store.ledger.active_jobs() == [job]
-    said = ["done", "queued", "queued", "done", "failed", "queued"]
-    assert _collected(store, job) == {f"b{number}": state for number, state in enumerate(said)}
+    expected = ["done", "queued", "queued", "done", "failed", "queued"]
+    assert _collected(store, job) == {f"b{number}": state for number, state in enumerate(expected)}
     assert untyped.hmget(Key.ids(job), ["b0", "b1", "b2", "b4"]) == [b"0:0", b"3:0", b"3:1", b"1:1"]
     assert store.collection.article(job, "b2").article == make_article("b2")
     assert client.ttl(Key.chunk(job, 3)) == pytest.approx(TTL_SECONDS, abs=5)
@@ -78,7 +81,7 @@ def test_what_failed_is_queued_again_and_the_rest_is_left_alone(
     assert last == {"what": "retried", "chunk": "3", "articles": "2"}
 
 
-def test_articles_of_several_chunks_are_retried_at_once_and_end_once(
+def test_articles_of_several_chunks_are_retried_together_and_end_once(
     store: JobStore, client: redis.Redis
 ) -> None:
     job = _half_failed(store)
@@ -95,13 +98,13 @@ def test_articles_of_several_chunks_are_retried_at_once_and_end_once(
     assert store.progress(job).finished
     assert (_letters(store, job), pending_notifications(client, job)) == (set(), 0)
     assert set(_collected(store, job).values()) == {"done"}
-    assert all(one.result for one in store.collection.articles(job))
+    assert all(collected.result for collected in store.collection.articles(job))
 
 
 @pytest.mark.parametrize(
     ("priority", "lane"), [(Priority.HIGH, 0), (Priority.NORMAL, 2), (Priority.LOW, 4)]
 )
-def test_what_is_retried_takes_the_express_lane(
+def test_retried_articles_take_the_express_lane(
     store: JobStore, priority: Priority, lane: int
 ) -> None:
     job = make_job(store, *[1] * 5, priority=priority)
@@ -118,7 +121,7 @@ def test_what_is_retried_takes_the_express_lane(
     ] == [(5, lane)]
 
 
-def test_what_fails_again_is_a_dead_letter_again(store: JobStore) -> None:
+def test_an_article_that_fails_again_is_a_dead_letter_again(store: JobStore) -> None:
     job = _half_failed(store)
     store.retry(job, ["b1"])
     claim = claim_chunk(store, job, 3)
@@ -132,7 +135,7 @@ def test_what_fails_again_is_a_dead_letter_again(store: JobStore) -> None:
     assert _collected(store, job)["b1"] == "queued"
 
 
-def test_a_second_retry_at_once_finds_nothing_to_do(store: JobStore, client: redis.Redis) -> None:
+def test_a_second_retry_finds_nothing_to_do(store: JobStore, client: redis.Redis) -> None:
     job = _half_failed(store)
     assert store.retry(job, ["b1", "b2", "b4"]) == 3
     before = contents(client)
@@ -143,24 +146,24 @@ def test_a_second_retry_at_once_finds_nothing_to_do(store: JobStore, client: red
 
 
 @pytest.mark.parametrize("moment", ["articles", "number"])
-def test_two_retries_in_one_moment_move_an_article_once(
+def test_two_concurrent_retries_move_an_article_once(
     store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     job = _half_failed(store)
-    other = JobStore(client, ttl_seconds=TTL_SECONDS)
+    rival = JobStore(client, ttl_seconds=TTL_SECONDS)
     name, owner = {
-        "articles": ("chunk", store.collection),  # it has seen what failed
-        "number": ("_chunks", store),  # it has seen all, and is about to write
+        "articles": ("chunk", store.collection),  # the retry has read which articles failed
+        "number": ("_count_chunks", store),  # the retry has read everything, and is about to write
     }[moment]
-    look = getattr(owner, name)
+    read = getattr(owner, name)
 
-    def look_slowly(*asked: Any) -> Any:
-        found = look(*asked)
-        found = found if isinstance(found, int) else list(found)
-        other.retry(job, ["b1", "b2"])
-        return found
+    def read_slowly(*args: Any) -> Any:
+        answer = read(*args)
+        answer = answer if isinstance(answer, int) else list(answer)
+        rival.retry(job, ["b1", "b2"])
+        return answer
 
-    monkeypatch.setattr(owner, name, look_slowly)
+    monkeypatch.setattr(owner, name, read_slowly)
 
     assert store.retry(job, ["b1", "b2"]) == 0
 
@@ -169,20 +172,20 @@ def test_two_retries_in_one_moment_move_an_article_once(
     assert store.progress(job).total == 6
 
 
-def test_a_chunk_that_is_added_in_the_same_moment_costs_nothing(
+def test_a_chunk_added_during_a_retry_costs_nothing(
     store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = _half_failed(store)
-    other, look = JobStore(client, ttl_seconds=TTL_SECONDS), store._chunks
+    rival, count_chunks = JobStore(client, ttl_seconds=TTL_SECONDS), store._count_chunks
     more = iter([NewChunk([make_article("more")], cached=False)])
 
-    def look_slowly(asked: JobId) -> int:
-        found = look(asked)
+    def count_slowly(asked: JobId) -> int:
+        count = count_chunks(asked)
         for chunk in more:
-            other.add(job, [chunk])
-        return found
+            rival.add(job, [chunk])
+        return count
 
-    monkeypatch.setattr(store, "_chunks", look_slowly)
+    monkeypatch.setattr(store, "_count_chunks", look_slowly)
 
     assert store.retry(job, ["b1"]) == 1
 
@@ -203,7 +206,7 @@ def test_a_late_result_of_the_old_chunk_is_refused(store: JobStore, client: redi
     assert contents(client) == before
 
 
-def test_an_article_whose_result_is_lost_is_worked_on_again(
+def test_an_article_whose_result_is_lost_is_processed_again(
     store: JobStore, client: redis.Redis
 ) -> None:
     job = make_job(store, 3)
@@ -215,13 +218,13 @@ def test_an_article_whose_result_is_lost_is_worked_on_again(
 
     assert states(store, job) == {"queued": 2, "done": 1}
     again = claim_chunk(store, job, 1)
-    assert [one.id for one in again.articles] == ["b1", "b2"]
+    assert [article.id for article in again.articles] == ["b1", "b2"]
     record(store, again, done(again.articles))
     assert _collected(store, job) == {"b0": "done", "b1": "done", "b2": "done"}
     assert states(store, job) == {"done": 3}
 
 
-def test_a_result_that_was_cached_and_is_lost_is_cached_no_more(
+def test_a_lost_cached_result_no_longer_counts_as_cached(
     store: JobStore, client: redis.Redis
 ) -> None:
     articles = make_articles(2)
@@ -254,7 +257,7 @@ def test_a_cancelled_job_is_not_retried(store: JobStore, client: redis.Redis) ->
     assert contents(client) == before
 
 
-def test_the_old_chunk_keeps_the_outcomes_of_what_has_stayed(
+def test_the_old_chunk_keeps_the_outcomes_of_its_other_articles(
     store: JobStore, client: redis.Redis
 ) -> None:
     untyped: Any = client

@@ -1,4 +1,4 @@
-"""What has become of a job's articles, as ``collect``, ``show`` and ``dlq`` see it."""
+"""Reads a job's articles, refusals and dead letters, for ``collect``, ``show`` and ``dlq``."""
 
 from __future__ import annotations
 
@@ -18,82 +18,83 @@ if TYPE_CHECKING:
 
 __all__ = ["Collection"]
 
-#: Rows of a list or fields of a hash that one command reads.
+#: Entries of a list, or fields of a hash, that one command reads.
 _PAGE = 1_000
 
 
 class Collection:
-    """Articles, refusals and dead letters in one Redis or Valkey."""
+    """The articles, refusals and dead letters in one Redis or Valkey."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis: Any = client
 
-    def refusals(self, job: JobId) -> Iterator[InputRefusal]:
-        """The inputs that submit did not accept, in their order."""
-        for start in range(0, self._redis.llen(Key.refused(job)), _PAGE):
-            for said in self._redis.lrange(Key.refused(job), start, start + _PAGE - 1):
-                yield InputRefusal.model_validate_json(said)
+    def refusals(self, job_id: JobId) -> Iterator[InputRefusal]:
+        """Yield the inputs that submit refused, in order."""
+        for start in range(0, self._redis.llen(Key.refused(job_id)), _PAGE):
+            for refusal in self._redis.lrange(Key.refused(job_id), start, start + _PAGE - 1):
+                yield InputRefusal.model_validate_json(refusal)
 
-    def dead_letters(self, job: JobId) -> Iterator[DeadLetter]:
-        """The articles of the job that ended as failed, in no order."""
-        for _, said in self._redis.hscan_iter(Key.failed(job), count=_PAGE):
-            yield DeadLetter.model_validate_json(said)
+    def dead_letters(self, job_id: JobId) -> Iterator[DeadLetter]:
+        """Yield the dead letters of the job's failed articles, in no particular order."""
+        for _, letter in self._redis.hscan_iter(Key.failed(job_id), count=_PAGE):
+            yield DeadLetter.model_validate_json(letter)
 
-    def articles(self, job: JobId) -> Iterator[CollectedArticle]:
-        """Every article of the job with what is known of it now, chunk by chunk."""
-        chunks = int(self._redis.hget(Key.job(job), "chunks") or 0)
-        profile = self.profile(job)
+    def articles(self, job_id: JobId) -> Iterator[CollectedArticle]:
+        """Yield every article of the job with its current outcome, chunk by chunk."""
+        chunks = int(self._redis.hget(Key.job(job_id), "chunks") or 0)
+        profile = self.profile(job_id)
         for number in range(chunks):
-            for _, found in self._chunk(job, number, profile):
-                yield found
+            for _, article in self._chunk(job_id, number, profile):
+                yield article
 
-    def chunk(self, job: JobId, number: int) -> Iterator[tuple[int, CollectedArticle]]:
-        """Positions and articles of a chunk, but for those that were moved to another."""
-        return self._chunk(job, number, self.profile(job))
+    def chunk(self, job_id: JobId, number: int) -> Iterator[tuple[int, CollectedArticle]]:
+        """Yield the articles of a chunk with their positions, except those moved to another."""
+        return self._chunk(job_id, number, self.profile(job_id))
 
-    def article(self, job: JobId, article_id: str) -> CollectedArticle:
-        """One article by its id.
+    def article(self, job_id: JobId, article_id: str) -> CollectedArticle:
+        """Return one article.
 
         Raises:
-            JobNotFoundError: no such job.
-            ArticleNotFoundError: it has no such article.
+            JobNotFoundError: there is no such job.
+            ArticleNotFoundError: the job has no such article.
         """
-        profile = self.profile(job)
-        place = self._redis.hget(Key.ids(job), article_id)
+        profile = self.profile(job_id)
+        place = self._redis.hget(Key.ids(job_id), article_id)
         if place is None:
             raise ArticleNotFoundError(
-                f"job {job} has no article {article_id!r}",
+                f"job {job_id} has no article {article_id!r}",
                 hint="copydesk collect writes the ids of all into results.jsonl",
             )
-        number, at = (int(part) for part in place.split(b":"))
-        return dict(self._chunk(job, number, profile))[at]
+        number, position = (int(part) for part in place.split(b":"))
+        return dict(self._chunk(job_id, number, profile))[position]
 
-    def profile(self, job: JobId) -> Profile:
-        """What the job's articles are worked on with.
+    def profile(self, job_id: JobId) -> Profile:
+        """Return the profile that the job's articles are processed with.
 
         Raises:
-            JobNotFoundError: no such job.
+            JobNotFoundError: there is no such job.
         """
-        said = self._redis.hget(Key.job(job), "profile")
-        if said is None:
-            raise JobNotFoundError(job)
-        return Profile.model_validate_json(said)
+        profile = self._redis.hget(Key.job(job_id), "profile")
+        if profile is None:
+            raise JobNotFoundError(job_id)
+        return Profile.model_validate_json(profile)
 
     def _chunk(
-        self, job: JobId, number: int, profile: Profile
+        self, job_id: JobId, number: int, profile: Profile
     ) -> Iterator[tuple[int, CollectedArticle]]:
-        cancel = self._redis.hget(Key.job(job), "cancel")
-        fields = self._redis.hmget(Key.chunk(job, number), "articles", "outcomes", "state")
-        blob, said, state = fields
+        cancel = self._redis.hget(Key.job(job_id), "cancel")
+        blob, outcomes, state = self._redis.hmget(
+            Key.chunk(job_id, number), "articles", "outcomes", "state"
+        )
         articles = read_articles(blob)
-        if said is None:
+        if outcomes is None:
             unfinished = read_unfinished(state, cancel)
-            for at, article in enumerate(articles):
-                yield at, CollectedArticle(article=article, outcome=unfinished)
+            for position, article in enumerate(articles):
+                yield position, CollectedArticle(article=article, outcome=unfinished)
             return
-        blobs = self._redis.mget(
+        results = self._redis.mget(
             [Key.result(profile.digest, article.content_digest) for article in articles]
         )
-        for at, outcome in enumerate(read_outcomes(said)):
+        for position, outcome in enumerate(read_outcomes(outcomes)):
             if outcome is not None:
-                yield at, read_collected(articles[at], outcome, blobs[at])
+                yield position, read_collected(articles[position], outcome, results[position])

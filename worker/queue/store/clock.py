@@ -1,4 +1,4 @@
-"""The broker's clock, on which leases, deadlines and presences run: workers' own may be wrong."""
+"""The broker's clock, which times leases, deadlines and presences: a worker's own may be wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["broker_microseconds"]
 
 
 def broker_microseconds(client: redis.Redis) -> int:
-    """Unix time in microseconds."""
+    """Return the broker's Unix time in microseconds."""
     untyped: Any = client
-    seconds, micros = untyped.time()
-    return int(seconds) * 1_000_000 + int(micros)
+    seconds, microseconds = untyped.time()
+    return int(seconds) * 1_000_000 + int(microseconds)

@@ -1,4 +1,4 @@
-"""How records lie in the store: to and from the bytes that ``jobs`` keeps."""
+"""Encodes records to the bytes that the store keeps, and decodes them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _ARTICLES: TypeAdapter[tuple[Article, ...]] = TypeAdapter(tuple[Article, ...])
 
 
 def pack_articles(articles: Sequence[Article]) -> bytes:
-    """The articles of a chunk, as a blob."""
+    """Encode the articles of a chunk as a blob."""
     return pack(to_json(articles))
 
 
 def read_articles(blob: bytes) -> tuple[Article, ...]:
-    """The articles of a chunk.
+    """Decode the articles of a chunk.
 
     Raises:
         ValueError: the blob is damaged.
@@ -47,24 +47,25 @@ def read_articles(blob: bytes) -> tuple[Article, ...]:
 
 
 def pack_result(result: Result) -> bytes:
-    """A result, as a blob."""
-    # A score may be infinite, which JSON proper has no word for.
+    """Encode a result as a blob."""
+    # A score may be infinite, which standard JSON cannot express.
     return pack(to_json(result, inf_nan_mode="constants"))
 
 
 def dump_outcomes(outcomes: Iterable[Outcome | None]) -> str:
-    """A chunk's outcomes as JSON; ``None`` for an article that was moved to another chunk."""
-    said = [one and one.model_dump(mode="json", exclude_defaults=True) for one in outcomes]
-    return json.dumps(said)
+    """Encode a chunk's outcomes as JSON; ``None`` stands for an article moved to another chunk."""
+    return json.dumps(
+        [outcome and outcome.model_dump(mode="json", exclude_defaults=True) for outcome in outcomes]
+    )
 
 
-def read_outcomes(said: bytes) -> list[Outcome | None]:
-    """A chunk's outcomes, as ``dump_outcomes`` wrote them."""
-    return [fields and Outcome.model_validate(fields) for fields in json.loads(said)]
+def read_outcomes(encoded: bytes) -> list[Outcome | None]:
+    """Decode a chunk's outcomes from the JSON of ``dump_outcomes``."""
+    return [fields and Outcome.model_validate(fields) for fields in json.loads(encoded)]
 
 
 def read_collected(article: Article, outcome: Outcome, blob: bytes | None) -> CollectedArticle:
-    """An article with its outcome, and with its result where that is there."""
+    """Combine an article with its outcome and, if it has one, its result."""
     if outcome.state is not ArticleState.DONE:
         return CollectedArticle(article=article, outcome=outcome)
     if blob is None:
@@ -79,7 +80,7 @@ def read_collected(article: Article, outcome: Outcome, blob: bytes | None) -> Co
     return CollectedArticle(article=article, outcome=outcome, result=result)
 
 
-#: Fields of a job's hash that its progress is read from.
+#: Fields of a job's hash that make up its progress.
 PROGRESS_FIELDS = (
     *("profile_name", "priority", "created", "deadline", "closed", "cancel"),
     *("total", "cached", "refused", *(state.value for state in ArticleState)),
@@ -87,36 +88,36 @@ PROGRESS_FIELDS = (
 
 
 def read_progress(job: JobId, values: Sequence[bytes | None]) -> JobProgress | None:
-    """A job's counters from its ``PROGRESS_FIELDS``; ``None`` where there is no such job."""
+    """Read a job's progress from the values of its ``PROGRESS_FIELDS``; None if it is gone."""
     if None in values:
         return None
-    found = (value.decode() for value in values if value is not None)
-    said: dict[str, str] = dict(zip(PROGRESS_FIELDS, found, strict=True))
+    texts = (value.decode() for value in values if value is not None)
+    fields: dict[str, str] = dict(zip(PROGRESS_FIELDS, texts, strict=True))
     return JobProgress(
         id=job,
-        profile=said.pop("profile_name"),
-        priority=Priority(said.pop("priority")),
-        created=float(said.pop("created")),
-        deadline=float(said.pop("deadline") or 0) or None,
-        closed=said.pop("closed") == "1",
-        cancel=_reason(said.pop("cancel")),
-        **{counter: int(value) for counter, value in said.items()},
+        profile=fields.pop("profile_name"),
+        priority=Priority(fields.pop("priority")),
+        created=float(fields.pop("created")),
+        deadline=float(fields.pop("deadline") or 0) or None,
+        closed=fields.pop("closed") == "1",
+        cancel=_reason(fields.pop("cancel")),
+        **{counter: int(value) for counter, value in fields.items()},
     )
 
 
-def _reason(said: str) -> Reason | None:
-    return Reason(said) if said else None
+def _reason(code: str) -> Reason | None:
+    return Reason(code) if code else None
 
 
 def read_unfinished(state: bytes, cancel: bytes | None) -> Outcome:
-    """The outcome of the articles of a chunk that has none yet."""
+    """Return the outcome of every article of a chunk that has not ended."""
     if state == b"queued" and cancel:
         return cancelled_outcome(Reason(cancel.decode()))
     return Outcome(state=ArticleState(state.decode()))
 
 
 def cancelled_outcome(why: Reason) -> Outcome:
-    """How an article ends whose job was taken back before it was worked on."""
+    """Return the outcome of an article whose job was cancelled before work on it began."""
     message = {
         Reason.CANCELLED: "the job was cancelled before it was worked on",
         Reason.DEADLINE: "the job's deadline was over before it was worked on",

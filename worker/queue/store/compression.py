@@ -1,4 +1,4 @@
-"""zstd: how articles and results lie in the store. Bounded on the way back."""
+"""Compresses articles and results for the store with zstd; decompression is bounded."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import zstandard
 
 __all__ = ["pack", "unpack"]
 
-#: Level 3: 1.39 KB a news article in blobs of 32, at 18,600 articles a second (measured).
+#: Level 3: 1.39 KB per news article in blobs of 32, at 18,600 articles per second (measured).
 _LEVEL = 3
 
-#: Most bytes a blob may expand to; 6 KB of hostile zstd expand to 200 MB. The largest honest
-#: one is a chunk with an article of 1,000,000 characters, each written as a \uXXXX pair.
+#: Most bytes a blob may expand to: 6 KB of hostile zstd expand to 200 MB. The largest honest
+#: blob is a chunk with an article of 1,000,000 characters, each written as a \uXXXX pair.
 _MAX_BYTES = 64 * 1024 * 1024
 
 
 class _Compressor(threading.local):
-    """One for each thread: making one costs as much as a small blob, sharing one is not safe."""
+    """A compressor per thread: creating one costs as much as a small blob, sharing is unsafe."""
 
     def __init__(self) -> None:
         self.compress = zstandard.ZstdCompressor(level=_LEVEL).compress
@@ -27,12 +27,12 @@ _compressor = _Compressor()
 
 
 def pack(text: bytes) -> bytes:
-    """``text``, compressed."""
+    """Compress ``text``."""
     return _compressor.compress(text)
 
 
 def unpack(blob: bytes) -> bytes:
-    """What ``pack`` was given.
+    """Return the text that ``pack`` compressed.
 
     Raises:
         ValueError: the blob is damaged, or expands to more than 64 MB.

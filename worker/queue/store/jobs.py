@@ -1,9 +1,8 @@
-"""The job store: jobs from their making to their end, and what a person asks of them.
+"""The job store: jobs from creation to removal, and what users ask of them.
 
-An article is counted in exactly one of queued, running, done, failed and cancelled, from one
-atomic step to the next, so the five always sum to the job's total. What workers do with chunks is
-the ``ledger``'s, what has become of articles the ``collection``'s, who the workers are the
-``roster``'s; these four are the only ones that know the keys.
+An article is counted as exactly one of queued, running, done, failed and cancelled, from one atomic
+step to the next, so the five always sum to the job's total. The ``ledger`` keeps the chunks that
+workers claim, the ``collection`` the articles, and the ``roster`` the workers.
 """
 
 from __future__ import annotations
@@ -26,10 +25,11 @@ from worker.queue.store.codec import (
     read_progress,
 )
 from worker.queue.store.keys import Key
+from worker.queue.store.lanes import lane_of
 from worker.queue.store.ledger import Ledger
 from worker.queue.store.roster import Roster
 from worker.queue.store.scripts import run_script
-from worker.records.article import Article, ArticleState, CollectedArticle, InputRefusal, Outcome
+from worker.records.article import Article, ArticleState, InputRefusal, Outcome
 from worker.records.job import JobId, JobProgress
 from worker.records.priority import Priority
 from worker.records.reason import REASON_FIELDS, Reason
@@ -42,19 +42,15 @@ if TYPE_CHECKING:
 
 __all__ = ["JobEvent", "JobStore", "NewChunk"]
 
-#: The first chunks of every job go into the express lane of its priority: a job of up to 64
-#: articles never waits behind the bulk of a larger one.
-_EXPRESS_CHUNKS = 4
-
-#: Keys that one command removes; a larger one would hold up the others.
+#: Keys that one command removes; more would delay the commands of others.
 _REMOVED_AT_ONCE = 1_000
 
-#: Rows of a list that one command reads.
+#: Entries of a stream that one command reads.
 _PAGE = 1_000
 
-_PRIORITIES = tuple(Priority)
+_CACHED = Outcome(state=ArticleState.DONE, cached=True)
 
-#: What scripts answer when the job has expired, and when it was cancelled.
+#: Answers of scripts when the job has expired, and when it was cancelled.
 _GONE, _CANCELLED = -1, -2
 
 
@@ -64,12 +60,12 @@ class NewChunk:
 
     articles: Sequence[Article]
     cached: bool
-    """Their results are there: they are done at once."""
+    """Whether their results exist already, so that they are done at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A transition of a chunk, as it was noted."""
+    """A recorded transition of a chunk."""
 
     id: str
     """Position in the stream."""
@@ -77,7 +73,7 @@ class JobEvent:
 
 
 class JobStore:
-    """Jobs in one Redis or Valkey, with their ``ledger``, ``collection`` and ``roster``."""
+    """The jobs in one Redis or Valkey, with their ``ledger``, ``collection`` and ``roster``."""
 
     def __init__(self, client: redis.Redis, *, ttl_seconds: int) -> None:
         self._redis: Any = client
@@ -97,19 +93,19 @@ class JobStore:
         inputs: Sequence[str] = (),
         folder: str = "",
     ) -> JobId:
-        """A new, empty, open job.
+        """Create an empty, open job.
 
         Args:
-            profile: what its articles are worked on with.
-            priority: whose chunks come first.
-            deadline: what is not done after this time is cancelled.
-            inputs: what the client reads, so that a submit that was cut off can be resumed.
-            folder: the folder that relative ``inputs`` are meant from.
+            profile: processes the job's articles.
+            priority: decides which job's chunks come first.
+            deadline: time after which unfinished articles are cancelled.
+            inputs: what the client reads, so that an interrupted submit can be resumed.
+            folder: the folder that relative ``inputs`` refer to.
         """
         now = self._now()
-        job = JobId(f"{datetime.fromtimestamp(now, UTC):%y%m%d-%H%M}-{secrets.token_hex(3)}")
+        job_id = JobId(f"{datetime.fromtimestamp(now, UTC):%y%m%d-%H%M}-{secrets.token_hex(3)}")
         due = now + deadline.total_seconds() if deadline else None
-        numbers = ("total", "cached", "refused", "chunks", "closed", "open", *ArticleState)
+        counters = ("total", "cached", "refused", "chunks", "closed", "open", *ArticleState)
         fields = {
             "profile": profile.model_dump_json(),
             "profile_name": profile.name,
@@ -118,267 +114,286 @@ class JobStore:
             "deadline": due or "",
             "cancel": "",
             "inputs": json.dumps({"inputs": list(inputs), "folder": folder}),
-            **dict.fromkeys(numbers, 0),
+            **dict.fromkeys(counters, 0),
         }
         with self._redis.pipeline() as pipe:
-            pipe.hset(Key.job(job), mapping=fields)
-            pipe.expire(Key.job(job), self._ttl)
-            pipe.xadd(Key.events(job), {"what": "created"})
-            pipe.expire(Key.events(job), self._ttl)
-            pipe.zadd(Key.JOBS, {job: now})
+            pipe.hset(Key.job(job_id), mapping=fields)
+            pipe.expire(Key.job(job_id), self._ttl)
+            pipe.xadd(Key.events(job_id), {"what": "created"})
+            pipe.expire(Key.events(job_id), self._ttl)
+            pipe.zadd(Key.JOBS, {job_id: now})
             pipe.zremrangebyscore(Key.JOBS, "-inf", now - self._ttl)
             if due:
-                pipe.zadd(Key.DEADLINES, {job: int(due * 1000)})
+                pipe.zadd(Key.DEADLINES, {job_id: int(due * 1000)})
             pipe.execute()
-        return job
+        return job_id
 
-    def add(self, job: JobId, chunks: Sequence[NewChunk]) -> None:
+    def add(self, job_id: JobId, chunks: Sequence[NewChunk]) -> None:
         """Accept ``chunks`` in one step.
 
         Raises:
-            JobNotFoundError: it has expired.
-            JobStateError: it was cancelled (``job_cancelled``), or somebody else submits to it at
-                the same time (``job_busy``).
+            JobNotFoundError: the job has expired.
+            JobStateError: the job was cancelled (``job_cancelled``), or another client submits to
+                it at the same time (``job_busy``).
         """
-        priority, first = self.progress(job).priority, self._chunks(job)
-        keys = [Key.job(job), Key.ids(job), Key.waiting(job), Key.ACTIVE]
-        args: list[Any] = [job, first, self._ttl]
-        for number, chunk in enumerate(chunks, first):
-            keys.append(Key.chunk(job, number))
-            size = len(chunk.articles)
-            cached = [Outcome(state=ArticleState.DONE, cached=True)] * size
-            ids = json.dumps([article.id for article in chunk.articles])
-            args += [_lane(priority, number), pack_articles(chunk.articles), size, ids]
-            args.append(dump_outcomes(cached) if chunk.cached else "")
-        answer = int(run_script(self._redis, "add", keys, args))
-        _raise_refused(job, answer)
+        priority, first = self.progress(job_id).priority, self._count_chunks(job_id)
+        keys = [Key.job(job_id), Key.ids(job_id), Key.waiting(job_id), Key.ACTIVE]
+        keys += [Key.chunk(job_id, number) for number, _ in enumerate(chunks, first)]
+        fields = {
+            "job": job_id,
+            "first": first,
+            "ttl_seconds": self._ttl,
+            "chunks": [
+                _chunk_fields(chunk, lane_of(priority, number))
+                for number, chunk in enumerate(chunks, first)
+            ],
+        }
+        blobs = [pack_articles(chunk.articles) for chunk in chunks]
+        answer = int(run_script(self._redis, "add", keys, fields, blobs))
+        _raise_refused(job_id, answer)
         if answer == 0:
             raise JobStateError(
-                f"somebody else submits to job {job} at this moment",
+                f"somebody else submits to job {job_id} at this moment",
                 code="job_busy",
                 hint="look again with copydesk status",
             )
 
-    def record_refusals(self, job: JobId, refusals: Sequence[InputRefusal]) -> None:
+    def record_refusals(self, job_id: JobId, refusals: Sequence[InputRefusal]) -> None:
         """Record inputs that were not accepted."""
         if not refusals:
             return
-        self._require(job)
+        self._require(job_id)
         with self._redis.pipeline() as pipe:
-            pipe.rpush(Key.refused(job), *(refusal.model_dump_json() for refusal in refusals))
-            pipe.expire(Key.refused(job), self._ttl)
-            pipe.hincrby(Key.job(job), "refused", len(refusals))
+            pipe.rpush(Key.refused(job_id), *(refusal.model_dump_json() for refusal in refusals))
+            pipe.expire(Key.refused(job_id), self._ttl)
+            pipe.hincrby(Key.job(job_id), "refused", len(refusals))
             pipe.execute()
 
-    def forget_refusals(self, job: JobId) -> None:
-        """The inputs are read anew: what was refused before counts no more.
+    def forget_refusals(self, job_id: JobId) -> None:
+        """Forget the refusals recorded so far, before the inputs are read again.
 
         Raises:
-            JobNotFoundError: no such job.
-            JobStateError: it was cancelled, and takes nothing in (``job_cancelled``).
+            JobNotFoundError: there is no such job.
+            JobStateError: the job was cancelled and accepts nothing (``job_cancelled``).
         """
-        if self.progress(job).cancel is not None:
-            _raise_refused(job, _CANCELLED)
+        if self.progress(job_id).cancel is not None:
+            _raise_refused(job_id, _CANCELLED)
         with self._redis.pipeline() as pipe:
-            pipe.delete(Key.refused(job))
-            pipe.hset(Key.job(job), "refused", 0)
+            pipe.delete(Key.refused(job_id))
+            pipe.hset(Key.job(job_id), "refused", 0)
             pipe.execute()
 
-    def close(self, job: JobId) -> None:
-        """All of the job's articles are in: it can finish."""
-        self._require(job)
-        self._redis.hset(Key.job(job), "closed", 1)
+    def close(self, job_id: JobId) -> None:
+        """Mark the job as complete, so that it can finish."""
+        self._require(job_id)
+        self._redis.hset(Key.job(job_id), "closed", 1)
 
-    def inputs(self, job: JobId) -> tuple[list[str], str]:
-        """What the job's client was reading, and the folder that it is relative to."""
-        self._require(job)
-        said = json.loads(self._redis.hget(Key.job(job), "inputs"))
-        return said["inputs"], said["folder"]
+    def inputs(self, job_id: JobId) -> tuple[list[str], str]:
+        """Return what the job's client was reading, and the folder that it is relative to."""
+        self._require(job_id)
+        fields = json.loads(self._redis.hget(Key.job(job_id), "inputs"))
+        return fields["inputs"], fields["folder"]
 
-    def has_articles(self, job: JobId, articles: Sequence[Article]) -> list[bool]:
-        """For each article whether the job has one of its id."""
+    def has_articles(self, job_id: JobId, articles: Sequence[Article]) -> list[bool]:
+        """Tell for each article whether the job has one with its id."""
         if not articles:
             return []
-        places = self._redis.hmget(Key.ids(job), [article.id for article in articles])
+        places = self._redis.hmget(Key.ids(job_id), [article.id for article in articles])
         return [place is not None for place in places]
 
-    def backlog(self, job: JobId) -> int:
-        """Chunks of the job that wait for a worker."""
-        opened = int(self._redis.hget(Key.job(job), "open") or 0)
-        return opened + int(self._redis.llen(Key.waiting(job)))
+    def backlog(self, job_id: JobId) -> int:
+        """Return the number of the job's chunks that wait for a worker."""
+        pending = int(self._redis.hget(Key.job(job_id), "open") or 0)
+        return pending + int(self._redis.llen(Key.waiting(job_id)))
 
-    # A person's wishes ----------------------------------------------------------------------------
+    # Change ---------------------------------------------------------------------------------------
 
-    def cancel(self, job: JobId, why: Reason = Reason.CANCELLED) -> int:
-        """Take the job back: what waits is cancelled now, what runs at its next micro-batch.
+    def cancel(self, job_id: JobId, why: Reason = Reason.CANCELLED) -> int:
+        """Cancel the job: waiting articles now, running ones at their next micro-batch.
 
         Returns:
-            How many articles were cancelled at once.
+            The number of articles cancelled at once.
 
         Raises:
-            JobNotFoundError: no such job.
-            JobStateError: it is finished, or was cancelled before.
+            JobNotFoundError: there is no such job.
+            JobStateError: the job is finished, or was cancelled before.
         """
-        keys = [Key.job(job), Key.waiting(job), Key.ACTIVE, Key.DEADLINES, Key.events(job)]
-        count = int(run_script(self._redis, "cancel", keys, [job, why.value]))
+        keys = [Key.job(job_id), Key.waiting(job_id), Key.ACTIVE, Key.DEADLINES, Key.events(job_id)]
+        count = int(run_script(self._redis, "cancel", keys, {"job": job_id, "why": why.value}))
         if count == _GONE:
-            raise JobNotFoundError(job)
+            raise JobNotFoundError(job_id)
         if count < 0:
             how = "was cancelled before" if count == _CANCELLED else "is finished"
-            raise JobStateError(f"job {job} {how}", code="job_ended")
+            raise JobStateError(f"job {job_id} {how}", code="job_ended")
         return count
 
-    def retry(self, job: JobId, ids: Iterable[str]) -> int:
-        """Queue articles again that failed, or whose result is lost; others are left alone.
+    def retry(self, job_id: JobId, ids: Iterable[str]) -> int:
+        """Queue articles again that failed or whose result is lost; leave others alone.
 
         Returns:
-            How many these were. The caller notifies the workers.
+            The number of articles queued. The caller notifies the workers.
 
         Raises:
-            JobNotFoundError: no such job.
-            JobStateError: it was cancelled.
+            JobNotFoundError: there is no such job.
+            JobStateError: the job was cancelled.
         """
         wanted = list(ids)
-        places = self._redis.hmget(Key.ids(job), wanted) if wanted else []
+        places = self._redis.hmget(Key.ids(job_id), wanted) if wanted else []
         chunks: dict[int, set[int]] = {}
         for place in places:
             if place is not None:
-                number, at = (int(part) for part in place.split(b":"))
-                chunks.setdefault(number, set()).add(at)
-        return sum(self._retry(job, number, positions) for number, positions in chunks.items())
+                number, position = (int(part) for part in place.split(b":"))
+                chunks.setdefault(number, set()).add(position)
+        return sum(self._retry(job_id, number, positions) for number, positions in chunks.items())
 
-    def _retry(self, job: JobId, chunk: int, positions: set[int]) -> int:
+    def _retry(self, job_id: JobId, old: int, positions: set[int]) -> int:
+        """Move the articles of chunk ``old`` that can be retried to a new chunk; count them."""
         answer = 0
         while answer == 0:
-            progress = self.progress(job)
-            # Before the articles: where another moves them in between, the script sees it.
-            said = self._redis.hget(Key.chunk(job, chunk), "outcomes")
-            found = list(self.collection.chunk(job, chunk))
-            moved = {at: one for at, one in found if at in positions and _can_be_retried(one)}
-            if not moved or said is None:
+            priority = self.progress(job_id).priority
+            # Read before the articles: if another client moves them in between, the script sees it.
+            encoded = self._redis.hget(Key.chunk(job_id, old), "outcomes")
+            moved = {
+                position: article
+                for position, article in self.collection.chunk(job_id, old)
+                if position in positions and article.outcome.state is ArticleState.FAILED
+            }
+            if not moved or encoded is None:
                 return 0
-            outcomes = read_outcomes(said)
-            articles = [one.article for one in moved.values()]
-            was_done = sum(one.result_is_lost for one in moved.values())
-            was_cached = sum(
-                bool(one and one.cached) for at, one in enumerate(outcomes) if at in moved
-            )
-            left = [None if at in moved else one for at, one in enumerate(outcomes)]
-            number = self._chunks(job)
-            keys = [Key.job(job), Key.chunk(job, chunk), Key.chunk(job, number)]
-            keys += [Key.waiting(job), Key.ACTIVE, Key.ids(job), Key.failed(job), Key.events(job)]
-            args = [job, number, pack_articles(articles), len(articles)]
-            args += [_lane(progress.priority, 0), self._ttl, was_done, was_cached]
-            args += [json.dumps([one.id for one in articles]), said, dump_outcomes(left)]
-            answer = int(run_script(self._redis, "retry", keys, args))
-        _raise_refused(job, answer)
+            outcomes = read_outcomes(encoded)
+            left = [None if i in moved else outcome for i, outcome in enumerate(outcomes)]
+            new = self._count_chunks(job_id)
+            keys = [Key.job(job_id), Key.chunk(job_id, old), Key.chunk(job_id, new)]
+            keys += [Key.waiting(job_id), Key.ACTIVE, Key.ids(job_id)]
+            keys += [Key.failed(job_id), Key.events(job_id)]
+            articles = [collected.article for collected in moved.values()]
+            ended = [outcomes[position] for position in moved]
+            fields = {
+                "job": job_id,
+                "chunk": new,
+                "size": len(moved),
+                "lane": lane_of(priority, 0),
+                "ttl_seconds": self._ttl,
+                "done": sum(collected.result_is_lost for collected in moved.values()),
+                "cached": sum(outcome is not None and outcome.cached for outcome in ended),
+                "ids": [article.id for article in articles],
+                "outcomes_before": encoded.decode(),
+                "outcomes_after": dump_outcomes(left),
+            }
+            answer = int(run_script(self._redis, "retry", keys, fields, [pack_articles(articles)]))
+        _raise_refused(job_id, answer)
         return len(moved)
 
-    def remove(self, job: JobId) -> None:
+    def remove(self, job_id: JobId) -> None:
         """Delete the job; results that other jobs may find by content live on to their own end.
 
         Raises:
-            JobNotFoundError: no such job.
-            JobStateError: it is not finished (``job_unfinished``).
+            JobNotFoundError: there is no such job.
+            JobStateError: the job is not finished (``job_unfinished``).
         """
-        if not self.progress(job).finished:
+        if not self.progress(job_id).finished:
             raise JobStateError(
-                f"job {job} is not finished",
+                f"job {job_id} is not finished",
                 code="job_unfinished",
-                hint=f"copydesk cancel {job} takes it back",
+                hint=f"copydesk cancel {job_id} takes it back",
             )
-        chunks = self._chunks(job)
-        # The job goes first: what comes later finds none, and writes nothing.
+        chunks = self._count_chunks(job_id)
+        # The job goes first: a late step then finds no job and writes nothing.
         with self._redis.pipeline() as pipe:
-            pipe.delete(Key.job(job), Key.waiting(job), Key.events(job))
-            pipe.unlink(Key.ids(job), Key.failed(job), Key.refused(job), Key.reasons(job))
+            pipe.delete(Key.job(job_id), Key.waiting(job_id), Key.events(job_id))
+            pipe.unlink(Key.ids(job_id), Key.failed(job_id))
+            pipe.unlink(Key.refused(job_id), Key.reasons(job_id))
             for index in (Key.JOBS, Key.ACTIVE, Key.DEADLINES):
-                pipe.zrem(index, job)
+                pipe.zrem(index, job_id)
             pipe.execute()
         for start in range(0, chunks, _REMOVED_AT_ONCE):
             numbers = range(start, min(start + _REMOVED_AT_ONCE, chunks))
-            self._redis.unlink(*(Key.chunk(job, number) for number in numbers))
+            self._redis.unlink(*(Key.chunk(job_id, number) for number in numbers))
 
-    # Look -----------------------------------------------------------------------------------------
+    # Read -----------------------------------------------------------------------------------------
 
-    def reasons(self, job: JobId) -> dict[str, dict[Reason, int]]:
-        """How often each reason stands in the results computed for the job so far.
+    def reasons(self, job_id: JobId) -> dict[str, dict[Reason, int]]:
+        """Count each reason in the results computed for the job so far.
 
-        By field of the result (``REASON_FIELDS``), the most frequent first. What was found again
-        by its content is counted where it was computed.
+        By field of the result (``REASON_FIELDS``), the most frequent first. A cached result counts
+        for the job that computed it.
         """
-        found: dict[str, dict[Reason, int]] = {field: {} for field in REASON_FIELDS}
-        counted = self._redis.hgetall(Key.reasons(job))
-        for name, count in sorted(counted.items(), key=lambda item: -int(item[1])):
+        counts: dict[str, dict[Reason, int]] = {field: {} for field in REASON_FIELDS}
+        stored = self._redis.hgetall(Key.reasons(job_id))
+        for name, count in sorted(stored.items(), key=lambda pair: -int(pair[1])):
             field, _, reason = name.decode().partition(":")
-            found[field][Reason(reason)] = int(count)
-        return found
+            counts[field][Reason(reason)] = int(count)
+        return counts
 
     def jobs(self) -> list[JobProgress]:
-        """Every job that has not expired, newest first."""
-        found = [JobId(job.decode()) for job in self._redis.zrevrange(Key.JOBS, 0, -1)]
+        """Return the progress of every job that has not expired, newest first."""
+        job_ids = [JobId(job_id.decode()) for job_id in self._redis.zrevrange(Key.JOBS, 0, -1)]
         with self._redis.pipeline(transaction=False) as pipe:
-            for job in found:
-                pipe.hmget(Key.job(job), PROGRESS_FIELDS)
-            answers = pipe.execute()
-        progress = (read_progress(job, said) for job, said in zip(found, answers, strict=True))
-        return [one for one in progress if one is not None]
+            for job_id in job_ids:
+                pipe.hmget(Key.job(job_id), PROGRESS_FIELDS)
+            values = pipe.execute()
+        jobs = (read_progress(job_id, row) for job_id, row in zip(job_ids, values, strict=True))
+        return [progress for progress in jobs if progress is not None]
 
-    def progress(self, job: JobId) -> JobProgress:
-        """The job's counters at this moment.
+    def progress(self, job_id: JobId) -> JobProgress:
+        """Return the job's counters at this moment.
 
         Raises:
-            JobNotFoundError: no such job, or it has expired.
+            JobNotFoundError: there is no such job, or it has expired.
         """
-        progress = read_progress(job, self._redis.hmget(Key.job(job), PROGRESS_FIELDS))
+        progress = read_progress(job_id, self._redis.hmget(Key.job(job_id), PROGRESS_FIELDS))
         if progress is None:
-            raise JobNotFoundError(job)
+            raise JobNotFoundError(job_id)
         return progress
 
-    def events(self, job: JobId, after: str, *, wait_ms: int) -> list[JobEvent]:
-        """What was noted of the job's chunks behind ``after``, waiting for it if need be.
+    def events(self, job_id: JobId, after: str, *, wait_ms: int) -> list[JobEvent]:
+        """Return the events of the job's chunks after ``after``, waiting for one if need be.
 
         Args:
-            job: the job's id.
-            after: id of the last event that is known; ``$`` for none but new ones.
+            job_id: the job's id.
+            after: id of the last event already read; ``$`` for new events only.
             wait_ms: longest wait in milliseconds.
         """
-        found = self._redis.xread({Key.events(job): after}, block=wait_ms, count=_PAGE)
+        streams = self._redis.xread({Key.events(job_id): after}, block=wait_ms, count=_PAGE)
         return [
-            JobEvent(at.decode(), {key.decode(): value.decode() for key, value in said.items()})
-            for _, entries in found or ()
-            for at, said in entries
+            JobEvent(
+                event_id.decode(), {key.decode(): value.decode() for key, value in fields.items()}
+            )
+            for _, entries in streams or ()
+            for event_id, fields in entries
         ]
 
-    def _require(self, job: JobId) -> None:
-        """Writing to an expired job would bring it back as a few fields that never expire."""
-        if not self._redis.exists(Key.job(job)):
-            raise JobNotFoundError(job)
+    def _require(self, job_id: JobId) -> None:
+        """Raise if the job has expired: a write would revive it as a few fields without a TTL."""
+        if not self._redis.exists(Key.job(job_id)):
+            raise JobNotFoundError(job_id)
 
     def _now(self) -> float:
-        """Unix time in seconds."""
+        """Return the broker's Unix time in seconds."""
         return broker_microseconds(self._redis) / 1e6
 
-    def _chunks(self, job: JobId) -> int:
-        return int(self._redis.hget(Key.job(job), "chunks") or 0)
+    def _count_chunks(self, job_id: JobId) -> int:
+        return int(self._redis.hget(Key.job(job_id), "chunks") or 0)
 
 
-def _lane(priority: Priority, number: int) -> int:
-    """The lane of a job's chunk ``number``."""
-    return 2 * _PRIORITIES.index(priority) + (number >= _EXPRESS_CHUNKS)
+def _chunk_fields(chunk: NewChunk, lane: int) -> dict[str, object]:
+    """Return a chunk as the script ``add`` expects it."""
+    size = len(chunk.articles)
+    return {
+        "lane": lane,
+        "size": size,
+        "ids": [article.id for article in chunk.articles],
+        "outcomes": dump_outcomes([_CACHED] * size) if chunk.cached else "",
+    }
 
 
-def _can_be_retried(found: CollectedArticle) -> bool:
-    return found.outcome.state is ArticleState.FAILED
-
-
-def _raise_refused(job: JobId, answer: int) -> None:
-    """What a script that adds to a job answers in place of yes."""
+def _raise_refused(job_id: JobId, answer: int) -> None:
+    """Raise if a script that adds to a job has answered that it is gone or cancelled."""
     if answer == _GONE:
-        raise JobNotFoundError(job)
+        raise JobNotFoundError(job_id)
     if answer == _CANCELLED:
         raise JobStateError(
-            f"job {job} was cancelled",
+            f"job {job_id} was cancelled",
             code="job_cancelled",
             hint="submit again: what is done is found by its content",
         )

@@ -1,44 +1,46 @@
-"""Names of every Redis key. Only ``jobs``, ``ledger`` and ``roster`` use them.
+"""The name of every Redis key, used by the modules of the store alone.
 
-Each key has a time to live, or an owner that deletes it; both stand in its docstring.
+Each key has a time to live, or an owner that deletes it; its comment says which.
 """
 
 from __future__ import annotations
+
+from worker.records.job import JobId
 
 __all__ = ["Key", "member_of", "read_member"]
 
 
 class Key:
-    """Every key there is."""
+    """Every key of the store."""
 
-    #: Sorted set, job id → time of creation; ``create`` drops those past their time to live.
+    #: Sorted set, job id → time of creation; ``create`` drops jobs past their time to live.
     JOBS = "cd:jobs"
-    #: Sorted set, job id → time of creation: jobs with chunks that wait to be notified;
-    #: ``notify_next`` drops a job when nothing waits any more, and one that has expired.
+    #: Sorted set, job id → time of creation: jobs with chunks on their waiting list;
+    #: ``notify_next`` drops a job when its list is empty or it has expired.
     ACTIVE = "cd:active"
-    #: Sorted set, job id → deadline in Unix ms; ``cancel`` and ``overdue_jobs`` drop.
+    #: Sorted set, job id → deadline in Unix ms; ``cancel`` drops.
     DEADLINES = "cd:deadlines"
     #: Sorted set, ``job:chunk`` → end of lease in Unix ms; ``complete`` and ``release`` drop.
     LEASES = "cd:leases"
-    #: Hash: what all jobs together came to since the store was made; a few dozen fields.
+    #: Hash: totals of all jobs since the store was created; a few dozen fields.
     STATS = "cd:stats"
-    #: Sorted set, worker → last time seen in Unix ms; ``record_presence`` drops the long gone.
+    #: Sorted set, worker → last time seen in Unix ms; ``record_presence`` drops old ones.
     WORKERS = "cd:workers"
-    #: String with a time to live: which worker's reconciler leads.
+    #: String with a time to live: name of the leading reconciler.
     LEADER = "cd:leader"
 
-    #: Sorted set of Celery's own, delivery tag → time of delivery; past the visibility timeout
-    #: it delivers again. Celery removes the tag when the message is settled.
+    #: Celery's sorted set, delivery tag → time of delivery; after the visibility timeout Celery
+    #: delivers again. It removes the tag when the message is acknowledged.
     UNACKED = "cd:mq:unacked_index"
 
     @staticmethod
     def notified(lane: int) -> str:
-        """Sorted set, ``job:chunk`` → Unix ms of notification; ``claim`` and the reconciler drop."""
+        """Sorted set, ``job:chunk`` → time in Unix ms; ``claim``, ``lost_notifications`` drop."""
         return f"cd:notified:{lane}"
 
     @staticmethod
     def queue(name: str, lane: int) -> str:
-        """List of Celery's own: messages of one lane, the oldest last (kombu's spelling)."""
+        """Celery's list of the messages of one lane, oldest last, as kombu names it."""
         return f"cd:mq:{name}" if lane == 0 else f"cd:mq:{name}\x06\x16{lane}"
 
     @staticmethod
@@ -50,8 +52,8 @@ class Key:
     def chunk(job: str, number: int) -> str:
         """Hash with a time to live: articles (blob), size, lane, state, attempts, holder, outcomes.
 
-        For each article N that was worked on alone also ``alone:N`` (in which attempts) and
-        ``slow:N``.
+        For each article N that was worked on alone, also ``alone:N`` (the attempts that did) and
+        ``slow:N`` (one of them took too long).
         """
         return f"cd:job:{job}:chunk:{number}"
 
@@ -62,7 +64,7 @@ class Key:
 
     @staticmethod
     def waiting(job: str) -> str:
-        """List with a time to live: ``chunk:lane`` of the chunks not notified yet, in order."""
+        """List with a time to live: ``chunk:lane`` of the chunks not yet notified, in order."""
         return f"cd:job:{job}:waiting"
 
     @staticmethod
@@ -72,36 +74,36 @@ class Key:
 
     @staticmethod
     def reasons(job: str) -> str:
-        """Hash with a time to live: ``edits:false_break`` and the like → how often."""
+        """Hash with a time to live: ``edits:false_break`` and the like → count."""
         return f"cd:job:{job}:reasons"
 
     @staticmethod
     def events(job: str) -> str:
-        """Stream with a time to live: the last transitions of the job's chunks."""
+        """Stream with a time to live: the latest transitions of the job's chunks."""
         return f"cd:job:{job}:events"
 
     @staticmethod
     def refused(job: str) -> str:
-        """List with a time to live: inputs that were not accepted."""
+        """List with a time to live: inputs that were refused."""
         return f"cd:job:{job}:refused"
 
     @staticmethod
     def result(profile_digest: str, content_digest: str) -> str:
-        """Blob with a time to live: the result of one content under one profile, of any job."""
+        """Blob with a time to live: the result of one content under one profile, for all jobs."""
         return f"cd:result:{profile_digest}:{content_digest}"
 
     @staticmethod
     def worker(name: str) -> str:
-        """String with a time to live: what a worker says of itself."""
+        """String with a time to live: a worker's presence (JSON)."""
         return f"cd:worker:{name}"
 
 
 def member_of(job: str, chunk: int) -> str:
-    """A chunk as a member of the sorted sets."""
+    """Return a chunk as a member of the sorted sets."""
     return f"{job}:{chunk}"
 
 
-def read_member(member: bytes) -> tuple[str, int]:
-    """Job and number of the chunk that is a member of a sorted set."""
+def read_member(member: bytes) -> tuple[JobId, int]:
+    """Return the job and the chunk number of a member of a sorted set."""
     job, _, chunk = member.decode().rpartition(":")
-    return job, int(chunk)
+    return JobId(job), int(chunk)

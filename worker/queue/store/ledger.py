@@ -1,6 +1,6 @@
-"""The ledger of chunks: who holds which, until when, and what has become of it.
+"""The ledger of chunks: which task holds each chunk, until when, and how it ended.
 
-It is the truth; a Celery message is only a notification that brings a worker to look. Every
+The ledger is the truth; a Celery message only notifies a worker that a chunk is waiting. Every
 transition is one atomic script of ``worker/queue/store/lua``. Knows no Celery.
 """
 
@@ -30,231 +30,252 @@ from worker.records.result import Result
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["LEASE_MILLISECONDS", "LIVE_MILLISECONDS", "Ledger"]
+__all__ = ["CHUNK_SECONDS_BOUNDS", "LEASE_MILLISECONDS", "LIVE_MILLISECONDS", "Ledger"]
 
-#: A chunk is another task's to take when its lease was not renewed for so long. Six renewals
-#: fit in, so a busy machine that misses some keeps its chunk; and a chunk of a killed worker is
-#: taken over within 15 s, the leader's own 3 s and a step of 2 s: under the 30 s that are promised.
+#: Lifetime of a lease that is not renewed. Six renewals fit in, so a busy machine that misses some
+#: keeps its chunk; and a killed worker's chunk is taken over within 15 s plus the leader's own 3 s
+#: and a step of 2 s, under the 30 s that are promised.
 LEASE_MILLISECONDS = 15_000
 
-#: A worker counts as live when it was seen within so long; it shows itself every two seconds.
+#: A worker counts as live if it was seen within this time; it reports every two seconds.
 LIVE_MILLISECONDS = 15_000
 
-#: Most pending notifications of one job: at least so many, and so many for each live worker, so
+#: Pending notifications that a job may have: at least this many, and this many per live worker, so
 #: that no worker waits while a notification is on its way.
 _LEAST_WINDOW = 16
 _WINDOW_PER_WORKER = 2
 
-#: The one reconciler leads for so long from its last step, which it makes every two seconds. Short,
-#: since the one that has died may have led; where two lead for a moment, a step is made twice.
+#: How long a reconciler leads after its last step; it makes one every two seconds. Short, because a
+#: dead worker may have led; if two lead for a moment, a step is only made twice.
 _LEAD_MILLISECONDS = 3_000
 
-#: Between the note in the ledger and the message in the queue lie milliseconds; a client that
-#: is not there after two seconds has died, or lost the broker.
+#: Longest time between the ledger's note of a notification and its message in the queue. It takes
+#: milliseconds; a client that needs more than two seconds has died, or lost the broker.
 _SENDING_MILLISECONDS = 2_000
 
-#: Most chunks that one step of the reconciler looks at in a set; the next step goes on.
+#: Most chunks of a set that one step of the reconciler examines; the next step continues.
 _STEP_CHUNKS = 1_000
 
-#: Upper bounds of the histogram of seconds that chunks take; the last one is open.
+#: Upper bounds of the histogram of seconds that chunks take; the last bucket is open.
 CHUNK_SECONDS_BOUNDS = (0.1, 0.5, 1, 5, 15, 30, 60, 120, 240, 480, 840)
 
 
 class Ledger:
-    """Chunks under work in one Redis or Valkey."""
+    """The chunks in one Redis or Valkey."""
 
     def __init__(self, client: redis.Redis, *, ttl_seconds: int) -> None:
         self._redis: Any = client
         self._ttl = ttl_seconds
 
-    # A worker's side ----------------------------------------------------------------------------
+    # Worker -------------------------------------------------------------------------------------
 
     def claim(
-        self, job: JobId, chunk: int, *, worker: str, task: str, retried: bool
+        self, job_id: JobId, chunk: int, *, worker: str, task: str, retried: bool
     ) -> Claim | str:
-        """The chunk for this task to work on, or why not.
+        """Claim a chunk for a task.
 
         Args:
-            job: the job's id.
+            job_id: the job's id.
             chunk: number of the chunk in its job.
             worker: name of the worker, to give back what it holds when it ends.
-            task: id of the Celery task, the same each time it is retried.
-            retried: Celery retries this very task, so that its former holder is gone and a lease
-                under its id may be taken over. (A message that is only *redelivered* may not: a
-                worker whose clock is ahead redelivers what others are working on.)
+            task: id of the Celery task, which stays the same when Celery retries it.
+            retried: Celery retries this very task, so its former holder is gone and a lease under
+                its id may be taken over. (A message that is only *redelivered* may not take over: a
+                worker whose clock is ahead redelivers messages that others are working on.)
 
         Returns:
-            The claim; or ``gone``, ``done``, ``cancelled`` or ``held``.
+            The claim; or why there is none: ``gone``, ``done``, ``cancelled`` or ``held``.
         """
         token = f"{task}:{secrets.token_hex(8)}"
-        keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES, Key.events(job), *_notified()]
-        args = [
-            member_of(job, chunk),
-            task,
-            token,
-            LEASE_MILLISECONDS,
-            int(retried),
-            worker,
-            chunk,
-        ]
-        verdict, *found = run_script(self._redis, "claim", keys, args)
-        if verdict != b"claimed":
-            return cast("bytes", verdict).decode()
-        attempts, profile, blob, stage = found
+        fields = {
+            "member": member_of(job_id, chunk),
+            "task": task,
+            "token": token,
+            "lease_ms": LEASE_MILLISECONDS,
+            "retried": retried,
+            "worker": worker,
+            "chunk": chunk,
+        }
+        answer, *details = run_script(self._redis, "claim", _chunk_keys(job_id, chunk), fields)
+        if answer != b"claimed":
+            return cast("bytes", answer).decode()
+        attempts, profile, articles, last_stage = details
         return Claim(
-            job=job,
+            job=job_id,
             chunk=chunk,
             token=token,
             attempts=int(attempts),
-            last_stage=stage.decode(),
+            last_stage=last_stage.decode(),
             profile=_read_profile(profile),
-            articles=read_articles(blob),
+            articles=read_articles(articles),
         )
 
     def renew(self, claim: Claim, *, delivery: str, stage: str = "") -> LeaseState:
-        """Prolong the lease, and Celery's patience with the message ``delivery`` (its tag).
+        """Renew the lease, and the visibility timeout of the Celery message.
 
         Args:
-            claim: what is held.
+            claim: the claim whose lease is renewed.
             delivery: Celery's delivery tag of the message.
             stage: the stage that begins, if one does.
         """
         keys = [Key.job(claim.job), Key.chunk(claim.job, claim.chunk), Key.LEASES, Key.UNACKED]
-        args = [
-            member_of(claim.job, claim.chunk),
-            claim.token,
-            LEASE_MILLISECONDS,
-            stage,
-            delivery,
-        ]
-        return LeaseState(run_script(self._redis, "renew", keys, args).decode())
+        fields = {
+            "member": member_of(claim.job, claim.chunk),
+            "token": claim.token,
+            "lease_ms": LEASE_MILLISECONDS,
+            "stage": stage,
+            "delivery": delivery,
+        }
+        return LeaseState(run_script(self._redis, "renew", keys, fields).decode())
 
     def known_results(self, profile: Profile, articles: Sequence[Article]) -> list[bool]:
-        """For each article whether its result is there; those that are live on for a full term."""
+        """Tell for each article whether its result exists, and extend that to its full lifetime."""
         if not articles:
             return []
         keys = [Key.result(profile.digest, article.content_digest) for article in articles]
-        return [bool(found) for found in run_script(self._redis, "known", keys, [self._ttl])]
+        answers = run_script(self._redis, "known_results", keys, {"ttl_seconds": self._ttl})
+        return [bool(exists) for exists in answers]
 
     def begin_alone(self, claim: Claim, position: int) -> SoloAttempt:
-        """Note that this article is worked on alone; returns what is known of earlier times."""
+        """Record that this article is now worked on alone, and return which attempt that is."""
         keys = [Key.chunk(claim.job, claim.chunk)]
-        number, slow = run_script(self._redis, "begin_alone", keys, [position, claim.attempts])
+        fields = {"position": position, "attempt": claim.attempts}
+        number, slow = run_script(self._redis, "begin_alone", keys, fields)
         return SoloAttempt(number=number, was_too_slow=bool(slow))
 
     def note_too_slow(self, claim: Claim, position: int) -> None:
-        """Note that this article alone took longer than a task may."""
+        """Record that this article alone exceeded the time limit of a task."""
         self._redis.hset(Key.chunk(claim.job, claim.chunk), f"slow:{position}", 1)
 
     def keep_result(self, claim: Claim, position: int, result: Result) -> None:
-        """Store one result ahead of its chunk's completion, so that no later try repeats it.
+        """Store one result before its chunk is complete, so that no later attempt repeats it.
 
-        Where the broker's memory is full it is not kept: ``complete`` records it all the same.
+        If the broker's memory is full, the result is not kept; ``complete`` stores it in any case.
         """
         key = Key.result(claim.profile.digest, claim.articles[position].content_digest)
         with suppress(redis.OutOfMemoryError):
             self._redis.set(key, pack_result(result), ex=self._ttl)
 
     def complete(
-        self, claim: Claim, processed: Sequence[ProcessedArticle], tally: ChunkCost
+        self, claim: Claim, processed: Sequence[ProcessedArticle], cost: ChunkCost
     ) -> bool:
         """Record outcomes and results in one step, once.
 
         Args:
-            claim: the chunk, still held.
-            processed: one entry per article of the claim, in their order.
-            tally: what the work took.
+            claim: the claim, still held.
+            processed: one entry per article of the claim, in the same order.
+            cost: what the work took.
 
         Returns:
-            ``False`` when the chunk is another task's by now; then nothing was written.
+            ``False`` if another task has the chunk by now; then nothing was written.
+
+        Raises:
+            ValueError: the numbers of entries and of articles differ.
         """
         if len(processed) != len(claim.articles):
             raise ValueError(f"{len(processed)} results for {len(claim.articles)} articles")
-        outcomes = [item.outcome for item in processed]
-        computed = {
-            Key.result(claim.profile.digest, article.content_digest): item.result
-            for article, item in zip(claim.articles, processed, strict=True)
-            if item.result is not None
+        job_id, chunk = claim.job, claim.chunk
+        outcomes = [entry.outcome for entry in processed]
+        results = {
+            Key.result(claim.profile.digest, article.content_digest): entry.result
+            for article, entry in zip(claim.articles, processed, strict=True)
+            if entry.result is not None
         }
-        job, chunk = claim.job, claim.chunk
-        keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES]
-        keys += [Key.events(job), Key.failed(job), Key.STATS, Key.reasons(job), *computed]
-        counts = _counts(outcomes)
-        letters = {
-            article.id: DeadLetter.from_outcome(article, outcome).model_dump_json()
-            for article, outcome in zip(claim.articles, outcomes, strict=True)
-            if outcome.state is ArticleState.FAILED
+        keys = [Key.job(job_id), Key.chunk(job_id, chunk), Key.LEASES, Key.events(job_id)]
+        keys += [Key.failed(job_id), Key.STATS, Key.reasons(job_id), *results]
+        counts = _count_outcomes(outcomes)
+        event: list[object] = ["what", "recorded", "chunk", chunk, "worker", cost.worker]
+        event += [part for pair in counts.items() for part in pair]
+        fields = {
+            "member": member_of(job_id, chunk),
+            "token": claim.token,
+            "outcomes": dump_outcomes(outcomes),
+            "ttl_seconds": self._ttl,
+            "counts": counts,
+            "letters": {
+                article.id: DeadLetter.from_outcome(article, outcome).model_dump_json()
+                for article, outcome in zip(claim.articles, outcomes, strict=True)
+                if outcome.state is ArticleState.FAILED
+            },
+            "stats": {**counts, **_cost_stats(cost)},
+            "event": [str(part) for part in event],
+            "reasons": _count_reasons(results.values()),
         }
-        event = ["what", "recorded", "chunk", chunk, "worker", tally.worker]
-        event += [part for item in counts.items() for part in item]
-        args: list[Any] = [member_of(job, chunk), claim.token, dump_outcomes(outcomes), self._ttl]
-        stats = {**counts, **_additions(tally)}
-        said = (counts, letters, stats, [str(one) for one in event], _reasons(computed.values()))
-        args += [json.dumps(one) for one in said]
-        args += [pack_result(result) for result in computed.values()]
-        return bool(run_script(self._redis, "complete", keys, args))
+        blobs = [pack_result(result) for result in results.values()]
+        return bool(run_script(self._redis, "complete", keys, fields, blobs))
 
-    # Giving back ----------------------------------------------------------------------------------
+    # Release --------------------------------------------------------------------------------------
 
-    def release(self, job: JobId, chunk: int, token: str, why: str) -> Notification | None:
+    def release(self, job_id: JobId, chunk: int, token: str, why: str) -> Notification | None:
         """Give a chunk back, to be claimed again.
 
         Args:
-            job: the job's id.
+            job_id: the job's id.
             chunk: number of the chunk in its job.
-            token: of the holder; empty for whoever it is, if its lease is over.
-            why: what is noted as the reason.
+            token: the holder's; empty for any holder whose lease has expired.
+            why: the reason noted in the job's events.
 
         Returns:
-            The notification to send; ``None`` when another task holds the chunk by now, or none is
-            needed.
+            The notification to send; ``None`` if another task has the chunk by now, or the job is
+            cancelled or gone.
         """
-        keys = [Key.job(job), Key.chunk(job, chunk), Key.LEASES, Key.events(job), *_notified()]
-        args = [member_of(job, chunk), token, chunk, why]
-        lane, now = run_script(self._redis, "release", keys, args)
-        return Notification(job=job, chunk=chunk, lane=lane, stamp_ms=now) if lane >= 0 else None
+        fields = {
+            "member": member_of(job_id, chunk),
+            "token": token,
+            "chunk": chunk,
+            "why": why,
+        }
+        lane, now = run_script(self._redis, "release", _chunk_keys(job_id, chunk), fields)
+        if lane < 0:
+            return None
+        return Notification(job=job_id, chunk=chunk, lane=lane, stamp_ms=now)
 
     def release_task(self, task: str, why: str, *, but: Claim | None = None) -> list[Notification]:
-        """Give back all that the Celery task ``task`` holds, but for one claim.
+        """Give back all chunks that the Celery task ``task`` holds, except that of one claim.
 
-        Its child was lost, or it has failed. Returns the notifications to send.
+        Its child was lost, or the task failed. Returns the notifications to send.
         """
-        kept = but.token if but else ""
-        return self._release_all("task", task, why, kept)
+        return self._release_all("task", task, why, but.token if but else "")
 
     def release_worker(self, worker: str, why: str) -> list[Notification]:
-        """Give back all that ``worker`` holds; it ends. Returns the notifications to send."""
+        """Give back all chunks that ``worker`` holds, and return the notifications to send."""
         return self._release_all("worker", worker, why, "")
 
-    def _release_all(self, field: str, holder: str, why: str, kept: str) -> list[Notification]:
+    def _release_all(
+        self, field: str, holder: str, why: str, kept_token: str
+    ) -> list[Notification]:
         notifications = []
         for member in self._redis.zrange(Key.LEASES, 0, -1):
-            job, chunk = _read_member(member)
-            found, token = self._redis.hmget(Key.chunk(job, chunk), field, "token")
-            if token is not None and found.decode() == holder and token.decode() != kept:
-                notifications.append(self.release(job, chunk, token.decode(), why))
+            job_id, chunk = read_member(member)
+            value, token = self._redis.hmget(Key.chunk(job_id, chunk), field, "token")
+            if token is not None and value.decode() == holder and token.decode() != kept_token:
+                notifications.append(self.release(job_id, chunk, token.decode(), why))
         return [notification for notification in notifications if notification is not None]
 
-    # The reconciler's side ------------------------------------------------------------------------
+    # Reconciler -----------------------------------------------------------------------------------
 
     def try_lead(self, name: str) -> bool:
-        """Whether ``name`` is the one reconciler for the next seconds."""
-        return bool(run_script(self._redis, "lead", [Key.LEADER], [name, _LEAD_MILLISECONDS]))
+        """Become, or remain, the leading reconciler; ``False`` if another one leads."""
+        fields = {"name": name, "lead_ms": _LEAD_MILLISECONDS}
+        return bool(run_script(self._redis, "try_lead", [Key.LEADER], fields))
 
     def release_expired(self) -> list[Notification]:
-        """Give back the chunks whose leases are over; returns the notifications to send."""
-        found = self._redis.zrangebyscore(
+        """Give back the chunks whose leases have expired, and return the notifications to send."""
+        members = self._redis.zrangebyscore(
             Key.LEASES, "-inf", self._now_ms(), start=0, num=_STEP_CHUNKS
         )
-        notifications = [self.release(*_read_member(member), "", "lease_over") for member in found]
-        return [notification for notification in notifications if notification is not None]
+        released = [self.release(*read_member(member), "", "lease_over") for member in members]
+        return [notification for notification in released if notification is not None]
 
     def lost_notifications(self, queue: str) -> list[Notification]:
-        """Chunks whose message is no longer in Celery's queue, and that nobody has claimed.
+        """Renew the notifications whose message has left Celery's queue without a claim.
 
-        A lane of the queue is first in, first out: what was notified before its oldest message was
-        stamped has left it. It may be on its way to a claim this very moment; notifying
-        again does no harm.
+        A lane of the queue is first in, first out: a notification older than the lane's oldest
+        message has left it. Its message may just be on the way to a claim; a second one does no
+        harm.
+
+        Returns:
+            The notifications to send again.
         """
         return [
             notification for lane in range(LANE_COUNT) for notification in self._lost(queue, lane)
@@ -270,57 +291,64 @@ class Ledger:
             Key.notified(lane), "-inf", f"({before}", start=0, num=_STEP_CHUNKS
         )
         for member in members:
-            job, chunk = _read_member(member)
-            if self._redis.hget(Key.chunk(job, chunk), "state") != b"queued":
+            job_id, chunk = read_member(member)
+            if self._redis.hget(Key.chunk(job_id, chunk), "state") != b"queued":
                 self._redis.zrem(Key.notified(lane), member)
-            # Only where it is still there: it may have been claimed since.
+            # Only if it is still there: the chunk may have been claimed since.
             elif self._redis.zadd(Key.notified(lane), {member: now}, xx=True, ch=True):
-                yield Notification(job=job, chunk=chunk, lane=lane, stamp_ms=now)
+                yield Notification(job=job_id, chunk=chunk, lane=lane, stamp_ms=now)
 
-    def notify_next(self, job: JobId, *, only: int = 0) -> list[Notification]:
-        """Take the next chunks of a job out of its waiting list, as far as its window allows.
+    def notify_next(self, job_id: JobId, *, only: int = 0) -> list[Notification]:
+        """Take the next chunks of a job off its waiting list, as many as its window allows.
 
         Args:
-            job: the job's id.
-            only: so many, where there are, whatever its window allows.
+            job_id: the job's id.
+            only: take this many, whatever the window allows.
 
         Returns:
             The notifications to send. The caller must send them, or claim the chunks; if it dies
-            first, the reconciler notifies.
+            first, the reconciler sends them.
         """
-        keys = [Key.job(job), Key.waiting(job), Key.ACTIVE, Key.WORKERS, *_notified()]
-        args = [job, _LEAST_WINDOW, _WINDOW_PER_WORKER, LIVE_MILLISECONDS, only]
-        stamp, *notified = run_script(self._redis, "notify", keys, args)
+        keys = [Key.job(job_id), Key.waiting(job_id), Key.ACTIVE, Key.WORKERS, *_notified_keys()]
+        fields = {
+            "job": job_id,
+            "least_window": _LEAST_WINDOW,
+            "window_per_worker": _WINDOW_PER_WORKER,
+            "live_ms": LIVE_MILLISECONDS,
+            "only": only,
+        }
+        stamp, *entries = run_script(self._redis, "notify", keys, fields)
         return [
-            Notification(job=job, chunk=int(chunk), lane=int(lane), stamp_ms=stamp)
-            for chunk, lane in (one.split(b":") for one in notified)
+            Notification(job=job_id, chunk=int(chunk), lane=int(lane), stamp_ms=stamp)
+            for chunk, lane in (entry.split(b":") for entry in entries)
         ]
 
     def active_jobs(self) -> list[JobId]:
-        """Jobs with chunks that wait to be notified, oldest first."""
-        return [JobId(job.decode()) for job in self._redis.zrange(Key.ACTIVE, 0, -1)]
+        """Return the jobs with chunks on their waiting list, oldest first."""
+        return [JobId(job_id.decode()) for job_id in self._redis.zrange(Key.ACTIVE, 0, -1)]
 
     def overdue_jobs(self) -> list[JobId]:
-        """Jobs whose deadline is over."""
-        found = self._redis.zrangebyscore(Key.DEADLINES, "-inf", self._now_ms())
-        return [JobId(job.decode()) for job in found]
+        """Return the jobs whose deadline has passed."""
+        members = self._redis.zrangebyscore(Key.DEADLINES, "-inf", self._now_ms())
+        return [JobId(job_id.decode()) for job_id in members]
 
     def _now_ms(self) -> int:
-        """Unix time in milliseconds."""
+        """Return the broker's Unix time in milliseconds."""
         return broker_microseconds(self._redis) // 1000
 
 
-def _notified() -> list[str]:
+def _chunk_keys(job_id: JobId, chunk: int) -> list[str]:
+    """Return the keys of the scripts that change who holds a chunk."""
+    keys = [Key.job(job_id), Key.chunk(job_id, chunk), Key.LEASES, Key.events(job_id)]
+    return keys + _notified_keys()
+
+
+def _notified_keys() -> list[str]:
     return [Key.notified(lane) for lane in range(LANE_COUNT)]
 
 
-def _read_member(member: bytes) -> tuple[JobId, int]:
-    job, chunk = read_member(member)
-    return JobId(job), chunk
-
-
 def _stamp_of(message: bytes) -> int:
-    """When the ledger noted the message's notification; 0 where the message does not say."""
+    """Return when the ledger noted the message's notification; 0 if the message has no stamp."""
     try:
         return int(json.loads(message)["headers"]["stamp"])
     except (ValueError, LookupError, TypeError):
@@ -328,33 +356,35 @@ def _stamp_of(message: bytes) -> int:
 
 
 @lru_cache(maxsize=8)
-def _read_profile(said: bytes) -> Profile:
-    return Profile.model_validate_json(said)
+def _read_profile(encoded: bytes) -> Profile:
+    return Profile.model_validate_json(encoded)
 
 
-def _reasons(results: Iterable[Result]) -> dict[str, int]:
-    """How often each reason stands in the results, by what it is a reason for."""
+def _count_reasons(results: Iterable[Result]) -> dict[str, int]:
+    """Count the reasons in the results, by ``field:reason``."""
     return Counter(
-        f"{field}:{found.reason.value}"
+        f"{field}:{entry.reason.value}"
         for result in results
         for field in REASON_FIELDS
-        for found in getattr(result, field)
+        for entry in getattr(result, field)
     )
 
 
-def _counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
+def _count_outcomes(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """Count the outcomes by state, and the cached ones."""
     states = [outcome.state for outcome in outcomes]
     counts = {state.value: states.count(state) for state in set(states)}
     return {**counts, "cached": sum(outcome.cached for outcome in outcomes)}
 
 
-def _additions(tally: ChunkCost) -> dict[str, float]:
-    bound = next((one for one in CHUNK_SECONDS_BOUNDS if tally.seconds <= one), "inf")
+def _cost_stats(cost: ChunkCost) -> dict[str, float]:
+    """Return what a chunk adds to the statistics."""
+    bucket = next((bound for bound in CHUNK_SECONDS_BOUNDS if cost.seconds <= bound), "inf")
     return {
         "chunks": 1,
-        "seconds": round(tally.seconds, 6),
-        f"seconds_le_{bound}": 1,
-        "engine_seconds": round(tally.engine_seconds, 6),
-        "tokens_read": tally.tokens_read,
-        "tokens_written": tally.tokens_written,
+        "seconds": round(cost.seconds, 6),
+        f"seconds_le_{bucket}": 1,
+        "engine_seconds": round(cost.engine_seconds, 6),
+        "tokens_read": cost.tokens_read,
+        "tokens_written": cost.tokens_written,
     }

@@ -1,4 +1,4 @@
-"""The roster: which workers there are and what each is doing, and the desk's gauges."""
+"""The roster: which workers there are, what each is doing, and how full the broker is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from worker.queue.store.clock import broker_microseconds
 from worker.queue.store.keys import Key, read_member
 from worker.queue.store.ledger import LIVE_MILLISECONDS
-from worker.records.job import JobId
 from worker.records.priority import LANE_COUNT
 from worker.records.worker import WorkerPresence, WorkerTask
 
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory", "Roster"]
 
-#: A worker that has not shown itself for so long is not listed any more; until then it is listed
-#: as stale, so that a person sees which one is gone.
+#: A worker that has not reported for this long is no longer listed; until then it is listed as
+#: stale, so that a person sees which one is gone.
 _LISTED_SECONDS = 600
 
 
@@ -28,118 +27,119 @@ class Memory:
 
     used: int
     limit: int
-    """0: none is set."""
+    """0 if none is set."""
 
     @property
     def share(self) -> float:
-        """Used part of the limit (0-1); 0 where there is none."""
+        """Used part of the limit (0-1); 0 if there is no limit."""
         return self.used / self.limit if self.limit else 0.0
 
 
 class Roster:
-    """Workers and gauges in one Redis or Valkey."""
+    """The workers and gauges of one Redis or Valkey."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis: Any = client
 
     def record_presence(self, worker: WorkerPresence) -> None:
-        """Note that ``worker`` is alive, for the next seconds."""
-        said = worker.model_dump_json(exclude={"idle_seconds", "stale", "tasks"})
+        """Record that ``worker`` is alive."""
+        presence = worker.model_dump_json(exclude={"idle_seconds", "stale", "tasks"})
         now = self._now()
         with self._redis.pipeline() as pipe:
-            pipe.set(Key.worker(worker.name), said, ex=_LISTED_SECONDS)
+            pipe.set(Key.worker(worker.name), presence, ex=_LISTED_SECONDS)
             pipe.zadd(Key.WORKERS, {worker.name: int(now * 1000)})
             pipe.zremrangebyscore(Key.WORKERS, "-inf", int((now - _LISTED_SECONDS) * 1000))
             pipe.execute()
 
     def forget_worker(self, name: str) -> None:
-        """A worker has ended as it should: it is not listed any more."""
+        """Take a worker that has ended off the list."""
         with self._redis.pipeline() as pipe:
             pipe.delete(Key.worker(name))
             pipe.zrem(Key.WORKERS, name)
             pipe.execute()
 
     def workers(self) -> list[WorkerPresence]:
-        """The workers that have shown themselves in the last minutes with their tasks, by name."""
+        """Return the workers that reported in the last minutes, with their tasks, by name."""
         seen = dict(self._redis.zrange(Key.WORKERS, 0, -1, withscores=True))
         if not seen:
             return []
         now = self._now()
         tasks = self._tasks()
-        said = self._redis.mget([Key.worker(name.decode()) for name in seen])
-        found = []
-        for (name, at_ms), fields in zip(seen.items(), said, strict=True):
-            if fields is None:
+        presences = self._redis.mget([Key.worker(name.decode()) for name in seen])
+        workers = []
+        for (name, seen_ms), presence in zip(seen.items(), presences, strict=True):
+            if presence is None:
                 continue
-            idle = max(0.0, now - at_ms / 1000)
-            worker = WorkerPresence.model_validate_json(fields)
+            idle = max(0.0, now - seen_ms / 1000)
+            worker = WorkerPresence.model_validate_json(presence)
             update = {
                 "idle_seconds": round(idle, 1),
                 "stale": idle * 1000 > LIVE_MILLISECONDS,
                 "tasks": tuple(tasks.get(name.decode(), ())),
             }
-            found.append(worker.model_copy(update=update))
-        return sorted(found, key=lambda worker: worker.name)
+            workers.append(worker.model_copy(update=update))
+        return sorted(workers, key=lambda worker: worker.name)
 
     def count_live_workers(self) -> int:
-        """How many workers have shown themselves in the last seconds."""
+        """Count the workers that reported in the last seconds."""
         since = int(self._now() * 1000) - LIVE_MILLISECONDS
         return int(self._redis.zcount(Key.WORKERS, since, "+inf"))
 
     def count_leases(self) -> int:
-        """Chunks that are held."""
+        """Count the chunks that tasks hold."""
         return int(self._redis.zcard(Key.LEASES))
 
     def count_expired_leases(self) -> int:
-        """Chunks whose lease is over, and that the reconciler has not given back yet."""
+        """Count the chunks whose lease has expired and that were not given back yet."""
         return int(self._redis.zcount(Key.LEASES, "-inf", int(self._now() * 1000)))
 
     def queue_lengths(self, queue: str) -> list[int]:
-        """Messages in each lane of Celery's queue, first lane first."""
+        """Return the number of messages in each lane of Celery's queue, first lane first."""
         with self._redis.pipeline(transaction=False) as pipe:
             for lane in range(LANE_COUNT):
                 pipe.llen(Key.queue(queue, lane))
             return [int(length) for length in pipe.execute()]
 
     def oldest_waiting_seconds(self) -> float:
-        """Age of the oldest pending notification in seconds; 0 where none is pending."""
+        """Return the age of the oldest pending notification; 0 if none is pending."""
         with self._redis.pipeline(transaction=False) as pipe:
             for lane in range(LANE_COUNT):
                 pipe.zrange(Key.notified(lane), 0, 0, withscores=True)
-            stamps = [at_ms for first in pipe.execute() for _, at_ms in first]
+            stamps = [stamp_ms for first in pipe.execute() for _, stamp_ms in first]
         return max(0.0, self._now() - min(stamps) / 1000) if stamps else 0.0
 
     def stats(self) -> dict[str, float]:
-        """What all jobs together came to since the store was made, by name."""
+        """Return the totals of all jobs since the store was created, by name."""
         return {
             name.decode(): float(value) for name, value in self._redis.hgetall(Key.STATS).items()
         }
 
     def memory(self) -> Memory:
-        """How full the broker is."""
-        said = self._redis.info("memory")
-        return Memory(used=int(said["used_memory"]), limit=int(said.get("maxmemory", 0)))
+        """Return how full the broker is."""
+        info = self._redis.info("memory")
+        return Memory(used=int(info["used_memory"]), limit=int(info.get("maxmemory", 0)))
 
     def writes_to_disk(self) -> bool:
-        """Whether the broker's last write to its append-only file went well; so it did if none is.
+        """Return whether the last write to the append-only file succeeded; True without one.
 
-        While it does not, the broker refuses every write.
+        While it fails, the broker refuses every write.
         """
-        said = self._redis.info("persistence")
-        return bool(said.get("aof_last_write_status", "ok") == "ok")
+        info = self._redis.info("persistence")
+        return bool(info.get("aof_last_write_status", "ok") == "ok")
 
     def _tasks(self) -> dict[str, list[WorkerTask]]:
+        """Return the tasks that hold chunks, by worker."""
         chunks = [read_member(member) for member in self._redis.zrange(Key.LEASES, 0, -1)]
         with self._redis.pipeline(transaction=False) as pipe:
-            for job, chunk in chunks:
-                pipe.hmget(Key.chunk(job, chunk), "worker", "size", "stage", "since")
+            for job_id, chunk in chunks:
+                pipe.hmget(Key.chunk(job_id, chunk), "worker", "size", "stage", "since")
             answers = pipe.execute()
         tasks: dict[str, list[WorkerTask]] = {}
-        for (job, chunk), (worker, size, stage, since) in zip(chunks, answers, strict=True):
+        for (job_id, chunk), (worker, size, stage, since) in zip(chunks, answers, strict=True):
             if worker is None:
                 continue
             task = WorkerTask(
-                job=JobId(job),
+                job=job_id,
                 chunk=chunk,
                 articles=int(size),
                 stage=(stage or b"").decode(),
@@ -149,5 +149,5 @@ class Roster:
         return tasks
 
     def _now(self) -> float:
-        """Unix time in seconds."""
+        """Return the broker's Unix time in seconds."""
         return broker_microseconds(self._redis) / 1e6

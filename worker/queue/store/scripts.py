@@ -1,25 +1,40 @@
-"""Runs the Lua scripts of ``worker/queue/store/lua``: every transition of the store is one of them.
+"""Runs the Lua scripts of ``worker/queue/store/lua``, each of which is one transition of the store.
 
-Each script's header states its keys, arguments and return.
+The header of each script states its keys, its arguments and what it returns.
 """
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import redis
 
 __all__ = ["run_script"]
 
 
-def run_script(client: redis.Redis, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-    """What script ``name`` returns."""
-    return client.register_script(_source(name))(keys=list(keys), args=list(args))
+def run_script(
+    client: redis.Redis,
+    name: str,
+    keys: Sequence[str],
+    fields: Mapping[str, object],
+    blobs: Sequence[bytes] = (),
+) -> Any:
+    """Run the script ``name`` and return its answer.
+
+    Args:
+        client: the store.
+        name: name of the script's file, without its suffix.
+        keys: the script's ``KEYS``.
+        fields: named arguments, sent as one JSON object in ``ARGV[1]``.
+        blobs: the arguments from ``ARGV[2]`` on, which JSON cannot carry.
+    """
+    return client.register_script(_source(name))(keys=list(keys), args=[json.dumps(fields), *blobs])
 
 
 @cache

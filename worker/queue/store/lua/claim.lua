@@ -1,49 +1,50 @@
--- Take a chunk for one task.
+-- Claim a chunk for one task.
 --
 -- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4 event stream, 5.. notified set of each lane
--- ARGV  1 member (job:chunk), 2 task id, 3 fencing token, 4 lease in milliseconds,
---       5 "1" when this very task was retried (its former holder is gone), else "0",
---       6 worker, 7 chunk number
--- Returns {verdict, attempts, profile, articles, last stage}: verdict is claimed, gone (no such
--- job or chunk), done, cancelled, or held (another task has a live lease). Only claimed has the
--- rest. A claim that is repeated with its own token is claimed again, and not counted twice: its
--- answer was lost on the way.
+-- ARGV  1 JSON: member (job:chunk), task (id), token (fencing token), lease_ms, retried (true if
+--         Celery retries this very task, so that its former holder is gone), worker, chunk (number)
+-- Returns {answer, attempts, profile, articles, last stage}. The answer is claimed, gone (no such
+-- job or chunk), done, cancelled, or held (another task has a live lease); only claimed has the
+-- rest. A claim repeated with its own token succeeds again and counts once: its first answer may
+-- have been lost.
+local arg = cjson.decode(ARGV[1])
 local chunk = redis.call('HMGET', KEYS[2], 'state', 'token', 'task', 'lane', 'size')
 local state, lane = chunk[1], tonumber(chunk[4] or '0')
-local function drop_pending()
-  if redis.call('ZREM', KEYS[5 + lane], ARGV[1]) == 1 and redis.call('EXISTS', KEYS[1]) == 1 then
+local function answer_notification()
+  local was_pending = redis.call('ZREM', KEYS[5 + lane], arg.member) == 1
+  if was_pending and redis.call('EXISTS', KEYS[1]) == 1 then
     redis.call('HINCRBY', KEYS[1], 'open', -1)
   end
 end
-local function drop(verdict)
-  drop_pending()
-  return {verdict, 0}
+local function refuse(answer)
+  answer_notification()
+  return {answer, 0}
 end
 local job = redis.call('HMGET', KEYS[1], 'cancel', 'profile')
-if not state or not job[2] then return drop('gone') end
-if state == 'done' then return drop('done') end
-if job[1] ~= '' and state == 'queued' then return drop('cancelled') end
+if not state or not job[2] then return refuse('gone') end
+if state == 'done' then return refuse('done') end
+if job[1] ~= '' and state == 'queued' then return refuse('cancelled') end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local again = state == 'running' and chunk[2] == ARGV[3]
-if state == 'running' and not again then
-  local lease = tonumber(redis.call('ZSCORE', KEYS[3], ARGV[1]) or '0')
-  local mine = chunk[3] == ARGV[2] and ARGV[5] == '1'
-  if lease > now and not mine then return {'held', 0} end
+local repeated = state == 'running' and chunk[2] == arg.token
+if state == 'running' and not repeated then
+  local lease_end = tonumber(redis.call('ZSCORE', KEYS[3], arg.member) or '0')
+  local takes_over = chunk[3] == arg.task and arg.retried
+  if lease_end > now and not takes_over then return {'held', 0} end
 end
 
--- The first write is one that a full broker refuses, so that it refuses all of them.
-local last = redis.call('HGET', KEYS[2], 'stage') or ''
-redis.call('HSET', KEYS[2], 'state', 'running', 'task', ARGV[2], 'token', ARGV[3],
-  'worker', ARGV[6], 'since', now)
-redis.call('ZADD', KEYS[3], now + tonumber(ARGV[4]), ARGV[1])
+-- A full broker refuses this first write, and so all of them.
+local last_stage = redis.call('HGET', KEYS[2], 'stage') or ''
+redis.call('HSET', KEYS[2], 'state', 'running', 'task', arg.task, 'token', arg.token,
+  'worker', arg.worker, 'since', now)
+redis.call('ZADD', KEYS[3], now + arg.lease_ms, arg.member)
 if state == 'queued' then
   redis.call('HINCRBY', KEYS[1], 'queued', -chunk[5])
   redis.call('HINCRBY', KEYS[1], 'running', chunk[5])
-  drop_pending()
+  answer_notification()
 end
-local attempts = redis.call('HINCRBY', KEYS[2], 'attempts', again and 0 or 1)
+local attempts = redis.call('HINCRBY', KEYS[2], 'attempts', repeated and 0 or 1)
 redis.call('XADD', KEYS[4], 'NOMKSTREAM', 'MAXLEN', '~', 256, '*', 'what', 'claimed',
-  'chunk', ARGV[7], 'worker', ARGV[6], 'articles', chunk[5], 'attempts', attempts)
-return {'claimed', attempts, job[2], redis.call('HGET', KEYS[2], 'articles'), last}
+  'chunk', arg.chunk, 'worker', arg.worker, 'articles', chunk[5], 'attempts', attempts)
+return {'claimed', attempts, job[2], redis.call('HGET', KEYS[2], 'articles'), last_stage}
