@@ -36,7 +36,7 @@ from worker.stages.repair.repair import repair_articles
 from worker.stages.split.boundaries import settle_boundaries
 from worker.stages.split.run_ons import find_link_texts
 from worker.stages.split.sentences import split_paragraphs
-from worker.stages.summarise.assembly import Story, Summary, summarise
+from worker.stages.summarise.assembly import Summary, SummaryInput, summarise
 from worker.stages.working_article import WorkingArticle
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _process_together(
         _repair(working, engine(), profile)
         clock.lap("repair")
         on_stage("summarise")
-        summaries = summarise([_story(article) for article in working], engine(), profile)
+        summaries = summarise([_summary_input(article) for article in working], engine(), profile)
         clock.lap("summary")
         results = _results(working, summaries, clock, profile)
     return [
@@ -188,8 +188,8 @@ def _settle(articles: Sequence[WorkingArticle], engine: Engine, profile: Profile
         article.apply_boundaries(list(islice(settled, len(article.paragraphs))))
 
 
-def _story(article: WorkingArticle) -> Story:
-    return Story(
+def _summary_input(article: WorkingArticle) -> SummaryInput:
+    return SummaryInput(
         tuple(article.sentences),
         awkward=frozenset(article.awkward),
         needs_source=frozenset(article.needs_source),

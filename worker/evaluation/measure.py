@@ -114,7 +114,7 @@ def _judge(rows: Sequence[SupportRow], engine: Engine, profile: Profile) -> list
     probabilities = support_probabilities(asked, engine, profile)
     judged: list[list[JudgedChange]] = [[] for _ in rows]
     for (at, _, _), support, probability in zip(claims, checked, probabilities, strict=True):
-        accepted = support.verdict.accepted and bool(support.evidence)
+        accepted = support.check.accepted and bool(support.evidence)
         sure = probability >= profile.checks.min_support_probability
         judged[at].append(JudgedChange(support_score(support, probability), accepted and sure))
     return [

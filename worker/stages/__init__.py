@@ -1,4 +1,4 @@
-"""The stages of one article, in folders.
+"""The stages of one article, one folder each.
 
 Imports english, engine, records and config; knows no queue.
 """

@@ -1,8 +1,8 @@
-"""Pairs of a claim beside its evidence and whether the evidence says it: "yes" or "no".
+"""Make training pairs of a claim with its evidence and whether it is supported: "yes" or "no".
 
-True claims are sentences of an article, shortened ones, and other wordings of the same segment by
-other translators. False ones are true ones that were spoilt (``worker.damage.claim``), and other
-sentences of the article held against evidence that does not say them.
+True claims are sentences of an article, shortened ones, and other translators' wordings of a segment.
+False claims are true ones that were falsified (``worker.damage.claim``), or that are paired with
+evidence from elsewhere in the article.
 """
 
 from __future__ import annotations
@@ -16,67 +16,71 @@ from worker.english.facts import names, negations, numbers
 from worker.english.sentence_view import SentenceView
 from worker.stages.summarise.entailment import NO, YES, claim_text
 from worker.stages.summarise.evidence import find_evidence
-from worker.training.pair import Pair, Row, is_fit
+from worker.training.pair import Pair, Row, is_trainable
 
 __all__ = ["Article", "claim_pairs", "reworded_claims"]
 
-#: A clean article's sentences with true claims about it, by kind.
+#: The sentences of a clean article, and true claims about it with their kinds.
 Article = tuple[Sequence[str], Sequence[tuple[str, str]]]
 
-#: Sentences that a claim is held against, in training as in the service; by lot one, two or three,
-#: so that the number says nothing.
-_MOST_EVIDENCE = 3
+#: A claim is paired with one to three sentences of evidence, at random, as in the service, so that
+#: their number gives nothing away.
+_MAX_EVIDENCE = 3
 
-#: Share of claims that are spoilt, and of the rest that are held against others' evidence.
-_SPOILT, _ASTRAY = 0.5, 0.06
+#: Shares of the claims that are falsified, and that are paired with evidence of other sentences.
+_FALSIFIED, _ASTRAY = 0.5, 0.06
 
-#: Segments of a document that make an article to draw evidence from, about so many.
-_WINDOW = 12
+#: Consecutive segments of a document that serve as the article to draw evidence from.
+_WINDOW_SEGMENTS = 12
 
 
 def claim_pairs(articles: Iterable[Article], rng: Random) -> Iterator[Pair]:
-    """One pair for each claim, true or spoilt by lot; its kind says which."""
+    """Yield one pair for each claim, at random true, falsified or with unrelated evidence."""
     for sentences, claims in articles:
         for kind, claim in claims:
-            lot = rng.random()
-            if lot < _SPOILT:
-                made = falsify(claim, sentences, rng)
-                if made is not None:
-                    yield _pair(sentences, made[0], NO, made[1], rng)
-            elif lot < _SPOILT + _ASTRAY:
-                others = [sentence for sentence in sentences if claim not in sentence]
-                yield _pair([one for one in others if one != claim], claim, NO, "astray", rng)
+            drawn = rng.random()
+            if drawn < _FALSIFIED:
+                falsified = falsify(claim, sentences, rng)
+                if falsified is not None:
+                    false_claim, error = falsified
+                    yield _pair(sentences, false_claim, NO, error, rng)
+            elif drawn < _FALSIFIED + _ASTRAY:
+                unrelated = [sentence for sentence in sentences if claim not in sentence]
+                yield _pair(unrelated, claim, NO, "astray", rng)
             else:
                 yield _pair(sentences, claim, YES, kind, rng)
 
 
 def _pair(sentences: Sequence[str], claim: str, answer: str, kind: str, rng: Random) -> Pair:
-    chosen, _ = find_evidence(SentenceView(claim), sentences, most=rng.randint(1, _MOST_EVIDENCE))
-    evidence = [sentences[at] for at in sorted(chosen)]
+    chosen, _ = find_evidence(
+        SentenceView(claim), sentences, max_sentences=rng.randint(1, _MAX_EVIDENCE)
+    )
+    evidence = [sentences[index] for index in sorted(chosen)]
     return Pair(claim_text(evidence, claim), answer, kind)
 
 
 def reworded_claims(rows: Iterable[Row], rng: Random) -> Iterator[Article]:
-    """Documents of one version each, whose claims are other versions with the same facts."""
+    """Yield articles of one version each, whose claims are other versions with the same facts."""
     documents: Mapping[str, list[Row]] = defaultdict(list)
     for row in rows:
         documents[row["doc"]].append(row)
     for document in documents.values():
         segments = {row["seg"]: row for row in document}
         ordered = [segments[number] for number in sorted(segments)]
-        for start in range(0, len(ordered), _WINDOW):
-            window = ordered[start : start + _WINDOW]
+        for start in range(0, len(ordered), _WINDOW_SEGMENTS):
+            window = ordered[start : start + _WINDOW_SEGMENTS]
             sentences = [row["target"].strip() for row in window]
             claims = [
-                ("reworded", rng.choice(alike))
+                ("reworded", rng.choice(versions))
                 for row in window
-                if is_fit(row["target"].strip()) and (alike := _alike(row))
+                if is_trainable(row["target"].strip())
+                and (versions := _versions_with_same_facts(row))
             ]
             yield sentences, claims
 
 
-def _alike(row: Row) -> list[str]:
-    """The versions of a segment with the numbers, names and negations of its target."""
+def _versions_with_same_facts(row: Row) -> list[str]:
+    """Return the other versions with the numbers, names and negations of the target."""
     target = row["target"].strip()
     facts = numbers(target), set(names(target)), negations(target)
     return [

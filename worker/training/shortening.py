@@ -1,8 +1,8 @@
-"""Pairs of a sentence of news and a shorter one that says the core of it, made from clean text.
+"""Make training pairs of a news sentence and a shorter one with the same core, from clean text.
 
-What can be left out is found by its punctuation, as people find it: brackets, appositions,
-relative and trailing clauses, openings. Whether the rest reads on is the base model's opinion. What
-changes a claim by its absence (a condition, a source, a hedge, a negation) is never left out.
+Punctuation marks what can be left out: brackets, appositions, relative and trailing clauses,
+openings. The base model judges whether the rest reads smoothly. Parts whose absence changes the
+claim (a condition, a source, a hedge, a negation) are never left out.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from worker.stages.summarise.support import check_summary_sentence
 from worker.stages.summarise.writing import SHORT_WORDS
 from worker.training.pair import Pair
 
-__all__ = ["Cut", "find_cuts", "shorten"]
+__all__ = ["Cut", "find_cuts", "shortened_pairs"]
 
-#: Words that a shortened sentence keeps at least.
-_LEAST_WORDS = 9
+#: Words that a shortened sentence must keep.
+_MIN_WORDS = 9
 
-#: Nats by which the words behind a cut may be more of a surprise than they were: set by judgement,
-#: e to the third is one in twenty. Not tuned.
-_MOST_JOLT_NATS = 3.0
+#: Nats by which a cut may raise the surprisal of the words after it: e to the third is one in
+#: twenty. Set by judgement, not tuned.
+_MAX_ADDED_NATS = 3.0
 
-#: Without one of these a claim is another claim.
-_BEARING = frozenset(
+#: Words whose loss changes the claim.
+_ESSENTIAL = frozenset(
     {"if", "unless", "until", "provided", "except", "without", "only", "because", "than", "would"}
     | {"according", "allegedly", "alleged", "reportedly", "likely", "unlikely", "should", "whether"}
 )
@@ -48,7 +48,7 @@ _SPANS = (
     re.compile(r", (?:[a-z]+ing|while|as|although|though|despite|following|after|amid|with"
                r"|along with|including|especially|particularly|mainly|partly)\b"
                r"[^;:\"]{8,160}(?=\.$)"),
-    # Behind another comma it ends a list.
+    # After another comma it would end a list.
     re.compile(r"^[^,]*(, (?:and|but)\b[^,;:\"]{8,160})(?=\.$)"),
     re.compile(r"(?:, )?(?:however|meanwhile|moreover|of course|in addition),?(?= [a-z])"),
 )  # fmt: skip
@@ -67,62 +67,62 @@ class Cut(NamedTuple):
 
 
 def find_cuts(sentence: str) -> list[Cut]:
-    """What could be left out, in order, none within another."""
-    found: list[Cut] = []
+    """Return the parts that may be left out, in order, without overlaps."""
+    candidates: list[Cut] = []
     opening = _OPENING.match(sentence)
     if opening:
-        found.append(Cut(0, opening.end()))
-    found += [
-        Cut(*place.span(place.re.groups))
+        candidates.append(Cut(0, opening.end()))
+    candidates += [
+        Cut(*match.span(match.re.groups))
         for span in (*_SPANS, _LOADED)
-        for place in span.finditer(sentence)
+        for match in span.finditer(sentence)
     ]
     chosen: list[Cut] = []
-    for cut in sorted(found, key=lambda cut: (cut.start, -cut.end)):
-        apart = not chosen or cut.start >= chosen[-1].end
-        if apart and not _bears(sentence[cut.start : cut.end]):
+    for cut in sorted(candidates, key=lambda cut: (cut.start, -cut.end)):
+        is_apart = not chosen or cut.start >= chosen[-1].end
+        if is_apart and not _is_essential(sentence[cut.start : cut.end]):
             chosen.append(cut)
     return chosen
 
 
-def _bears(part: str) -> bool:
-    """Whether what the part says must not be lost: a condition, a source, a negation."""
-    found = {token.text.lower() for token in tokens(part)}
-    said = (ATTRIBUTION_VERBS | MODALS | NEGATIONS | _BEARING) & found
-    return bool(said) or not is_balanced(part)
+def _is_essential(part: str) -> bool:
+    """Return whether the part must stay: a condition, a source, a negation, half a quotation."""
+    part_words = {token.text.lower() for token in tokens(part)}
+    essential = (ATTRIBUTION_VERBS | MODALS | NEGATIONS | _ESSENTIAL) & part_words
+    return bool(essential) or not is_balanced(part)
 
 
 def _without(sentence: str, cuts: Sequence[Cut]) -> str:
-    kept, at = [], 0
+    kept, end = [], 0
     for cut in cuts:
-        kept.append(sentence[at : cut.start])
-        at = cut.end
-    rest = re.sub(r" {2,}", " ", "".join([*kept, sentence[at:]])).strip()
+        kept.append(sentence[end : cut.start])
+        end = cut.end
+    rest = re.sub(r" {2,}", " ", "".join([*kept, sentence[end:]])).strip()
     return rest[:1].upper() + rest[1:]
 
 
-def shorten(
+def shortened_pairs(
     sentences: Sequence[str], nats: Callable[[Sequence[str]], Sequence[float]]
 ) -> Iterator[Pair]:
-    """A pair of kind ``shortened`` or ``short`` for each sentence where there is no doubt.
+    """Yield a pair of kind ``shortened`` or ``short`` for each sentence that is clearly either.
 
     Args:
-        sentences: clean ones.
-        nats: total surprise of each text under a model of the language.
+        sentences: clean sentences.
+        nats: returns the total surprisal of each text under a language model.
     """
-    asked = [
+    candidates = [
         (sentence, cut)
         for sentence in sentences
         if len(sentence.split()) >= SHORT_WORDS
         for cut in find_cuts(sentence)
     ]
-    texts = [text for sentence, cut in asked for text in _jolt_texts(sentence, cut)]
-    found = list(nats(texts))
+    texts = [text for sentence, cut in candidates for text in _texts_to_read(sentence, cut)]
+    text_nats = list(nats(texts))
     smooth: dict[str, list[Cut]] = {}
-    for at, (sentence, cut) in enumerate(asked):
-        whole, rest, ahead, through = found[4 * at : 4 * at + 4]
-        # How much more surprising the rest is than it was behind what is left out.
-        if rest - (whole - (through - ahead)) <= _MOST_JOLT_NATS:
+    for index, (sentence, cut) in enumerate(candidates):
+        whole, shortened, before, through = text_nats[4 * index : 4 * index + 4]
+        # The nats of the words around the cut, without it and with it.
+        if shortened - (whole - (through - before)) <= _MAX_ADDED_NATS:
             smooth.setdefault(sentence, []).append(cut)
     for sentence in sentences:
         if len(sentence.split()) < SHORT_WORDS:
@@ -135,7 +135,8 @@ def shorten(
             yield Pair(sentence, sentence, "short")
 
 
-def _jolt_texts(sentence: str, cut: Cut) -> tuple[str, str, str, str]:
+def _texts_to_read(sentence: str, cut: Cut) -> tuple[str, str, str, str]:
+    """Return the sentence, what the cut leaves, and the sentence up to the cut's two ends."""
     return (
         sentence,
         _without(sentence, [cut]),
@@ -145,14 +146,13 @@ def _jolt_texts(sentence: str, cut: Cut) -> tuple[str, str, str, str]:
 
 
 def _shortened(sentence: str, cuts: Sequence[Cut]) -> str | None:
-    """The sentence without as many of the cuts as leave a sentence that the checks let pass."""
+    """Make as many cuts as pass the checks, longest first; return None if none does."""
     chosen: list[Cut] = []
     for cut in sorted(cuts, key=lambda cut: cut.start - cut.end):
         tried = sorted([*chosen, cut])
         rest = _without(sentence, tried)
-        found = words(rest)
-        if len(found) < _LEAST_WORDS:
+        if len(words(rest)) < _MIN_WORDS:
             continue
-        if check_summary_sentence(rest, [sentence], _LIMITS).verdict.accepted:
+        if check_summary_sentence(rest, [sentence], _LIMITS).check.accepted:
             chosen = tried
     return _without(sentence, chosen) if chosen else None

@@ -1,7 +1,7 @@
-"""Stage 8, check: what of the written sentences stands, and what stands in for the rest.
+"""Stage 8, assemble: build each summary from the sentences that pass the checks.
 
-What fails a check is not used. Its best evidence, the article's own sentence, stands in; where all
-fails, the article's best sentences do; and the result says so.
+The article's own sentence, a refused sentence's best evidence, replaces it. If that is not enough,
+the article's best sentences fill the summary. The result says what was refused and why.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from worker.records.result import (
     SummarySentence,
 )
 from worker.stages.summarise.entailment import support_probabilities
-from worker.stages.summarise.ranking import overlaps, rank_sentences, select
+from worker.stages.summarise.ranking import is_repetition, rank_sentences, select_sentences
 from worker.stages.summarise.support import check_summary_sentence
 from worker.stages.summarise.title import Title, write_titles
 from worker.stages.summarise.topics import lost_recurring_words, recurring_words
-from worker.stages.summarise.writing import Written, write_sentences
+from worker.stages.summarise.writing import WrittenSentence, write_sentences
 
 if TYPE_CHECKING:
     from worker.config.profile import Profile
     from worker.engine.protocol import Engine
 
-__all__ = ["Story", "Summary", "summarise"]
+__all__ = ["Summary", "SummaryInput", "summarise"]
 
-#: Words of a sentence beyond which readers lose it; in a summary of eighty it is two others' room.
-#: ROUGE-1 without and with such sentences last: 36 writers' articles 37.4, 37.8; 60 of NeuS 36.7,
-#: 37.3; the gate's 48 of all sets 36.8, 37.1 (36.5 with those over 35 words last).
-_MOST_SENTENCE_WORDS = 30
+#: Longer sentences come last: readers lose them, and they take the room of two others. ROUGE-1
+#: without and with this: 36 writers' articles 37.4, 37.8; 60 of NeuS 36.7, 37.3; the gate's 48 of
+#: all sets 36.8, 37.1 (36.5 at 35 words).
+_LONG_SENTENCE_WORDS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """An article as the summary needs it."""
+class SummaryInput:
+    """What the summary needs of an article."""
 
     sentences: tuple[str, ...]
     awkward: frozenset[int]
     """Indexes of sentences that read badly."""
     needs_source: frozenset[int] = frozenset()
-    """Indexes of sentences of which nobody can say what they mean: no summary has them."""
+    """Indexes of sentences that only the source text could explain; no summary uses them."""
     headline: str = ""
-    """The article's own, empty where it has none."""
+    """The article's own headline, or empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A summary with what carries it and what was not used."""
+    """A summary with its evidence and what was refused."""
 
     text: str
     title: Title
@@ -62,162 +62,172 @@ class Summary:
 
 @dataclass(slots=True)
 class _Candidate:
-    """A written sentence on its way through the checks."""
+    """A sentence that may enter the summary."""
 
     text: str
     evidence: tuple[int, ...]
     scores: dict[str, float]
-    own: bool
-    """It is a sentence of the article, word for word."""
+    is_verbatim: bool
+    """Whether it is a sentence of the article, word for word."""
 
 
 @dataclass(slots=True)
-class _PendingSummary:
-    """A summary on its way."""
+class _Assembly:
+    """A summary that is being assembled."""
 
-    story: Story
+    article: SummaryInput
     ranking: Sequence[float]
     candidates: list[_Candidate] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
 
-    def stand_ins(self, evidence: Sequence[int]) -> list[_Candidate]:
-        """The article's own sentence for one that was refused, where it can stand alone."""
+    def verbatim_candidate(self, index: int) -> _Candidate:
+        """Return an article sentence as a candidate that is its own evidence."""
+        return _Candidate(self.article.sentences[index], (index,), {}, is_verbatim=True)
+
+    def replacements(self, evidence: Sequence[int]) -> list[_Candidate]:
+        """Return the best evidence of a refused sentence as a candidate, if it can stand alone."""
         return [
-            _Candidate(self.story.sentences[index], (index,), {}, own=True)
+            self.verbatim_candidate(index)
             for index in evidence[:1]
             if self.ranking[index] > float("-inf")
         ]
 
 
-def summarise(stories: Sequence[Story], engine: Engine, profile: Profile) -> list[Summary]:
-    """One summary per story; the engine works on all of them together.
+def summarise(articles: Sequence[SummaryInput], engine: Engine, profile: Profile) -> list[Summary]:
+    """Return one summary per article; the engine works on all of them together.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
     rankings = [
-        rank_sentences(story.sentences, story.awkward, story.needs_source) for story in stories
+        rank_sentences(article.sentences, article.awkward, article.needs_source)
+        for article in articles
     ]
-    articles = [story.sentences for story in stories]
-    written = write_sentences(articles, rankings, engine, profile)
-    drafts = [
-        _check(_PendingSummary(story, ranking), many, profile)
-        for story, ranking, many in zip(stories, rankings, written, strict=True)
+    written = write_sentences(
+        [article.sentences for article in articles], rankings, engine, profile
+    )
+    assemblies = [
+        _check(_Assembly(article, ranking), sentences, profile)
+        for article, ranking, sentences in zip(articles, rankings, written, strict=True)
     ]
-    _judge(drafts, engine, profile)
-    kept = [_assemble(draft, profile) for draft in drafts]
+    _judge(assemblies, engine, profile)
+    evidence = [_assemble(assembly, profile) for assembly in assemblies]
     titles = write_titles(
-        [[item.sentence for item in items] for items in kept],
-        [story.headline for story in stories],
+        [[entry.sentence for entry in entries] for entries in evidence],
+        [article.headline for article in articles],
         engine,
         profile,
     )
     return [
         Summary(
-            text=" ".join(item.sentence for item in items),
+            text=" ".join(entry.sentence for entry in entries),
             title=title,
-            method=_method(items, draft.story.sentences),
-            evidence=tuple(items),
-            refused=(*draft.refused, *title.refused),
+            method=_method(entries, assembly.article.sentences),
+            evidence=tuple(entries),
+            refused=(*assembly.refused, *title.refused),
         )
-        for draft, items, title in zip(drafts, kept, titles, strict=True)
+        for assembly, entries, title in zip(assemblies, evidence, titles, strict=True)
     ]
 
 
-def _check(draft: _PendingSummary, written: Sequence[Written], profile: Profile) -> _PendingSummary:
-    """The written sentences that the rules let pass, in place; own ones for the others."""
-    sentences = draft.story.sentences
-    known = recurring_words(sentences)
+def _check(assembly: _Assembly, written: Sequence[WrittenSentence], profile: Profile) -> _Assembly:
+    """Add the written sentences that the rules let pass, in place, and replace the others."""
+    sentences = assembly.article.sentences
+    recurring = recurring_words(sentences)
     for text, finished, source in written:
         if not finished:
-            draft.refused.append(_refusal(text, Reason.UNFINISHED))
+            assembly.refused.append(_refusal(text, Reason.UNFINISHED))
             continue
-        if lost := lost_recurring_words(source, text, known):
-            draft.refused.append(_refusal(text, Reason.CONTENT_LOST, lost))
-            draft.candidates += draft.stand_ins([sentences.index(source)])
+        if lost := lost_recurring_words(source, text, recurring):
+            assembly.refused.append(_refusal(text, Reason.CONTENT_LOST, lost))
+            assembly.candidates += assembly.replacements([sentences.index(source)])
             continue
         support = check_summary_sentence(text, sentences, profile.checks)
-        verdict = support.verdict
-        if verdict.accepted and support.evidence:
-            own = text in sentences
-            scores = dict(verdict.scores)
-            draft.candidates.append(_Candidate(text, support.evidence, scores, own))
+        check = support.check
+        scores = dict(check.scores)
+        if check.accepted and support.evidence:
+            candidate = _Candidate(text, support.evidence, scores, is_verbatim=text in sentences)
+            assembly.candidates.append(candidate)
             continue
-        reason = verdict.reason or Reason.NOT_SUPPORTED
-        draft.refused.append(_refusal(text, reason, verdict.detail, dict(verdict.scores)))
-        draft.candidates += draft.stand_ins(support.evidence)
-    return draft
+        reason = check.reason or Reason.NOT_SUPPORTED
+        assembly.refused.append(_refusal(text, reason, check.detail, scores))
+        assembly.candidates += assembly.replacements(support.evidence)
+    return assembly
 
 
-def _judge(drafts: Sequence[_PendingSummary], engine: Engine, profile: Profile) -> None:
-    """Take out, in place, what the model finds that its evidence does not say."""
-    asked = [
-        (draft, candidate)
-        for draft in drafts
-        for candidate in draft.candidates
-        if not candidate.own
+def _judge(assemblies: Sequence[_Assembly], engine: Engine, profile: Profile) -> None:
+    """Replace, in place, candidates that the model does not find supported by their evidence."""
+    to_judge = [
+        (assembly, candidate)
+        for assembly in assemblies
+        for candidate in assembly.candidates
+        if not candidate.is_verbatim
     ]
     claims = [
-        ([draft.story.sentences[at] for at in sorted(one.evidence)], one.text)
-        for draft, one in asked
+        (
+            [assembly.article.sentences[index] for index in sorted(candidate.evidence)],
+            candidate.text,
+        )
+        for assembly, candidate in to_judge
     ]
-    found = support_probabilities(claims, engine, profile)
-    for (draft, candidate), probability in zip(asked, found, strict=True):
+    probabilities = support_probabilities(claims, engine, profile)
+    for (assembly, candidate), probability in zip(to_judge, probabilities, strict=True):
         candidate.scores["probability"] = round(probability, 4)
         if probability < profile.checks.min_support_probability:
-            at = draft.candidates.index(candidate)
-            draft.candidates[at : at + 1] = draft.stand_ins(candidate.evidence)
+            place = assembly.candidates.index(candidate)
+            assembly.candidates[place : place + 1] = assembly.replacements(candidate.evidence)
             detail = f"probability {probability:.2f}"
-            draft.refused.append(
+            assembly.refused.append(
                 _refusal(candidate.text, Reason.NOT_SUPPORTED, detail, candidate.scores)
             )
 
 
 def _is_long(candidate: _Candidate) -> bool:
-    return len(candidate.text.split()) > _MOST_SENTENCE_WORDS
+    return len(candidate.text.split()) > _LONG_SENTENCE_WORDS
 
 
-def _assemble(draft: _PendingSummary, profile: Profile) -> list[SummarySentence]:
-    """The sentences of the summary, in the order in which the article tells them."""
-    settings, sentences = profile.summary, draft.story.sentences
-    # Of shortened sentences there are more than a summary needs, the most important first.
-    enough = settings.min_words if settings.shorten_prompt else settings.max_words
+def _assemble(assembly: _Assembly, profile: Profile) -> list[SummarySentence]:
+    """Return the sentences of the summary in the article's order."""
+    settings, sentences = profile.summary, assembly.article.sentences
+    # Shortened sentences are more than a summary needs, the most important first.
+    target = settings.min_words if settings.shorten_prompt else settings.max_words
     kept: list[_Candidate] = []
     used = 0
-    # What could not be made shorter leaves its room to two others, where there are any.
-    for candidate in sorted(draft.candidates, key=_is_long):
+    for candidate in sorted(assembly.candidates, key=_is_long):
         size = len(candidate.text.split())
-        fresh = not any(overlaps(candidate.text, other.text) for other in kept)
-        if fresh and used < enough and used + size <= settings.max_words:
+        is_new = not any(is_repetition(candidate.text, earlier.text) for earlier in kept)
+        if is_new and used < target and used + size <= settings.max_words:
             kept.append(candidate)
             used += size
     if used < settings.min_words:
         sizes = [len(sentence.split()) for sentence in sentences]
-        own = select(
+        added = select_sentences(
             sentences,
-            draft.ranking,
+            assembly.ranking,
             sizes,
             budget=settings.max_words - used,
-            enough=settings.min_words - used,
-            said={at for candidate in kept for at in candidate.evidence},
-        ) or _shortest(sizes, kept)
-        kept += [_Candidate(sentences[index], (index,), {}, own=True) for index in own]
+            target=settings.min_words - used,
+            covered={index for candidate in kept for index in candidate.evidence},
+        )
+        if not added and not kept:
+            added = _shortest(sizes)
+        kept += map(assembly.verbatim_candidate, added)
     kept.sort(key=lambda candidate: candidate.evidence[0])
     return [
         SummarySentence(
-            sentence=one.text,
-            sentences=tuple(EvidenceSentence(index=at, text=sentences[at]) for at in one.evidence),
-            scores=one.scores,
+            sentence=candidate.text,
+            sentences=tuple(
+                EvidenceSentence(index=index, text=sentences[index]) for index in candidate.evidence
+            ),
+            scores=candidate.scores,
         )
-        for one in kept
+        for candidate in kept
     ]
 
 
-def _shortest(sizes: Sequence[int], kept: Sequence[_Candidate]) -> list[int]:
-    """For an article with no sentence fit to choose: its shortest one, rather than nothing."""
-    if kept or not sizes:
-        return []
-    return [min(range(len(sizes)), key=lambda index: (sizes[index], index))]
+def _shortest(sizes: Sequence[int]) -> list[int]:
+    """Return the index of the shortest sentence, for an article with none fit to choose."""
+    return sorted(range(len(sizes)), key=lambda index: sizes[index])[:1]
 
 
 def _refusal(
@@ -233,8 +243,8 @@ def _refusal(
     )
 
 
-def _method(kept: Sequence[SummarySentence], sentences: Sequence[str]) -> Method:
-    own = sum(item.sentence in sentences for item in kept)
-    if own == len(kept):
+def _method(entries: Sequence[SummarySentence], sentences: Sequence[str]) -> Method:
+    verbatim = sum(entry.sentence in sentences for entry in entries)
+    if verbatim == len(entries):
         return Method.EXTRACTIVE
-    return Method.MIXED if own else Method.WRITTEN
+    return Method.MIXED if verbatim else Method.WRITTEN

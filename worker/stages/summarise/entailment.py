@@ -1,8 +1,7 @@
-"""Whether a text says what a claim says, by a model that was trained to tell.
+"""Stage 8, judge: ask a model how probable it is that the evidence supports a claim.
 
-The rules of ``worker.stages.summarise.support`` see words; this sees who did what, and a sentence
-that has lost its
-middle. The two are wrong about different claims, so that a claim needs both.
+The rules of ``worker.stages.summarise.support`` compare words; the model also sees reversed roles
+and missing middles. The two err on different claims, so a claim must pass both.
 """
 
 from __future__ import annotations
@@ -10,45 +9,47 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from worker.engine.budget import answer_if_fitting
 from worker.engine.protocol import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.config.profile import Profile
-    from worker.engine.protocol import Engine
+    from worker.engine.protocol import Engine, Generation
     from worker.stages.summarise.support import SupportResult
 
 __all__ = ["NO", "YES", "claim_text", "support_probabilities", "support_score"]
 
 YES, NO = "yes", "no"
 
-#: An answer of a server that gives no probabilities: it has said yes, or anything else.
+#: Enough for "yes" or "no" from a server that gives no probabilities.
 _ANSWER_TOKENS = 3
 
-#: How much the model counts beside the rules. The share of words alone has AUC .857 on
-#: QAGS-CNN/DM and .802 on CLIFF, with so much of the model .856 and .804, with half .84 and .80.
-_MODEL_SHARE = 0.2
+#: Weight of the model against the rules' share of words (0-1). AUC on QAGS-CNN/DM and CLIFF: .857
+#: and .802 at 0, .856 and .804 at .2, .84 and .80 at .5.
+_MODEL_WEIGHT = 0.2
 
 
 def claim_text(evidence: Sequence[str], claim: str) -> str:
-    """What the model is asked about: the evidence in the article's order, then the claim."""
+    """Return the text to judge: the evidence in the article's order, then the claim."""
     return f"{' '.join(evidence)}\nClaim: {claim}"
 
 
 def support_probabilities(
     claims: Sequence[tuple[Sequence[str], str]], engine: Engine, profile: Profile
 ) -> list[float]:
-    """How probable it is that each claim's evidence says it (0-1).
+    """Return the probability that each claim's evidence supports it (0-1).
 
-    Asked is the profile's model of entailment, else the engine by the profile's prompt. All 1 where
-    it names neither: then the rules alone decide. An engine without probabilities gives 1 for "yes"
-    and 0 for anything else.
+    The profile's entailment model judges, else the engine under the profile's support prompt. If
+    the profile names neither, every claim gets 1 and the rules alone decide. An engine without
+    probabilities gives 1 for "yes" and 0 for anything else. A claim that does not fit the engine's
+    window gets 0.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
-    name, checks = profile.summary.support_prompt, profile.checks
+    prompt_name, checks = profile.summary.support_prompt, profile.checks
     if claims and checks.entailment_model:
         # Imported here: torch takes seconds, and only a worker's child or an evaluation needs it.
         from worker.engine.nli import entailment_probabilities  # noqa: PLC0415
@@ -58,24 +59,25 @@ def support_probabilities(
             name=checks.entailment_model,
             revision=checks.entailment_revision,
         )
-    if not name or not claims:
+    if not prompt_name or not claims:
         return [1.0] * len(claims)
-    template = profile.prompts[name]
-    answers = engine.generate(
-        [
-            Prompt(template, claim_text(evidence, claim), _ANSWER_TOKENS, draft=YES)
-            for evidence, claim in claims
-        ]
-    )
-    return [
-        math.exp(-answer.draft_nats[0])
-        if answer.draft_nats
-        else float(answer.text.strip().lower().startswith(YES))
-        for answer in answers
+    template = profile.prompts[prompt_name]
+    prompts = [
+        Prompt(template, claim_text(evidence, claim), _ANSWER_TOKENS, draft=YES)
+        for evidence, claim in claims
     ]
+    return [_yes_probability(answer) for answer in answer_if_fitting(prompts, engine)]
+
+
+def _yes_probability(answer: Generation | None) -> float:
+    if answer is None:
+        return 0.0
+    if answer.draft_nats:
+        return math.exp(-answer.draft_nats[0])
+    return float(answer.text.strip().lower().startswith(YES))
 
 
 def support_score(support: SupportResult, probability: float) -> float:
-    """How well a claim is carried, by the rules' share and the model together (0-1)."""
-    share = support.verdict.scores.get("support", 0.0)
-    return (1 - _MODEL_SHARE) * share + _MODEL_SHARE * probability
+    """Return how well a claim is supported, by the rules and the model together (0-1)."""
+    share = support.check.scores.get("support", 0.0)
+    return (1 - _MODEL_WEIGHT) * share + _MODEL_WEIGHT * probability

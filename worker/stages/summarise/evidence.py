@@ -1,4 +1,4 @@
-"""Which sentences of an article carry a sentence about it, by words and word pairs."""
+"""Find the article sentences that support a claim, by shared words and word pairs."""
 
 from __future__ import annotations
 
@@ -6,73 +6,76 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from worker.english.lexicon import bases
+from worker.english.lexicon import base_forms
 from worker.english.sentence_view import SentenceView
 
 __all__ = ["find_evidence"]
 
-#: Two sentences at most: a third adds nothing (AUC .853 against .855 on QAGS-CNN/DM) and a
-#: sentence patched together from three is seldom what the article says.
+#: A third sentence adds nothing (AUC .853 against .855 on QAGS-CNN/DM), and a claim pieced together
+#: from three sentences is seldom what the article says.
 _MAX_EVIDENCE = 2
-#: Two content words of the sentence may stand so many content words apart in the article.
+#: Most content words between two neighbours of the claim, in the article.
 _PAIR_REACH = 3
 
 
-class _Units:
-    """What of a sentence can be found again: content words, pairs of words, pairs of content."""
+class _SentenceUnits:
+    """The units of an article sentence: content words, word pairs and content-word pairs."""
 
     def __init__(self, text: str) -> None:
-        reading = SentenceView(text)
-        words = reading.words
-        content = [word for word, _ in reading.content]
-        self.bases = frozenset().union(*map(bases, content))
-        self.neighbours = frozenset(pairwise(words))
-        self.pairs = frozenset(
-            (word, other)
-            for at, word in enumerate(content)
-            for other in content[at + 1 : at + 1 + _PAIR_REACH]
+        view = SentenceView(text)
+        content = [word for word, _ in view.content]
+        self.base_forms = frozenset().union(*map(base_forms, content))
+        self.word_pairs = frozenset(pairwise(view.words))
+        self.content_pairs = frozenset(
+            (word, follower)
+            for index, word in enumerate(content)
+            for follower in content[index + 1 : index + 1 + _PAIR_REACH]
         )
 
 
 _MAX_CACHED_CHARS = 1_000
-_cached_units = lru_cache(maxsize=2_000)(_Units)
+_cached_units = lru_cache(maxsize=2_000)(_SentenceUnits)
 
 
-def _units(text: str) -> _Units:
-    return _cached_units(text) if len(text) <= _MAX_CACHED_CHARS else _Units(text)
+def _units_of(text: str) -> _SentenceUnits:
+    return _cached_units(text) if len(text) <= _MAX_CACHED_CHARS else _SentenceUnits(text)
 
 
-def _covers(sentence: SentenceView, article: Sequence[str]) -> tuple[list[set[int]], int]:
-    """For each article sentence the numbers of the units it holds, and how many units there are."""
-    content = [word for word, _ in sentence.content]
-    word_bases = list(map(bases, content))
-    neighbours = list(pairwise(sentence.words))
-    pairs = list(pairwise(content))
-    covers: list[set[int]] = []
-    for units in map(_units, article):
-        held = [not known.isdisjoint(units.bases) for known in word_bases]
-        held += [pair in units.neighbours for pair in neighbours]
-        held += [pair in units.pairs for pair in pairs]
-        covers.append({number for number, found in enumerate(held) if found})
-    return covers, len(word_bases) + len(neighbours) + len(pairs)
+def _covered_units(claim: SentenceView, article: Sequence[str]) -> tuple[list[set[int]], int]:
+    """Return which of the claim's units each article sentence holds, and how many units it has."""
+    content = [word for word, _ in claim.content]
+    content_bases = list(map(base_forms, content))
+    word_pairs = list(pairwise(claim.words))
+    content_pairs = list(pairwise(content))
+    covered: list[set[int]] = []
+    for units in map(_units_of, article):
+        holds = [not word_bases.isdisjoint(units.base_forms) for word_bases in content_bases]
+        holds += [pair in units.word_pairs for pair in word_pairs]
+        holds += [pair in units.content_pairs for pair in content_pairs]
+        covered.append({number for number, is_held in enumerate(holds) if is_held})
+    return covered, len(content_bases) + len(word_pairs) + len(content_pairs)
 
 
 def find_evidence(
-    sentence: SentenceView, article: Sequence[str], *, most: int = _MAX_EVIDENCE
+    claim: SentenceView, article: Sequence[str], *, max_sentences: int = _MAX_EVIDENCE
 ) -> tuple[tuple[int, ...], float]:
-    """The sentences, ``most`` of them, that hold most of the units, and the mean share held (0-1).
+    """Return the indexes of the sentences that hold most of the claim's units, and their share.
 
-    The share that the best sentence holds alone counts as much as what all hold together: half of
-    what was measured to be wrong mixes two sentences.
+    The share (0-1) is a mean: what the best sentence holds alone counts as much as what all hold
+    together, because half of the claims that were measured to be wrong mix two sentences.
     """
-    covers, total = _covers(sentence, article)
+    covered, total = _covered_units(claim, article)
     held: set[int] = set()
     chosen: list[int] = []
     shares: list[float] = []
-    for _ in range(most):
-        best = max(range(len(covers)), key=lambda at: (len(covers[at] - held), -at), default=None)
-        if best is not None and covers[best] - held:
+    for _ in range(max_sentences):
+        best = max(
+            range(len(covered)),
+            key=lambda index: (len(covered[index] - held), -index),
+            default=None,
+        )
+        if best is not None and covered[best] - held:
             chosen.append(best)
-            held |= covers[best]
+            held |= covered[best]
         shares.append(len(held) / max(1, total))
     return tuple(chosen), sum(shares) / len(shares)

@@ -1,6 +1,7 @@
-"""What carries a summary sentence, and whether it says no more than that.
+"""Stage 8, check: whether article sentences support a summary sentence or a title.
 
-Pure functions of their text. Strict on purpose: the article's own sentence can always stand in.
+Pure functions of their text. The rules are strict on purpose, because the article's own sentence
+can always replace a refused one.
 """
 
 from __future__ import annotations
@@ -25,57 +26,60 @@ from worker.english.lexicon import (
     ATTRIBUTION_VERBS,
     FRONT_ADVERBS,
     FUNCTION_WORDS,
-    bases,
-    related,
+    are_related,
+    base_forms,
 )
-from worker.english.loaded_words import loaded_words
-from worker.english.model_talk import model_talk_in
+from worker.english.loaded_words import find_loaded_words
+from worker.english.model_talk import find_model_talk
 from worker.english.quotation import is_balanced, quotations
 from worker.english.sentence_view import SentenceView
 from worker.records.reason import Reason
 from worker.stages.check_result import CheckResult
 from worker.stages.summarise.evidence import find_evidence
-from worker.stages.summarise.who_did_what import SAYING, reversed_roles
+from worker.stages.summarise.who_did_what import FINITE_ATTRIBUTION_VERBS, reversed_roles
 
 __all__ = ["SupportResult", "check_summary_sentence", "check_title"]
+
+#: A rule: the sentence and its evidence in, what differs out, or None.
+_Rule = Callable[[SentenceView, list[SentenceView]], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class SupportResult:
     """What a check of a summary sentence found."""
 
-    verdict: CheckResult
+    check: CheckResult
     evidence: tuple[int, ...]
-    """Indexes of the article sentences that carry it best, best first, at most two."""
+    """Indexes of the article sentences that support it best, best first, at most two."""
 
 
 def _unknown_number(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    known = {key for reading in evidence for key in number_list(reading.text)}
+    known = {key for view in evidence for key in number_list(view.text)}
     return next((key for key in number_list(sentence.text) if key not in known), None)
 
 
 def _unknown_name(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """A name that the evidence lacks, or names side by side that it never has in one name."""
-    known = {key for reading in evidence for key in names(reading.text)}
-    runs = [run for reading in evidence for run in _name_runs(reading)]
+    """Return a name that the evidence lacks, or adjacent names that it never joins."""
+    known = {key for view in evidence for key in names(view.text)}
+    runs = [run for view in evidence for run in _name_runs(view)]
     known |= {part for run in runs for part in run}
-    lower = {word for reading in evidence for word in reading.words}
+    lower = {word for view in evidence for word in view.words}
     unsure = sentence.capitals[1]
     for key in names(sentence.text):
         # The first word may be no name at all.
         if key not in known and not (key in unsure and key.lower() in lower):
             return key
     for run in _name_runs(sentence):
-        # `in` moves the iterator on, so that the words must come in their order.
-        if len(run) > 1 and not any(all(part in left for part in run) for left in map(iter, runs)):
+        # `in` advances the iterator, so the parts must come in their order.
+        if len(run) > 1 and not any(all(part in rest for part in run) for rest in map(iter, runs)):
             return " ".join(run)
     return None
 
 
-def _name_runs(reading: SentenceView) -> list[list[str]]:
-    """The capitalised words that stand side by side."""
+def _name_runs(view: SentenceView) -> list[list[str]]:
+    """Return the runs of adjacent capitalised words."""
     runs: list[list[str]] = [[]]
-    for token in reading.tokens:
+    for token in view.tokens:
         if token.capital and not (
             token.soft and token.text.lower() in FUNCTION_WORDS | FRONT_ADVERBS
         ):
@@ -86,13 +90,12 @@ def _name_runs(reading: SentenceView) -> list[list[str]]:
 
 
 def _unknown_quote(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """Quoted words that the evidence does not quote, or evidence that is half a quotation."""
-    cut = next((reading for reading in evidence if not is_balanced(reading.text)), None)
-    if cut is not None or not is_balanced(sentence.text):
+    """Return quoted words that the evidence does not quote; half a quotation always counts."""
+    if not all(is_balanced(view.text) for view in (*evidence, sentence)):
         return "half a quotation"
-    known = [f" {quote} " for reading in evidence for quote in quotations(reading.text.lower())]
+    known = [f" {quote} " for view in evidence for quote in quotations(view.text.lower())]
     for quote in quotations(sentence.text.lower()):
-        if not any(f" {quote} " in whole for whole in known):
+        if not any(f" {quote} " in known_quote for known_quote in known):
             return quote
     return None
 
@@ -101,46 +104,46 @@ def _unknown_quote(sentence: SentenceView, evidence: list[SentenceView]) -> str 
 _SHIFTED = {"would": "will", "could": "can", "might": "may"}
 
 
-def _shifted_modal(token: Token) -> str:
+def _unshifted_modal_key(token: Token) -> str:
     key = modal_key(token)
     return _SHIFTED.get(key, key)
 
 
-def _unknown_governed(
+def _changed_key(
     sentence: SentenceView, evidence: list[SentenceView], key: Callable[[Token], str]
 ) -> str | None:
-    """A negation or modal that the evidence has not at this word, or has and the sentence not."""
+    """Return a shared word that has another key, such as its negation, than in the evidence."""
     known: dict[str, set[str]] = {}
-    for reading in evidence:
-        governed = {word: name for name, word in reading.governed(key)}
-        for word, _ in reading.content:
-            for base in bases(word):
+    for view in evidence:
+        governed = {word: name for name, word in view.governed(key)}
+        for word, _ in view.content:
+            for base in base_forms(word):
                 known.setdefault(base, set()).add(governed.get(word, ""))
     governed = {word: name for name, word in sentence.governed(key)}
     for word, _ in sentence.content:
-        found = set().union(*(known.get(base, set()) for base in bases(word)))
+        known_names = set().union(*(known.get(base, set()) for base in base_forms(word)))
         name = governed.get(word, "")
-        if (found or name) and name not in found:
+        if (known_names or name) and name not in known_names:
             return f"{name} {word}".strip()
     return None
 
 
+def _changed_negation(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
+    return _changed_key(sentence, evidence, negation_key)
+
+
+def _changed_modal(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
+    return _changed_key(sentence, evidence, _unshifted_modal_key)
+
+
 def _unknown_negation(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    return _unknown_governed(sentence, evidence, negation_key)
-
-
-def _unknown_modal(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    return _unknown_governed(sentence, evidence, _shifted_modal)
-
-
-def _missing_negation(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """A kind of negation that the evidence has nowhere."""
-    known = {key for reading in evidence for key, _ in reading.governed(negation_key)}
+    """Return a kind of negation that the evidence has nowhere."""
+    known = {key for view in evidence for key, _ in view.governed(negation_key)}
     return next((key for key, _ in sentence.governed(negation_key) if key not in known), None)
 
 
-#: What is planned, likely or alleged is no fact yet.
-_UNSURE = frozenset(
+#: Marks of what is planned, likely or alleged, and so no fact yet.
+_UNCERTAIN_WORDS = frozenset(
     {"scheduled", "expected", "planned", "planning", "plans", "due", "likely", "unlikely"}
     | {"intends", "intended", "aims", "hopes", "wants", "wanted", "tries", "tried", "trying"}
     | {"attempted", "considering", "proposed", "possible", "possibly", "potential", "potentially"}
@@ -149,180 +152,186 @@ _UNSURE = frozenset(
 )
 
 
-def _unsure_key(token: Token) -> str:
+def _uncertainty_key(token: Token) -> str:
     lower = token.text.lower()
-    return lower if lower in _UNSURE else ""
+    return lower if lower in _UNCERTAIN_WORDS else ""
 
 
-def _unknown_plan(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    return _unknown_governed(sentence, evidence, _unsure_key)
+def _changed_certainty(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
+    return _changed_key(sentence, evidence, _uncertainty_key)
 
 
-_CLOSING = frozenset({")", "]", '"', "'"})
+_CLOSING_MARKS = frozenset({")", "]", '"', "'"})
 
 
-def _cut_off(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """An end in the middle of a phrase: "training with Lund" from "training with Lund's coach".
+def _cut_phrase(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
+    """Return a last word that ends a phrase early: "with Lund" from "with Lund's coach".
 
-    Where the evidence goes on behind the sentence's last content word, it must go on with a mark
-    or a function word.
+    After the sentence's last content word, the evidence must continue with a mark or a function
+    word, or end.
     """
     last = sentence.content[-1][0] if sentence.content else ""
     following = [
-        next((token for token in reading.tokens[at + 1 :] if token.text not in _CLOSING), None)
-        for reading in evidence
-        for word, at in reading.content
-        if related(word, last)
+        next(
+            (token for token in view.tokens[index + 1 :] if token.text not in _CLOSING_MARKS), None
+        )
+        for view in evidence
+        for word, index in view.content
+        if are_related(word, last)
     ]
-    if following and all(token is not None and _goes_on(token) for token in following):
+    if following and all(token is not None and _continues_phrase(token) for token in following):
         return last
     return None
 
 
-#: An end within a sentence: ``."`` where the article has ``,"``.
+def _continues_phrase(token: Token) -> bool:
+    return bool(token_content(token)) or token.text.lower() == "'s"
+
+
+#: A sentence end inside a sentence: ``."`` where the article has ``,"``.
 _INNER_END = re.compile(r"[.!?][\"')\]]*\s+[a-z]")
 
 
-def _broken(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    known = sum(len(_INNER_END.findall(reading.folded)) for reading in evidence)
-    found = _INNER_END.findall(sentence.folded)
-    return found[0] if len(found) > known else None
+def _added_inner_end(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
+    known = sum(len(_INNER_END.findall(view.folded)) for view in evidence)
+    ends = _INNER_END.findall(sentence.folded)
+    return ends[0] if len(ends) > known else None
 
 
-_ALSO = frozenset({"and", "or", "nor"})
+_CONJUNCTIONS = frozenset({"and", "or", "nor"})
 
 
-def _half_named(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """A cut that leaves one of two out: "Lund opened it" from "Lund and his wife opened it".
+def _lost_conjunct(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
+    """Return a conjunct that was cut: "Lund opened it" from "Lund and his wife opened it".
 
-    What is cut out of the middle may not begin with such a word, brackets aside, unless it ends at
-    a mark.
+    That is a cut from the middle that begins with a conjunction, brackets aside, and ends with a
+    word.
     """
     before = [token.text.lower() for token in (evidence[0].tokens if evidence else ())]
     after = [token.text.lower() for token in sentence.tokens]
     for step in LCSseq.opcodes(before, after):
-        goes_on = step.dest_end < len(after) and after[step.dest_end][0].isalnum()
-        if step.tag != "delete" or not goes_on:
+        is_inner = step.dest_end < len(after) and after[step.dest_end][0].isalnum()
+        if step.tag != "delete" or not is_inner:
             continue
-        gone = re.sub(r"\( [^()]* \)", " ", " ".join(before[step.src_start : step.src_end])).split()
-        if gone and gone[0] in _ALSO and gone[-1][-1].isalnum():
-            return " ".join(gone)
+        cut = " ".join(before[step.src_start : step.src_end])
+        cut_words = re.sub(r"\( [^()]* \)", " ", cut).split()
+        if cut_words and cut_words[0] in _CONJUNCTIONS and cut_words[-1][-1].isalnum():
+            return " ".join(cut_words)
     return None
 
 
-def _goes_on(token: Token) -> bool:
-    return bool(token_content(token)) or token.text.lower() == "'s"
+def _unknown_loaded_word(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
+    known = {word for view in evidence for word in view.words}
+    return next((word for word in find_loaded_words(sentence.text) if word not in known), None)
 
 
-def _loaded(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    known = {word for reading in evidence for word in reading.words}
-    return next((word for word in loaded_words(sentence.text) if word not in known), None)
+def _lost_attribution(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
+    """Return the best evidence's attribution if the sentence states the claim as a fact."""
+    attribution = _attribution(evidence[0]) if evidence else None
+    return attribution if attribution and not _attribution(sentence) else None
 
 
-def _unattributed(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """What the article lets somebody say, said as a fact."""
-    best = _attribution(evidence[0]) if evidence else None
-    return best if best and not _attribution(sentence) else None
+def _attribution(view: SentenceView) -> str | None:
+    attributions = (
+        word for word in view.words if word in FINITE_ATTRIBUTION_VERBS or word == "according"
+    )
+    return next(attributions, None)
 
 
-def _attribution(reading: SentenceView) -> str | None:
-    return next((word for word in reading.words if word in SAYING or word == "according"), None)
+def _lost_title_attribution(title: SentenceView, evidence: list[SentenceView]) -> str | None:
+    """As ``_lost_attribution``; a title may use a noun, as "Bridge unsafe: report" does."""
+    return None if set(title.words) & ATTRIBUTION_VERBS else _lost_attribution(title, evidence)
 
 
-def _untold(title: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """A saying of the evidence, where the title has none, as "Bridge unsafe: report" has."""
-    return None if set(title.words) & ATTRIBUTION_VERBS else _unattributed(title, evidence)
+def _changed_subject(title: SentenceView, evidence: list[SentenceView]) -> str | None:
+    """Return a title's first two content words if neither opens the evidence.
 
-
-def _other_subject(title: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """How a title begins that has not what its sentence begins with among its first two words.
-
-    What the sentence begins with is its first content word, and all of the name that this is part
-    of; behind the first comma once more, for a sentence may open with time and place.
+    A sentence is opened by its first content word and the rest of the name that this belongs to.
+    The words after its first comma count too, because it may start with a time and a place.
     """
-    begun: set[str] = set()
-    for reading in evidence:
-        comma = next((at for at, token in enumerate(reading.tokens) if token.text == ","), -1)
+    opening: set[str] = set()
+    for view in evidence:
+        comma = next((index for index, token in enumerate(view.tokens) if token.text == ","), -1)
         for start in {0, comma + 1}:
-            begun |= {base for word in _opening(reading, start) for base in bases(word)}
-    first = [word for word, _ in title.content[:2]]
-    if any(not begun.isdisjoint(bases(word)) for word in first):
+            opening |= {base for word in _opening_words(view, start) for base in base_forms(word)}
+    first_words = [word for word, _ in title.content[:2]]
+    if any(not opening.isdisjoint(base_forms(word)) for word in first_words):
         return None
-    return " ".join(first) or title.text
+    return " ".join(first_words) or title.text
 
 
-def _opening(reading: SentenceView, start: int) -> list[str]:
-    """The first content word from a token on, with the capitalised words right behind it."""
-    opened: list[str] = []
+def _opening_words(view: SentenceView, start: int) -> list[str]:
+    """Return the first content word from a token on, with the capitalised words right after it."""
+    opening: list[str] = []
     last = -1
-    for word, at in reading.content:
-        if at < start:
+    for word, index in view.content:
+        if index < start:
             continue
-        if opened and not all(token.capital for token in reading.tokens[last + 1 : at + 1]):
+        if opening and not all(token.capital for token in view.tokens[last + 1 : index + 1]):
             break
-        opened.append(word)
-        last = at
-    return opened
+        opening.append(word)
+        last = index
+    return opening
 
 
-def _unknown_content(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """A word with no relative in the evidence: in a long sentence one hardly lowers the share."""
-    known = set().union(*(bases(word) for reading in evidence for word, _ in reading.content))
-    return next((word for word, _ in sentence.content if known.isdisjoint(bases(word))), None)
+def _unknown_word(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
+    """Return a word without a relative in the evidence; in long sentences shares miss it."""
+    known = set().union(*(base_forms(word) for view in evidence for word, _ in view.content))
+    return next((word for word, _ in sentence.content if known.isdisjoint(base_forms(word))), None)
 
 
-_SUPPORT_STEPS: tuple[
-    tuple[Reason, Callable[[SentenceView, list[SentenceView]], str | None]], ...
-] = (
+_SUPPORT_RULES: tuple[tuple[Reason, _Rule], ...] = (
     (Reason.NUMBER_CHANGED, _unknown_number),
     (Reason.NAME_CHANGED, _unknown_name),
     (Reason.QUOTE_CHANGED, _unknown_quote),
-    (Reason.NEGATION_CHANGED, _unknown_negation),
-    (Reason.MODALITY_CHANGED, _unknown_modal),
-    (Reason.MODALITY_CHANGED, _unknown_plan),
-    (Reason.LOADED_WORD, _loaded),
-    (Reason.NOT_SUPPORTED, _unknown_content),
+    (Reason.NEGATION_CHANGED, _changed_negation),
+    (Reason.MODALITY_CHANGED, _changed_modal),
+    (Reason.MODALITY_CHANGED, _changed_certainty),
+    (Reason.LOADED_WORD, _unknown_loaded_word),
+    (Reason.NOT_SUPPORTED, _unknown_word),
     (Reason.NOT_SUPPORTED, reversed_roles),
-    (Reason.NOT_SUPPORTED, _cut_off),
-    (Reason.CONTENT_LOST, _half_named),
-    (Reason.LAYOUT_CHANGED, _broken),
-    (Reason.ATTRIBUTION_LOST, _unattributed),
+    (Reason.NOT_SUPPORTED, _cut_phrase),
+    (Reason.CONTENT_LOST, _lost_conjunct),
+    (Reason.LAYOUT_CHANGED, _added_inner_end),
+    (Reason.ATTRIBUTION_LOST, _lost_attribution),
 )
 
 
 def check_summary_sentence(
     sentence: str, article: Sequence[str], limits: CheckSettings
 ) -> SupportResult:
-    """Which article sentences carry ``sentence``, and whether they do; the first refusal counts.
+    """Return the article sentences that support ``sentence`` best, and whether they do.
+
+    The first refusal counts:
 
     1. a sentence of the article itself passes, unless it is half a quotation
     2. chatter: talk about the task, a new line, markup
     3. number_changed, 4. name_changed, 5. quote_changed: not in the evidence
     6. negation_changed, 7. modality_changed: a shared word is negated or hedged differently, or
        what is planned or likely is told as done
-    8. loaded_word: a word of judgement that the evidence has not
-    9. not_supported: a content word without a relative in the evidence; roles reversed
-       round; the end cut off in the middle of a phrase; support under ``min_support``
-    10. content_lost: one of two who do it is cut out; layout_changed: an end within the sentence
-    11. attribution_lost: the best evidence lets somebody say it, the sentence does not
+    8. loaded_word: a word of judgement that the evidence lacks
+    9. not_supported: a content word without a relative in the evidence; reversed roles; a phrase
+       that ends early; support under ``min_support``, which is compared last
+    10. content_lost: a conjunct is cut out; layout_changed: a sentence end inside the sentence
+    11. attribution_lost: the best evidence attributes the claim, the sentence does not
 
-    Support is the mean of two shares: of the sentence's content words, word pairs and content
-    pairs, how many the best article sentence holds, and how many the best two hold together.
+    Support is the mean of two shares of the sentence's content words, word pairs and content-word
+    pairs: what the best article sentence holds, and what the best two hold together.
     """
-    reading = SentenceView(sentence)
-    for at, candidate in enumerate(article):
-        same = reading.words and words(candidate) == words(sentence)
-        if same and is_balanced(sentence):
-            return SupportResult(CheckResult(None, "", {"support": 1.0}), (at,))
-    chosen, share = find_evidence(reading, article)
+    view = SentenceView(sentence)
+    for index, candidate in enumerate(article):
+        is_same = view.words and words(candidate) == words(sentence)
+        if is_same and is_balanced(sentence):
+            return SupportResult(CheckResult(None, "", {"support": 1.0}), (index,))
+    chosen, share = find_evidence(view, article)
     scores = {"support": round(share, 4)}
-    evidence = [SentenceView(article[at]) for at in chosen]
-    whole = SentenceView(" ".join(article[at] for at in chosen))
-    talk = model_talk_in(whole, reading)
+    evidence = [SentenceView(article[index]) for index in chosen]
+    evidence_text = SentenceView(" ".join(article[index] for index in chosen))
+    talk = find_model_talk(evidence_text, view)
     if talk is not None:
         return SupportResult(CheckResult(Reason.CHATTER, talk, scores), chosen)
-    for reason, difference in _SUPPORT_STEPS:
-        detail = difference(reading, evidence)
+    for reason, find_difference in _SUPPORT_RULES:
+        detail = find_difference(view, evidence)
         if detail is not None:
             return SupportResult(CheckResult(reason, detail, scores), chosen)
     if share < limits.min_support:
@@ -331,39 +340,37 @@ def check_summary_sentence(
     return SupportResult(CheckResult(None, "", scores), chosen)
 
 
-#: A title leaves out articles and auxiliaries and stands in the present, so that modality and
-#: length are not compared; what it names must be there, and do what it does there.
-_TITLE_STEPS: tuple[
-    tuple[Reason, Callable[[SentenceView, list[SentenceView]], str | None]], ...
-] = (
+#: A title drops articles and auxiliaries and uses the present tense, so modality and length are not
+#: compared; what it names must be in the evidence, and do there what it does in the title.
+_TITLE_RULES: tuple[tuple[Reason, _Rule], ...] = (
     (Reason.NUMBER_CHANGED, _unknown_number),
     (Reason.QUOTE_CHANGED, _unknown_quote),
-    (Reason.NEGATION_CHANGED, _missing_negation),
-    (Reason.LOADED_WORD, _loaded),
-    (Reason.NOT_SUPPORTED, _unknown_content),
+    (Reason.NEGATION_CHANGED, _unknown_negation),
+    (Reason.LOADED_WORD, _unknown_loaded_word),
+    (Reason.NOT_SUPPORTED, _unknown_word),
     (Reason.NAME_CHANGED, _unknown_name),
-    (Reason.ATTRIBUTION_LOST, _untold),
+    (Reason.ATTRIBUTION_LOST, _lost_title_attribution),
     (Reason.NOT_SUPPORTED, reversed_roles),
-    (Reason.NOT_SUPPORTED, _other_subject),
+    (Reason.NOT_SUPPORTED, _changed_subject),
 )
 
 
 def check_title(title: str, sentences: Sequence[str]) -> CheckResult:
-    """Whether one of the sentences it was written from says what a title says.
+    """Return whether the best of the sentences that a title was written from supports it.
 
-    number_changed, quote_changed, negation_changed, loaded_word; not_supported: a content word
-    without a relative in the sentence; name_changed: a name in another form; attribution_lost: the
-    sentence lets somebody say it, the title names no saying at all; not_supported: who did what is
-    reversed_roles round, or the title has another subject. The first refusal counts.
+    The first refusal counts: chatter; number_changed, quote_changed, negation_changed,
+    loaded_word; not_supported: a content word without a relative in the sentence; name_changed: a
+    name in another form; attribution_lost: only the sentence has an attribution; not_supported:
+    reversed roles or another subject.
     """
-    reading = SentenceView(title)
-    talk = model_talk_in(SentenceView(" ".join(sentences)), reading)
+    view = SentenceView(title)
+    talk = find_model_talk(SentenceView(" ".join(sentences)), view)
     if talk is not None:
         return CheckResult(Reason.CHATTER, talk, {})
-    chosen, _ = find_evidence(reading, sentences, most=1)
-    evidence = [SentenceView(sentences[at]) for at in chosen]
-    for reason, difference in _TITLE_STEPS:
-        detail = difference(reading, evidence)
+    chosen, _ = find_evidence(view, sentences, max_sentences=1)
+    evidence = [SentenceView(sentences[index]) for index in chosen]
+    for reason, find_difference in _TITLE_RULES:
+        detail = find_difference(view, evidence)
         if detail is not None:
             return CheckResult(reason, detail, {})
     return CheckResult(None, "", {})

@@ -1,13 +1,14 @@
-"""A neutral title: the headline where it is one, else the engine's where that stands up."""
+"""A neutral title: the headline if it is one, else the engine's if it passes the checks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from worker.engine.budget import answer_if_fitting
 from worker.engine.protocol import Prompt
-from worker.english.loaded_words import loaded_words
-from worker.english.model_talk import instruction_in
+from worker.english.loaded_words import find_loaded_words
+from worker.english.model_talk import find_instruction
 from worker.english.quotation import is_balanced
 from worker.records.reason import Reason
 from worker.records.result import Refusal
@@ -23,22 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["Title", "write_titles"]
 
 #: A title of more words is a sentence.
-MAX_TITLE_WORDS = 12
+_MAX_TITLE_WORDS = 12
 _MIN_TITLE_WORDS = 3
 
-#: A title speaks for the desk: "I" would be somebody else's.
+#: A title speaks for the desk, so an "I" in it would be somebody else's.
 _FIRST_PERSON = frozenset({"I", "me", "my", "My", "we", "We", "us", "our", "Our"})
 
-#: Twelve words of names and numbers.
+#: Enough for twelve words of names and numbers.
 _MAX_TOKENS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """A title, and what was not used."""
+    """A title, and the proposal that was refused for it."""
 
     text: str
-    """Empty where neither the engine's stood up to the checks nor the article has a headline."""
+    """Empty if no title by the engine passes the checks and the article has no headline."""
     refused: tuple[Refusal, ...] = ()
 
 
@@ -48,77 +49,83 @@ def write_titles(
     engine: Engine,
     profile: Profile,
 ) -> list[Title]:
-    """A title for each summary, given as its sentences.
+    """Return a title for each summary, which is given as its sentences.
 
-    A headline that is short and neutral is the title: good text is left alone, and a small model
-    errs in titles more than anywhere. For any other the engine writes one; what is refused of
-    those, the headline replaces, unless it gives orders to a model.
+    A short and neutral headline is the title: good text is left alone, and a small model errs most
+    in titles. Otherwise the engine writes one. If that is refused, the headline replaces it, unless
+    the headline gives instructions to a model.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
-    # A headline that tells its reader what to write is none.
-    headlines = [one if instruction_in(one) is None else "" for one in headlines]
-    name = profile.summary.title_prompt
-    if not name:
+    headlines = [headline if find_instruction(headline) is None else "" for headline in headlines]
+    if not profile.summary.title_prompt:
         return [Title(headline) for headline in headlines]
-    template = profile.prompts[name]
-    asked = [
-        at for at, sentences in enumerate(summaries) if sentences and not _is_title(headlines[at])
+    untitled = [
+        index
+        for index, sentences in enumerate(summaries)
+        if sentences and not _is_title(headlines[index])
     ]
-    prompts = [Prompt(template, " ".join(summaries[at]), _MAX_TOKENS) for at in asked]
-    answers = dict(zip(asked, engine.generate(prompts), strict=True)) if prompts else {}
-    written = {at: _clean(answer) for at, answer in answers.items()}
-    refused = {
-        at: refusal
-        for at, title in written.items()
-        if (refusal := _refuse(title, answers[at], summaries[at])) is not None
-    }
-    judged = [at for at in written if at not in refused]
-    claims = [(summaries[at], written[at]) for at in judged]
-    found = support_probabilities(claims, engine, profile)
-    for at, probability in zip(judged, found, strict=True):
-        if probability < profile.checks.min_title_probability:
-            refused[at] = _refusal(
-                written[at],
-                Reason.NOT_SUPPORTED,
-                f"probability {probability:.2f}",
-                {"probability": round(probability, 4)},
-            )
-    return [
-        Title(written[at])
-        if at in written and at not in refused
-        else Title(headline, (refused[at],) if at in refused else ())
-        for at, headline in enumerate(headlines)
-    ]
+    titles = [Title(headline) for headline in headlines]
+    proposals = _propose_titles([summaries[index] for index in untitled], engine, profile)
+    for index, (proposal, refusal) in zip(untitled, proposals, strict=True):
+        titles[index] = Title(headlines[index], (refusal,)) if refusal else Title(proposal)
+    return titles
 
 
 def _is_title(headline: str) -> bool:
     """Whether the article's headline can stand over its summary as it is."""
     words = headline.split()
-    is_short = _MIN_TITLE_WORDS <= len(words) <= MAX_TITLE_WORDS
+    is_short = _MIN_TITLE_WORDS <= len(words) <= _MAX_TITLE_WORDS
     is_whole = is_balanced(headline) and _FIRST_PERSON.isdisjoint(words)
-    return is_short and is_whole and not loaded_words(headline)
+    return is_short and is_whole and not find_loaded_words(headline)
+
+
+def _propose_titles(
+    summaries: Sequence[Sequence[str]], engine: Engine, profile: Profile
+) -> list[tuple[str, Refusal | None]]:
+    """Return the engine's title for each summary, with the refusal of one that fails a check."""
+    template = profile.prompts[profile.summary.title_prompt]
+    prompts = [Prompt(template, " ".join(sentences), _MAX_TOKENS) for sentences in summaries]
+    answers = answer_if_fitting(prompts, engine)
+    proposals = ["" if answer is None else _clean(answer) for answer in answers]
+    refusals = list(map(_find_refusal, proposals, answers, summaries))
+    passed = [index for index, refusal in enumerate(refusals) if refusal is None]
+    claims = [(summaries[index], proposals[index]) for index in passed]
+    probabilities = support_probabilities(claims, engine, profile)
+    for index, probability in zip(passed, probabilities, strict=True):
+        if probability < profile.checks.min_title_probability:
+            refusals[index] = _refusal(
+                proposals[index],
+                Reason.NOT_SUPPORTED,
+                f"probability {probability:.2f}",
+                {"probability": round(probability, 4)},
+            )
+    return list(zip(proposals, refusals, strict=True))
 
 
 def _clean(answer: Generation) -> str:
-    """The answer's text, without a full stop and quotation marks around it."""
+    """Return the answer without a final full stop or quotation marks around it."""
     text = " ".join(answer.text.split())
     if text[:1] == text[-1:] == '"' and text.count('"') == 2:  # noqa: PLR2004 - a pair
         text = text[1:-1]
     return text.removesuffix(".")
 
 
-def _refuse(title: str, answer: Generation, sentences: Sequence[str]) -> Refusal | None:
-    """What the rules have against it."""
+def _find_refusal(
+    title: str, answer: Generation | None, sentences: Sequence[str]
+) -> Refusal | None:
+    """Return why the rules refuse the title, or None."""
+    if answer is None:
+        return _refusal(title, Reason.TOO_LONG)
     words = title.split()
     if not answer.finished or len(words) < _MIN_TITLE_WORDS:
         return _refusal(title, Reason.UNFINISHED)
-    if len(words) > MAX_TITLE_WORDS:
+    if len(words) > _MAX_TITLE_WORDS:
         return _refusal(title, Reason.LENGTH_CHANGED, f"{len(words)} words")
-    verdict = check_title(title, sentences)
-    if verdict.reason is not None:
-        return _refusal(title, verdict.reason, verdict.detail)
+    check = check_title(title, sentences)
+    if check.reason is not None:
+        return _refusal(title, check.reason, check.detail)
     if not _FIRST_PERSON.isdisjoint(words):
         return _refusal(title, Reason.NOT_SUPPORTED, "first person")
     return None

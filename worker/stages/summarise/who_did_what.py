@@ -1,4 +1,4 @@
-"""Who did what, as the order of the words tells it."""
+"""Who did what in a sentence and in its evidence, judged by word order."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from worker.english.facts import modal_key, negation_key
-from worker.english.lexicon import ATTRIBUTION_VERBS, BE_FORMS, bases, related
+from worker.english.lexicon import ATTRIBUTION_VERBS, BE_FORMS, are_related, base_forms
 
 if TYPE_CHECKING:
     from worker.english.sentence_view import SentenceView
 
-__all__ = ["SAYING", "reversed_roles"]
+__all__ = ["FINITE_ATTRIBUTION_VERBS", "reversed_roles"]
 
-#: Finite forms only: "report", "claim" and "call" are nouns as often.
-SAYING = frozenset(word for word in ATTRIBUTION_VERBS if word.endswith("ed")) | {
+#: Finite forms only, because "report", "claim" and "call" are just as often nouns.
+FINITE_ATTRIBUTION_VERBS = frozenset(word for word in ATTRIBUTION_VERBS if word.endswith("ed")) | {
     "said",
     "says",
     "told",
@@ -26,94 +26,115 @@ SAYING = frozenset(word for word in ATTRIBUTION_VERBS if word.endswith("ed")) | 
 _HAVE = frozenset({"have", "has", "had", "having", "'ve", "do", "does", "did", "to", "also"})
 
 
-class _WordPlaces:
-    """Where the words of an evidence sentence stand, by the words they belong to."""
+class _WordOrder:
+    """The token positions of an evidence sentence's content words, by their base forms."""
 
-    def __init__(self, reading: SentenceView) -> None:
-        self.places: dict[str, list[int]] = {}
+    def __init__(self, view: SentenceView) -> None:
+        self.positions: dict[str, list[int]] = {}
         self.subjects: dict[str, set[str]] = {}
         """Names right before a word."""
-        self.unled: set[str] = set()
-        """Words right behind a mark: '"...", says the minister'."""
-        self.owners: set[str] = set()
-        """Words with "of" behind them: "the president of Russia" is "Russia's president"."""
-        self.said: list[int] = [0]
-        """How many verbs of saying stand before each token."""
-        tokens_ = reading.tokens
-        for token in tokens_:
-            self.said.append(self.said[-1] + (token.text.lower() in SAYING))
-        last: tuple[str, int] | None = None
-        for word, at in reading.content:
-            named = last is not None and tokens_[last[1]].capital and _adjoin(reading, last[1], at)
-            for base in bases(word):
-                self.places.setdefault(base, []).append(at)
-                if last is not None and named:
-                    self.subjects.setdefault(base, set()).add(last[0])
-                if at and not tokens_[at - 1].text[-1].isalnum():
-                    self.unled.add(base)
-                if any(token.text.lower() == "of" for token in tokens_[at + 1 : at + 3]):
-                    self.owners.add(base)
-            last = (word, at)
+        self.after_marks: set[str] = set()
+        """Words right after a punctuation mark: '"...", says the minister'."""
+        self.before_of: set[str] = set()
+        """Words followed by "of": "the president of Russia" is "Russia's president"."""
+        self.attributions: list[int] = [0]
+        """The number of attribution verbs before each token."""
+        for token in view.tokens:
+            is_verb = token.text.lower() in FINITE_ATTRIBUTION_VERBS
+            self.attributions.append(self.attributions[-1] + is_verb)
+        previous: tuple[str, int] | None = None
+        for word, position in view.content:
+            self._add(view, word, position, previous)
+            previous = (word, position)
 
-    def find(self, word: str) -> list[int]:
-        """The places of a word's relatives, in order."""
-        return sorted({at for base in bases(word) for at in self.places.get(base, ())})
+    def _add(
+        self, view: SentenceView, word: str, position: int, previous: tuple[str, int] | None
+    ) -> None:
+        subject = ""
+        if previous and view.tokens[previous[1]].capital:
+            subject = previous[0] if _are_adjacent(view, previous[1], position) else ""
+        following = view.tokens[position + 1 : position + 3]
+        for base in base_forms(word):
+            self.positions.setdefault(base, []).append(position)
+            if subject:
+                self.subjects.setdefault(base, set()).add(subject)
+            if position and not view.tokens[position - 1].text[-1].isalnum():
+                self.after_marks.add(base)
+            if any(token.text.lower() == "of" for token in following):
+                self.before_of.add(base)
+
+    def positions_of(self, word: str) -> list[int]:
+        """Return the positions of the word and its relatives, in order."""
+        positions = (self.positions.get(base, []) for base in base_forms(word))
+        return sorted(set[int]().union(*positions))
 
 
 def reversed_roles(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """Who did what, for each two content words in a row, as the order of words tells it.
+    """Return the first two neighbouring content words whose roles the evidence reverses, or None.
 
-    Refused: words side by side that the evidence has only the other way round; words that the
-    evidence has only with a verb of saying between them ("the council said homes lost power");
-    a name before a verb that in the evidence another name stands before.
+    Refused are adjacent words that the evidence has only in the other order; words that the
+    evidence has only with an attribution verb between them ("the council said homes lost power");
+    and a name before a verb that has another name before it in the evidence.
     """
-    orders = list(map(_WordPlaces, evidence))
+    orders = list(map(_WordOrder, evidence))
     checked: set[tuple[str, str]] = set()
-    for (one, at), (other, place) in pairwise(sentence.content):
-        if (one, other) in checked:
+    for (first, start), (second, end) in pairwise(sentence.content):
+        if (first, second) in checked:
             continue
-        checked.add((one, other))
-        adjoin = _adjoin(sentence, at, place)
-        quiet = not any(token.text.lower() in SAYING for token in sentence.tokens[at : place + 1])
-        verdicts = [_in_order(order, one, other, adjoin, quiet) for order in orders]
-        seen = [verdict for verdict in verdicts if verdict is not None]
-        named = sentence.tokens[at].capital and not sentence.tokens[place].capital
-        if (seen and not any(seen)) or (
-            not seen and adjoin and named and any(_led(order, one, other) for order in orders)
+        checked.add((first, second))
+        are_adjacent = _are_adjacent(sentence, start, end)
+        is_attributed = any(
+            token.text.lower() in FINITE_ATTRIBUTION_VERBS
+            for token in sentence.tokens[start : end + 1]
+        )
+        answers = [
+            _keeps_order(order, first, second, are_adjacent, is_attributed) for order in orders
+        ]
+        known = [answer for answer in answers if answer is not None]
+        is_name = sentence.tokens[start].capital and not sentence.tokens[end].capital
+        if (known and not any(known)) or (
+            not known
+            and are_adjacent
+            and is_name
+            and any(_has_other_subject(order, first, second) for order in orders)
         ):
-            return f"{one} {other}"
+            return f"{first} {second}"
     return None
 
 
-def _adjoin(reading: SentenceView, at: int, place: int) -> bool:
+def _are_adjacent(view: SentenceView, start: int, end: int) -> bool:
     """Whether only auxiliaries, modals and negations stand between two tokens."""
-    between = reading.tokens[at + 1 : place]
-    return at < place and all(
+    between = view.tokens[start + 1 : end]
+    return start < end and all(
         negation_key(token) or modal_key(token) or token.text.lower() in BE_FORMS | _HAVE
         for token in between
     )
 
 
-def _in_order(order: _WordPlaces, one: str, other: str, adjoin: bool, quiet: bool) -> bool | None:
-    """Whether ``one`` may lead to ``other``; ``None`` where they are not together."""
-    first, last = order.find(one), order.find(other)
-    if not first or not last:
+def _keeps_order(
+    order: _WordOrder, first: str, second: str, are_adjacent: bool, is_attributed: bool
+) -> bool | None:
+    """Whether the evidence lets ``second`` follow ``first``; ``None`` if it lacks either."""
+    starts, ends = order.positions_of(first), order.positions_of(second)
+    if not starts or not ends:
         return None
-    if not quiet or one == other:
-        return not adjoin or first[0] < last[-1] or _inverted(order, one, other)
-    ahead = [(first[bisect_left(first, at) - 1], at) for at in last if first[0] < at]
-    if any(order.said[at + 1] == order.said[start] for start, at in ahead):
+    if is_attributed or first == second:
+        return not are_adjacent or starts[0] < ends[-1] or _may_invert(order, first, second)
+    pairs = [(starts[bisect_left(starts, end) - 1], end) for end in ends if starts[0] < end]
+    if any(order.attributions[end + 1] == order.attributions[start] for start, end in pairs):
         return True
-    return not ahead and (not adjoin or _inverted(order, one, other))
+    return not pairs and (not are_adjacent or _may_invert(order, first, second))
 
 
-def _inverted(order: _WordPlaces, one: str, other: str) -> bool:
-    """Whether turning the two round is mere grammar: "says Lund", "the mayor of Porto"."""
-    unled = other in ATTRIBUTION_VERBS and not order.unled.isdisjoint(bases(other))
-    return one in ATTRIBUTION_VERBS or unled or not order.owners.isdisjoint(bases(other))
+def _may_invert(order: _WordOrder, first: str, second: str) -> bool:
+    """Whether inverting the two changes no roles: "says Lund", "the mayor of Porto"."""
+    forms = base_forms(second)
+    follows_mark = second in ATTRIBUTION_VERBS and not order.after_marks.isdisjoint(forms)
+    is_attribution = first in ATTRIBUTION_VERBS or follows_mark
+    return is_attribution or not order.before_of.isdisjoint(forms)
 
 
-def _led(order: _WordPlaces, subject: str, verb: str) -> bool:
-    """Whether ``verb`` stands right behind another name than ``subject``."""
-    found = set().union(*(order.subjects.get(base, set()) for base in bases(verb)))
-    return any(not related(name, subject) for name in found)
+def _has_other_subject(order: _WordOrder, subject: str, verb: str) -> bool:
+    """Whether ``verb`` stands right after another name than ``subject``."""
+    names = set().union(*(order.subjects.get(base, set()) for base in base_forms(verb)))
+    return any(not are_related(name, subject) for name in names)

@@ -1,4 +1,4 @@
-"""A summary is written from checked sentences, or the article's own stand in; always with proof."""
+"""A summary consists of checked sentences or the article's own, each with evidence."""
 
 from __future__ import annotations
 
@@ -20,34 +20,37 @@ SENTENCES = (
     "Fishermen had asked the council to wait until September.",
     "It is the third repair in ten years.",
 )
-STORY = SummaryInput(SENTENCES, frozenset())
+ARTICLE = SummaryInput(SENTENCES, frozenset())
 
-#: Each stands up to the checks; together 35 words.
+#: Each passes the checks; together 35 words.
 CLOSING = "The harbour of Milltown will close for two weeks in June, the council said."
 COST = "Mayor Ada Lund said the work will cost 14 million euros."
 FERRIES = "Ferries to Bremen will leave from the north bank."
 
 
 def write(
-    text: str, profile: Profile, *, finished: bool = True, story: SummaryInput = STORY
+    text: str, profile: Profile, *, finished: bool = True, article: SummaryInput = ARTICLE
 ) -> Summary:
-    return summarise([story], FixedAnswerEngine(Generation(text, finished)), profile)[0]
+    return summarise([article], FixedAnswerEngine(Generation(text, finished)), profile)[0]
 
 
-def limited(profile: Profile, least: int, most: int) -> Profile:
-    return profile.model_copy(update={"summary": SummarySettings(min_words=least, max_words=most)})
-
-
-def proven(summary: Summary, story: SummaryInput = STORY) -> bool:
-    """Whether the text is its sentences, each with evidence that the article has at that place."""
-    assert summary.text == " ".join(item.sentence for item in summary.evidence)
-    return all(
-        item.sentences and all(story.sentences[one.index] == one.text for one in item.sentences)
-        for item in summary.evidence
+def limited(profile: Profile, min_words: int, max_words: int) -> Profile:
+    return profile.model_copy(
+        update={"summary": SummarySettings(min_words=min_words, max_words=max_words)}
     )
 
 
-# How it came about ---------------------------------------------------------------------------
+def is_proven(summary: Summary, article: SummaryInput = ARTICLE) -> bool:
+    """Whether the text is its sentences, and the article has each one's evidence at its index."""
+    assert summary.text == " ".join(entry.sentence for entry in summary.evidence)
+    return all(
+        entry.sentences
+        and all(article.sentences[source.index] == source.text for source in entry.sentences)
+        for entry in summary.evidence
+    )
+
+
+# Methods ------------------------------------------------------------------------------------
 
 
 def test_what_passes_every_check_is_written(profile: Profile) -> None:
@@ -55,22 +58,26 @@ def test_what_passes_every_check_is_written(profile: Profile) -> None:
 
     assert summary.method is Method.WRITTEN
     assert summary.text == f"{CLOSING} {COST} {FERRIES}"
-    assert [[one.index for one in item.sentences] for item in summary.evidence] == [[0], [2], [3]]
+    assert [[source.index for source in entry.sentences] for entry in summary.evidence] == [
+        [0],
+        [2],
+        [3],
+    ]
     assert summary.refused == ()
-    assert proven(summary)
+    assert is_proven(summary)
 
 
-def test_too_little_of_it_is_filled_with_the_articles_own(profile: Profile) -> None:
+def test_a_short_summary_is_filled_with_the_articles_own_sentences(profile: Profile) -> None:
     summary = write(COST, profile)
 
     assert summary.method is Method.MIXED
     assert COST in summary.text
-    own = [item for item in summary.evidence if item.sentence in SENTENCES]
+    own = [entry for entry in summary.evidence if entry.sentence in SENTENCES]
     assert len(own) == len(summary.evidence) - 1
-    # What the model said already is not said again in the article's words.
+    # The article's version of a written sentence is not added.
     assert SENTENCES[2] not in summary.text
     assert 30 <= len(summary.text.split()) <= 80
-    assert proven(summary)
+    assert is_proven(summary)
 
 
 @pytest.mark.parametrize("nothing", ["", "The town is in crisis."])
@@ -78,10 +85,10 @@ def test_without_a_usable_sentence_it_is_extractive(nothing: str, profile: Profi
     summary = write(nothing, profile)
 
     assert summary.method is Method.EXTRACTIVE
-    assert {item.sentence for item in summary.evidence} <= set(SENTENCES)
+    assert {entry.sentence for entry in summary.evidence} <= set(SENTENCES)
     assert summary.evidence[0].sentence == SENTENCES[0]
     assert 30 <= len(summary.text.split()) <= 80
-    assert proven(summary)
+    assert is_proven(summary)
 
 
 def test_the_articles_own_sentences_from_the_model_are_extractive(profile: Profile) -> None:
@@ -91,7 +98,7 @@ def test_the_articles_own_sentences_from_the_model_are_extractive(profile: Profi
     assert summary.text == " ".join(SENTENCES[:3])
 
 
-# What is refused -----------------------------------------------------------------------------
+# Refusals -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -109,7 +116,7 @@ def test_the_articles_own_sentences_from_the_model_are_extractive(profile: Profi
     ],
     ids=lambda value: value if isinstance(value, Reason) else "",
 )
-def test_what_fails_a_check_is_not_used_and_says_why(
+def test_a_sentence_that_fails_a_check_is_refused_with_its_reason(
     sentence: str, reason: Reason, detail: str, profile: Profile
 ) -> None:
     summary = write(f"{CLOSING} {sentence} {FERRIES}", profile)
@@ -121,7 +128,7 @@ def test_what_fails_a_check_is_not_used_and_says_why(
     assert "support" in refusal.scores
     assert sentence not in summary.text
     assert summary.method is Method.MIXED
-    assert proven(summary)
+    assert is_proven(summary)
 
 
 def test_a_last_sentence_that_was_cut_off_is_refused(profile: Profile) -> None:
@@ -132,7 +139,7 @@ def test_a_last_sentence_that_was_cut_off_is_refused(profile: Profile) -> None:
     assert CLOSING in summary.text
 
 
-def test_a_sentence_said_twice_is_used_once(profile: Profile) -> None:
+def test_a_repeated_sentence_is_used_once(profile: Profile) -> None:
     summary = write(f"{COST} {COST} {CLOSING} {FERRIES}", profile)
 
     assert summary.text.count(COST) == 1
@@ -148,52 +155,52 @@ def test_written_sentences_over_the_limit_are_left_out(profile: Profile) -> None
     assert summary.method is Method.WRITTEN
 
 
-@pytest.mark.parametrize(("least", "most"), [(30, 80), (12, 20), (60, 70)])
+@pytest.mark.parametrize(("min_words", "max_words"), [(30, 80), (12, 20), (60, 70)])
 def test_the_articles_own_sentences_keep_to_the_limits(
-    least: int, most: int, profile: Profile
+    min_words: int, max_words: int, profile: Profile
 ) -> None:
-    summary = write("", limited(profile, least, most))
+    summary = write("", limited(profile, min_words, max_words))
 
-    assert least <= len(summary.text.split()) <= most
+    assert min_words <= len(summary.text.split()) <= max_words
 
 
-def test_a_summary_tells_it_in_the_articles_order(profile: Profile) -> None:
+def test_a_summary_keeps_the_articles_order(profile: Profile) -> None:
     summary = write(f"{FERRIES} {COST} {CLOSING}", profile)
 
     assert summary.text == f"{CLOSING} {COST} {FERRIES}"
 
 
 def test_a_short_article_is_its_own_summary(profile: Profile) -> None:
-    story = SummaryInput(SENTENCES[:1], frozenset())
-    summary = write("", profile, story=story)
+    article = SummaryInput(SENTENCES[:1], frozenset())
+    summary = write("", profile, article=article)
 
     assert summary.text == SENTENCES[0]
     assert summary.method is Method.EXTRACTIVE
-    assert proven(summary, story)
+    assert is_proven(summary, article)
 
 
-def test_an_article_of_pieces_gives_its_shortest_rather_than_nothing(profile: Profile) -> None:
-    story = SummaryInput(("Storm over the harbour!", "Who pays?", "Read on."), frozenset())
-    summary = write("", profile, story=story)
+def test_an_article_of_fragments_gives_its_shortest_sentence(profile: Profile) -> None:
+    article = SummaryInput(("Storm over the harbour!", "Who pays?", "Read on."), frozenset())
+    summary = write("", profile, article=article)
 
     assert summary.text == "Who pays?"
-    assert proven(summary, story)
+    assert is_proven(summary, article)
 
 
 def test_no_sentences_at_all_give_an_empty_summary(profile: Profile) -> None:
-    story = SummaryInput((), frozenset())
+    article = SummaryInput((), frozenset())
 
-    assert write("Something.", profile, story=story).text == ""
+    assert write("Something.", profile, article=article).text == ""
     assert summarise([], FakeEngine(), profile) == []
 
 
-# What the engine is asked --------------------------------------------------------------------
+# Prompts ------------------------------------------------------------------------------------
 
 
 def test_the_engine_reads_the_article_under_the_profiles_prompt(
     profile: Profile, engine: FakeEngine
 ) -> None:
-    summarise([STORY], engine, profile)
+    summarise([ARTICLE], engine, profile)
 
     (prompt,) = engine.prompts
     assert prompt.template == profile.prompts[profile.summary.prompt]
@@ -201,32 +208,35 @@ def test_the_engine_reads_the_article_under_the_profiles_prompt(
     assert prompt.max_tokens == 128  # 80 words of 1.6 tokens
 
 
-def test_all_stories_go_through_the_engine_together_and_stay_apart(
+def test_all_articles_go_through_the_engine_together_and_stay_apart(
     profile: Profile, engine: FakeEngine
 ) -> None:
     other = SummaryInput(
         ("Snow closed the pass above Altberg on Friday, the police said.",), frozenset()
     )
-    first, second = summarise([STORY, other], engine, profile)
+    first, second = summarise([ARTICLE, other], engine, profile)
 
     assert engine.calls["generate"] == 1
     assert "Altberg" not in first.text
     assert second.text == other.sentences[0]
-    assert proven(first)
-    assert proven(second, other)
+    assert is_proven(first)
+    assert is_proven(second, other)
 
 
 @pytest.mark.parametrize(("window", "source_tokens"), [(2048, 100), (256, 700)])
 def test_a_long_article_is_cut_to_the_sentences_that_fit(
     window: int, source_tokens: int, profile: Profile
 ) -> None:
-    story = SummaryInput(
-        tuple(f"Speaker{at} told hall{at} that plan{at} is {at} now." for at in range(200)),
+    article = SummaryInput(
+        tuple(
+            f"Speaker{number} told hall{number} that plan{number} is {number} now."
+            for number in range(200)
+        ),
         frozenset(),
     )
     engine = FakeEngine(window=window)
     changed = profile.model_copy(update={"summary": SummarySettings(source_tokens=source_tokens)})
-    summarise([story], engine, changed)
+    summarise([article], engine, changed)
 
     (prompt,) = engine.prompts
     assert 80 < len(prompt.text.split()) <= 100
@@ -238,19 +248,19 @@ def test_a_long_article_is_cut_to_the_sentences_that_fit(
 def test_a_window_too_small_for_any_summary_prompt_gives_an_extract(profile: Profile) -> None:
     engine = FakeEngine(window=150)  # the template has 28 tokens, the answer 128
 
-    (summary,) = summarise([STORY], engine, profile)
+    (summary,) = summarise([ARTICLE], engine, profile)
 
     assert engine.prompts == []
     assert summary.method is Method.EXTRACTIVE
-    assert proven(summary)
+    assert is_proven(summary)
 
 
-def test_an_awkward_sentence_gives_way_to_the_next(profile: Profile) -> None:
+def test_an_awkward_sentence_is_passed_over(profile: Profile) -> None:
     short = limited(profile, 25, 32)
     awkward = SummaryInput(SENTENCES, frozenset({1}))
 
     assert write("", short).text == " ".join(SENTENCES[:2])
-    assert write("", short, story=awkward).text == f"{SENTENCES[0]} {SENTENCES[2]}"
+    assert write("", short, article=awkward).text == f"{SENTENCES[0]} {SENTENCES[2]}"
 
 
 def test_a_long_sentence_gives_its_room_to_two_others(profile: Profile) -> None:
@@ -259,25 +269,25 @@ def test_a_long_sentence_gives_its_room_to_two_others(profile: Profile) -> None:
         "hall beside the river, also heard from the owners of three shops that the noise of the "
         "trains keeps their customers away."
     )
-    story = SummaryInput((long, *SENTENCES), frozenset())
+    article = SummaryInput((long, *SENTENCES), frozenset())
 
     assert len(long.split()) > 30
     roomy, tight = limited(profile, 60, 80), limited(profile, 20, 45)
-    assert long in write(f"{long} {CLOSING} {COST}", roomy, story=story).text
-    assert write(f"{long} {CLOSING} {COST}", tight, story=story).text == f"{CLOSING} {COST}"
+    assert long in write(f"{long} {CLOSING} {COST}", roomy, article=article).text
+    assert write(f"{long} {CLOSING} {COST}", tight, article=article).text == f"{CLOSING} {COST}"
 
 
-def test_a_failure_of_the_engine_is_the_callers(profile: Profile, engine: FakeEngine) -> None:
-    story = SummaryInput((*SENTENCES, f"The {FAILS} left the harbour of Milltown."), frozenset())
+def test_an_engine_failure_reaches_the_caller(profile: Profile, engine: FakeEngine) -> None:
+    article = SummaryInput((*SENTENCES, f"The {FAILS} left the harbour of Milltown."), frozenset())
 
     with pytest.raises(EngineError, match="told to fail"):
-        summarise([STORY, story], engine, profile)
+        summarise([ARTICLE, article], engine, profile)
 
 
-def test_what_needs_its_source_is_in_no_summary(profile: Profile) -> None:
-    # Given that the sentence with the cost, and all but one other, cannot be understood
-    story = SummaryInput(SENTENCES, frozenset(), needs_source=frozenset({0, 1, 2, 4, 5}))
-    summary = write("This is about nothing.", profile, story=story)
+def test_a_sentence_that_needs_its_source_is_in_no_summary(profile: Profile) -> None:
+    # Only the sentence about ferries can be understood without the source text.
+    article = SummaryInput(SENTENCES, frozenset(), needs_source=frozenset({0, 1, 2, 4, 5}))
+    summary = write("This is about nothing.", profile, article=article)
 
     assert summary.text == SENTENCES[3]
     assert summary.method is Method.EXTRACTIVE

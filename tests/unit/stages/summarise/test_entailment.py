@@ -1,4 +1,4 @@
-"""What the model makes of a claim beside its evidence."""
+"""How probable the model finds it that evidence supports a claim."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def test_the_probability_is_that_of_yes(judged: Profile) -> None:
     assert prompt.draft == "yes"
 
 
-@pytest.mark.parametrize(("said", "probability"), [("Yes.", 1.0), ("no", 0.0), ("Maybe", 0.0)])
+@pytest.mark.parametrize(("answer", "probability"), [("Yes.", 1.0), ("no", 0.0), ("Maybe", 0.0)])
 def test_without_probabilities_the_answer_counts(
-    said: str, probability: float, judged: Profile
+    answer: str, probability: float, judged: Profile
 ) -> None:
-    engine = FixedAnswerEngine(replace(YES, text=said, draft_nats=()))
+    engine = FixedAnswerEngine(replace(YES, text=answer, draft_nats=()))
     assert support_probabilities(CLAIMS, engine, judged) == [probability]
 
 
-def test_without_a_prompt_nobody_is_asked(profile: Profile) -> None:
+def test_without_a_prompt_the_rules_alone_decide(profile: Profile) -> None:
     bare = profile.summary.model_copy(update={"support_prompt": ""})
     engine = FixedAnswerEngine(YES)
     unjudged = profile.model_copy(update={"summary": bare})
@@ -64,6 +64,6 @@ def test_a_claim_that_does_not_fit_the_window_has_no_support(judged: Profile) ->
     assert [prompt.text for prompt in engine.prompts] == [claim_text(*CLAIMS[0])]
 
 
-def test_the_rules_count_four_times_in_the_score() -> None:
+def test_the_rules_weigh_four_times_as_much_as_the_model() -> None:
     support = SupportResult(CheckResult(None, "", {"support": 0.5}), (0,))
     assert support_score(support, 1.0) == pytest.approx(0.6)
