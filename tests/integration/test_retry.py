@@ -185,7 +185,7 @@ def test_a_chunk_added_during_a_retry_costs_nothing(
             rival.add(job, [chunk])
         return count
 
-    monkeypatch.setattr(store, "_count_chunks", look_slowly)
+    monkeypatch.setattr(store, "_count_chunks", count_slowly)
 
     assert store.retry(job, ["b1"]) == 1
 
