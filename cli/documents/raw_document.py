@@ -123,7 +123,7 @@ def read_text(
         return refuse(Reason.BINARY, origin.source, "the bytes are not text")
     text = decode_text(data)
     if text is None:
-        message = "the text is neither UTF-8 nor an encoding that could be told with confidence"
+        message = "the text is neither UTF-8 nor in an encoding that could be recognised"
         return refuse(Reason.BAD_ENCODING, origin.source, message)
     return RawDocument(origin, text, kind)
 

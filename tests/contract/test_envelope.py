@@ -1,4 +1,4 @@
-"""What scripts rely on: the JSON object of every command, error codes, exit codes."""
+"""The contract with scripts: the JSON object of every command, error codes, exit codes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Captured = pytest.CaptureFixture[str]
 
 
 def run(*arguments: str) -> int:
-    """The exit code of ``copydesk`` with ``arguments``, in this process."""
+    """Run ``copydesk`` in this process and return its exit code."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["copydesk", *arguments])
         with pytest.raises(SystemExit) as ended:
@@ -59,14 +59,14 @@ def run(*arguments: str) -> int:
 
 
 def envelope(capsys: Captured, *arguments: str) -> dict[str, Any]:
-    """The one JSON object on stdout of a command that has nothing else to say."""
+    """Run a command that prints nothing else and return its JSON object."""
     code = run(*arguments)
-    said = capsys.readouterr()
-    found = json.loads(said.out)
-    assert isinstance(found, dict)
-    assert found["exit_code"] == code
-    assert said.err == ""
-    return found
+    captured = capsys.readouterr()
+    printed = json.loads(captured.out)
+    assert isinstance(printed, dict)
+    assert printed["exit_code"] == code
+    assert captured.err == ""
+    return printed
 
 
 def test_exit_codes_are_pinned() -> None:
@@ -94,17 +94,17 @@ def test_the_envelopes_version_is_pinned() -> None:
 def test_a_success_has_the_envelopes_keys_beside_its_own(
     hollow_home: Path, capsys: Captured
 ) -> None:
-    found = envelope(capsys, "model", "path", "--json")
+    printed = envelope(capsys, "model", "path", "--json")
 
-    assert set(found) == KEYS | {"place"}
-    assert (found["envelope"], found["command"]) == (1, "model path")
-    assert (found["status"], found["exit_code"], found["errors"]) == ("success", 0, [])
-    assert found["place"].startswith(str(hollow_home))
+    assert set(printed) == KEYS | {"place"}
+    assert (printed["envelope"], printed["command"]) == (1, "model path")
+    assert (printed["status"], printed["exit_code"], printed["errors"]) == ("success", 0, [])
+    assert printed["place"].startswith(str(hollow_home))
 
 
 @pytest.fixture
 def hollow_home(home: Path) -> Path:
-    """A home where the model's folder is there, with nothing in it."""
+    """A home with an empty folder for the model."""
     embedded_folder(home).mkdir(parents=True)
     return home
 
@@ -130,15 +130,15 @@ def test_an_early_failure_speaks_json(
 ) -> None:
     if "-v" in arguments:
         assert run(*arguments) == code
-        said = capsys.readouterr()
-        found = json.loads(said.out)
-        assert "Traceback" in said.err
+        captured = capsys.readouterr()
+        printed = json.loads(captured.out)
+        assert "Traceback" in captured.err
     else:
-        found = envelope(capsys, *arguments)
+        printed = envelope(capsys, *arguments)
 
-    assert set(found) == KEYS
-    assert (found["command"], found["exit_code"], found["status"]) == (command, code, "error")
-    (problem,) = found["errors"]
+    assert set(printed) == KEYS
+    assert (printed["command"], printed["exit_code"], printed["status"]) == (command, code, "error")
+    (problem,) = printed["errors"]
     assert set(problem) == ERROR_KEYS
     assert problem["code"] == error
     assert problem["message"]
@@ -152,26 +152,28 @@ def test_a_wrong_setting_speaks_json(capsys: Captured, monkeypatch: pytest.Monke
     assert problem["hint"] == "did you mean COPYDESK_THREADS?"
 
 
-def test_without_json_the_same_failure_is_told_on_stderr(capsys: Captured) -> None:
+def test_without_json_the_same_failure_is_printed_on_stderr(capsys: Captured) -> None:
     assert run("jobs") == 3
 
-    said = capsys.readouterr()
-    assert said.out == ""
-    first, hint = said.err.splitlines()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    first, hint = captured.err.splitlines()
     assert first.startswith("error: no Redis or Valkey answers")
     assert first.endswith("[broker_unavailable]")
     assert hint == "hint: start the embedded one: copydesk up"
 
 
-def test_a_fault_of_ours_speaks_json_too(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_speaks_json_too(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def faulty(**_: Any) -> None:
         raise ZeroDivisionError("by nothing")
 
     monkeypatch.setattr(main_module, "app", faulty)
-    found = envelope(capsys, "jobs", "--json")
+    printed = envelope(capsys, "jobs", "--json")
 
-    assert (found["exit_code"], found["status"]) == (1, "partial")
-    (problem,) = found["errors"]
+    assert (printed["exit_code"], printed["status"]) == (1, "partial")
+    (problem,) = printed["errors"]
     assert (problem["code"], problem["message"]) == (
         "internal_error",
         "ZeroDivisionError: by nothing",

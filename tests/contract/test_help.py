@@ -1,4 +1,4 @@
-"""Every command explains itself, and can speak to scripts."""
+"""Every command has help and prints JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer.main
 
 from cli.main import app
 
-#: Commands and options that scripts rely on: they may grow, but none may go.
+#: Commands and options that scripts rely on: new ones may come, none may go.
 KNOWN = {
     "run": {"--out", "--profile", "--timeout", "--json"},
     "submit": {"--profile", "--priority", "--deadline", "--json"},
@@ -49,7 +49,7 @@ COMMANDS = dict(leaves(typer.main.get_command(app)))
 
 
 def options(command: Any) -> dict[str, str | None]:
-    """Long names of a command's options and arguments, with their help."""
+    """Return a command's options and arguments with their help."""
     return {parameter.opts[0]: parameter.help for parameter in command.params}
 
 
@@ -60,24 +60,24 @@ def test_every_command_has_json(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_says_what_it_does(name: str) -> None:
-    said = COMMANDS[name].help.partition("\n\n")[0]
+    summary = COMMANDS[name].help.partition("\n\n")[0]
 
-    assert said[0].isupper()
-    assert said.rstrip().endswith((".", "?"))
-    # More is cut off in the list of commands, and left to the second paragraph.
-    assert len(" ".join(said.split())) <= 100
+    assert summary[0].isupper()
+    assert summary.rstrip().endswith((".", "?"))
+    # The list of commands cuts off longer summaries.
+    assert len(" ".join(summary.split())) <= 100
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_says_what_it_does(name: str) -> None:
-    assert [option for option, said in options(COMMANDS[name]).items() if not said] == []
+    assert [option for option, text in options(COMMANDS[name]).items() if not text] == []
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_known_commands_and_options_stay(name: str) -> None:
-    found = {spelling for parameter in COMMANDS[name].params for spelling in parameter.opts}
+    spellings = {spelling for parameter in COMMANDS[name].params for spelling in parameter.opts}
 
-    assert found >= KNOWN[name]
+    assert spellings >= KNOWN[name]
 
 
 def test_every_command_is_known() -> None:

@@ -63,31 +63,31 @@ def explained() -> set[str]:
 
 
 def test_no_code_goes_or_is_renamed() -> None:
-    assert {one.value for one in Reason} >= PINNED
+    assert {reason.value for reason in Reason} >= PINNED
 
 
 def test_a_new_code_is_pinned_here() -> None:
-    assert {one.value for one in Reason} <= PINNED
+    assert {reason.value for reason in Reason} <= PINNED
 
 
-@pytest.mark.parametrize("one", Reason)
-def test_a_code_is_its_name_in_small(one: Reason) -> None:
-    assert one.value == one.name.lower()
-    assert one.value.replace("_", "").isalnum()
+@pytest.mark.parametrize("reason", Reason)
+def test_a_code_is_its_lower_case_name(reason: Reason) -> None:
+    assert reason.value == reason.name.lower()
+    assert reason.value.replace("_", "").isalnum()
 
 
-@pytest.mark.parametrize("one", Reason)
-def test_a_code_is_explained_where_it_stands(one: Reason) -> None:
-    assert one.name in explained()
+@pytest.mark.parametrize("reason", Reason)
+def test_a_code_has_a_docstring(reason: Reason) -> None:
+    assert reason.name in explained()
 
 
-@pytest.mark.parametrize("one", Reason)
-def test_a_code_has_plain_words_for_an_editor(one: Reason) -> None:
-    text = REASON_TEXT[one]
+@pytest.mark.parametrize("reason", Reason)
+def test_a_code_has_plain_words_for_an_editor(reason: Reason) -> None:
+    text = REASON_TEXT[reason]
 
     assert text[0].isupper()
     assert not text.endswith(".")
 
 
-def test_plain_words_are_told_apart() -> None:
+def test_plain_words_are_distinct() -> None:
     assert len(set(REASON_TEXT.values())) == len(REASON_TEXT) == len(Reason)

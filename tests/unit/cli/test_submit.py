@@ -1,4 +1,4 @@
-"""What ``--deadline`` takes."""
+"""Time spans that ``--deadline`` accepts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from worker.errors import ExitCode, UsageError
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("text", "expected"),
     [
         (None, None),
         ("90s", timedelta(seconds=90)),
@@ -22,18 +22,18 @@ from worker.errors import ExitCode, UsageError
         ("1:30:00", timedelta(minutes=90)),
     ],
 )
-def test_a_time_span(said: str | None, expected: timedelta | None) -> None:
-    assert parse_deadline(said) == expected
+def test_a_time_span_is_parsed(text: str | None, expected: timedelta | None) -> None:
+    assert parse_deadline(text) == expected
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     ["", "soon", "0", "90", "0s", "-5m", "5 parsecs", "2h later", "nan", "5m\n6", "9" * 20 + "d"],
 )
-def test_what_is_no_time_span(said: str) -> None:
+def test_an_invalid_time_span_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_deadline(said)
+        parse_deadline(text)
 
     assert (caught.value.code, caught.value.exit_code) == ("usage", ExitCode.USAGE)
-    assert repr(said) in caught.value.message
+    assert repr(text) in caught.value.message
     assert "2h30m" in (caught.value.hint or "")

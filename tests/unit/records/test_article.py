@@ -100,12 +100,12 @@ def test_the_content_digest_changes_with_what_can_change_the_result(
     assert article.model_copy(update=changed).content_digest != article.content_digest
 
 
-def test_the_content_digest_is_not_the_articles_name() -> None:
-    one = Article(id="a", text="Some text.", source="a.txt")
-    other = Article(id="b", text="Some text.", source="b.jsonl:7")
+def test_the_content_digest_ignores_id_and_source() -> None:
+    article = Article(id="a", text="Some text.", source="a.txt")
+    renamed = Article(id="b", text="Some text.", source="b.jsonl:7")
 
-    assert one.content_digest == other.content_digest
-    assert len(one.content_digest) == 64
+    assert article.content_digest == renamed.content_digest
+    assert len(article.content_digest) == 64
 
 
 def test_the_same_shared_lines_give_the_same_digest() -> None:
@@ -115,14 +115,14 @@ def test_the_same_shared_lines_give_the_same_digest() -> None:
     assert first.content_digest == second.content_digest
 
 
-def test_title_and_text_are_told_apart_by_the_digest() -> None:
-    one = Article(id="a", title="Har", text="bour")
-    other = Article(id="a", title="Harb", text="our")
+def test_the_digest_separates_title_and_text() -> None:
+    article = Article(id="a", title="Har", text="bour")
+    shifted = Article(id="a", title="Harb", text="our")
 
-    assert one.content_digest != other.content_digest
+    assert article.content_digest != shifted.content_digest
 
 
-def test_half_a_character_has_a_digest_too() -> None:
+def test_a_lone_surrogate_has_a_digest() -> None:
     assert len(Article(id="a", text="\udcff").content_digest) == 64
 
 

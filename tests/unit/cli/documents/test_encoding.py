@@ -10,7 +10,7 @@ NEWS = "The café owner “would not” pay — not even €5, said José Núñe
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
-def test_text_is_read_in_each_encoding_that_can_be_told(encoding: str) -> None:
+def test_text_is_read_in_each_recognisable_encoding(encoding: str) -> None:
     assert decode_text(NEWS.encode(encoding)) == NEWS
 
 
@@ -33,7 +33,7 @@ def test_text_of_latin_1_is_read() -> None:
         ("橋は冬までに開通する", "shift_jis"),
     ],
 )
-def test_an_encoding_that_cannot_be_told_is_not_guessed(text: str, encoding: str) -> None:
+def test_an_unrecognisable_encoding_is_not_guessed(text: str, encoding: str) -> None:
     assert decode_text(text.encode(encoding)) is None
 
 

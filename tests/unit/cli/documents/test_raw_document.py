@@ -20,15 +20,15 @@ def read(path: Path) -> list[Article | InputRefusal]:
     return list(read_documents([str(path)], max_chars=10_000))
 
 
-def test_what_the_fast_reader_of_json_takes_the_exact_one_reads_the_same(
+def test_the_fast_and_the_exact_json_reader_agree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = [b'{"id": "first", "id": %s, "text": "x"}' % one for one in _IDS]
-    lines += [b'{"text": "x", "n": %s}' % one for one in _OTHERS]
+    lines = [b'{"id": "first", "id": %s, "text": "x"}' % value for value in _IDS]
+    lines += [b'{"text": "x", "n": %s}' % value for value in _OTHERS]
     path = tmp_path / "n.jsonl"
     path.write_bytes(b"\n".join(lines))
-    found = read(path)
-    assert [one.id for one in found[:6] if isinstance(one, Article)] == [
+    documents = read(path)
+    assert [article.id for article in documents[:6] if isinstance(article, Article)] == [
         *("7", "0", "0.1", "-0.0", "1.5", "100000.0")
     ]
 
@@ -36,10 +36,10 @@ def test_what_the_fast_reader_of_json_takes_the_exact_one_reads_the_same(
         raise ValueError(line)
 
     monkeypatch.setattr("cli.documents.raw_document.from_json", read_nothing)
-    assert read(path) == found
+    assert read(path) == documents
 
 
-def test_what_only_the_exact_reader_of_json_takes_is_an_article(tmp_path: Path) -> None:
+def test_a_line_that_only_the_exact_json_reader_accepts_is_an_article(tmp_path: Path) -> None:
     path = tmp_path / "n.jsonl"
-    path.write_bytes(b"\n".join(b'{"text": "x", "n": %s}' % one for one in _OTHERS[:3]))
-    assert [isinstance(one, Article) for one in read(path)] == [True, True, True]
+    path.write_bytes(b"\n".join(b'{"text": "x", "n": %s}' % value for value in _OTHERS[:3]))
+    assert [isinstance(document, Article) for document in read(path)] == [True, True, True]

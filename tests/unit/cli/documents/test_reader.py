@@ -20,28 +20,33 @@ MAX_CHARS = 10_000
 
 def read(*inputs: object, stdin: bytes | None = None) -> list[Article | InputRefusal]:
     stream = None if stdin is None else io.BytesIO(stdin)
-    return list(read_documents([str(one) for one in inputs], max_chars=MAX_CHARS, stdin=stream))
+    return list(read_documents([str(name) for name in inputs], max_chars=MAX_CHARS, stdin=stream))
 
 
 def article(*inputs: object, stdin: bytes | None = None) -> Article:
-    (found,) = read(*inputs, stdin=stdin)
-    assert isinstance(found, Article), found
-    return found
+    (document,) = read(*inputs, stdin=stdin)
+    assert isinstance(document, Article), document
+    return document
 
 
 def refusal(*inputs: object, stdin: bytes | None = None) -> InputRefusal:
-    (found,) = read(*inputs, stdin=stdin)
-    assert isinstance(found, InputRefusal), found
-    return found
+    (document,) = read(*inputs, stdin=stdin)
+    assert isinstance(document, InputRefusal), document
+    return document
 
 
-def told(found: list[Article | InputRefusal]) -> list[str]:
-    """Ids of articles and reasons of refusals, in order."""
-    return [one.id if isinstance(one, Article) else one.reason.value for one in found]
+def outcomes(documents: list[Article | InputRefusal]) -> list[str]:
+    """Return the ids of articles and the reasons of refusals, in order."""
+    return [
+        document.id if isinstance(document, Article) else document.reason.value
+        for document in documents
+    ]
 
 
 def jsonl(path: Path, *records: dict[str, Any] | bytes) -> Path:
-    lines = [one if isinstance(one, bytes) else json.dumps(one).encode() for one in records]
+    lines = [
+        record if isinstance(record, bytes) else json.dumps(record).encode() for record in records
+    ]
     path.write_bytes(b"\n".join(lines) + b"\n")
     return path
 
@@ -125,12 +130,13 @@ def test_the_longest_text_is_still_read(tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_missing(tmp_path: Path) -> None:
     (tmp_path / "broken.txt").symlink_to(tmp_path / "nothing")
-    for given in (tmp_path / "no.txt", tmp_path / "broken.txt", put(tmp_path / "a.txt") / "b", ""):
-        assert refusal(given).reason is Reason.FILE_MISSING
+    below_file = put(tmp_path / "a.txt") / "b"
+    for path in (tmp_path / "no.txt", tmp_path / "broken.txt", below_file, ""):
+        assert refusal(path).reason is Reason.FILE_MISSING
 
 
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.txt")  # opening it would wait for ever
+    os.mkfifo(tmp_path / "pipe.txt")  # opening it would block for ever
     assert refusal(tmp_path / "pipe.txt").reason is Reason.FILE_UNREADABLE
     assert refusal(tmp_path).reason is Reason.FILE_UNREADABLE
 
@@ -144,9 +150,9 @@ def test_a_loop_of_links_is_unreadable(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux's /proc")
 def test_an_error_while_reading_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "a.txt").symlink_to("/proc/self/mem")  # page 0 cannot be read
-    found = refusal(tmp_path / "a.txt")
-    assert found.reason is Reason.FILE_UNREADABLE
-    assert "Input/output error" in found.message
+    refused = refusal(tmp_path / "a.txt")
+    assert refused.reason is Reason.FILE_UNREADABLE
+    assert "Input/output error" in refused.message
 
 
 def test_a_file_without_permission_is_unreadable(tmp_path: Path) -> None:
@@ -155,11 +161,11 @@ def test_a_file_without_permission_is_unreadable(tmp_path: Path) -> None:
     try:
         if user == 0:
             os.seteuid(65_534)  # root may read everything
-        found = refusal(tmp_path / "a.txt")
+        refused = refusal(tmp_path / "a.txt")
     finally:
         os.seteuid(user)
-    assert found.reason is Reason.FILE_UNREADABLE
-    assert "Permission denied" in found.message
+    assert refused.reason is Reason.FILE_UNREADABLE
+    assert "Permission denied" in refused.message
 
 
 # Folders and ids ------------------------------------------------------------------------------
@@ -172,7 +178,7 @@ def test_a_folder_is_read_in_order_of_names(tmp_path: Path) -> None:
     put(tmp_path / "README.md")
     put(tmp_path / "2024" / "Readme.txt")
     put(tmp_path / "b.empty.txt", "")
-    assert told(read(tmp_path)) == ["2024.a", "2024.z", "empty", "b", "c.d.e"]
+    assert outcomes(read(tmp_path)) == ["2024.a", "2024.z", "empty", "b", "c.d.e"]
 
 
 def test_a_folder_without_files_to_read_is_refused(tmp_path: Path) -> None:
@@ -184,7 +190,7 @@ def test_a_folder_without_files_to_read_is_refused(tmp_path: Path) -> None:
 
 def test_a_readme_that_is_named_is_read(tmp_path: Path) -> None:
     put(tmp_path / "README.md")
-    assert told(read(tmp_path / "README.md")) == ["README"]
+    assert outcomes(read(tmp_path / "README.md")) == ["README"]
 
 
 def test_links_between_folders_are_followed_once(tmp_path: Path) -> None:
@@ -193,12 +199,12 @@ def test_links_between_folders_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "a" / "to_b").symlink_to(tmp_path / "b")
     (tmp_path / "b" / "to_a").symlink_to(tmp_path / "a")
     (tmp_path / "gone.txt").symlink_to(tmp_path / "nothing")
-    assert told(read(tmp_path)) == ["a.one", "a.to_b.two", "file_missing"]
+    assert outcomes(read(tmp_path)) == ["a.one", "a.to_b.two", "file_missing"]
 
 
-def test_ids_of_our_own_making_give_way(tmp_path: Path) -> None:
-    one, two = put(tmp_path / "x" / "a.txt"), put(tmp_path / "y" / "a.txt")
-    first, second, third = read(one, two, two)
+def test_derived_ids_give_way(tmp_path: Path) -> None:
+    path, namesake = put(tmp_path / "x" / "a.txt"), put(tmp_path / "y" / "a.txt")
+    first, second, third = read(path, namesake, namesake)
     assert isinstance(first, Article)
     assert isinstance(second, Article)
     assert first.id == "a"
@@ -206,7 +212,7 @@ def test_ids_of_our_own_making_give_way(tmp_path: Path) -> None:
     assert len(second.id) == len("a-") + 8
     assert isinstance(third, InputRefusal)
     assert third.reason is Reason.DUPLICATE_ID
-    assert [one.id for one in read(one, two) if isinstance(one, Article)] == ["a", second.id]
+    assert outcomes(read(path, namesake)) == ["a", second.id]
 
 
 def test_a_record_takes_no_id_that_another_has(tmp_path: Path) -> None:
@@ -220,15 +226,15 @@ def test_a_record_takes_no_id_that_another_has(tmp_path: Path) -> None:
         {"id": " ", "text": TEXT},
         {"text": TEXT},
     )
-    found = read(lines)
-    assert told(found)[:-1] == ["empty", "7", "duplicate_id", "duplicate_id", "n-7", "n-6"]
-    assert found[2].source == f"{lines}:3"
-    assert told(found)[-1].startswith("n-7-")
+    documents = read(lines)
+    assert outcomes(documents)[:-1] == ["empty", "7", "duplicate_id", "duplicate_id", "n-7", "n-6"]
+    assert documents[2].source == f"{lines}:3"
+    assert outcomes(documents)[-1].startswith("n-7-")
 
 
 def test_a_long_id_is_hashed_and_a_strange_one_kept(tmp_path: Path) -> None:
     long, strange = "x" * 513, "../../x"
-    ids = told(
+    ids = outcomes(
         read(
             jsonl(
                 tmp_path / "n.jsonl",
@@ -243,7 +249,7 @@ def test_a_long_id_is_hashed_and_a_strange_one_kept(tmp_path: Path) -> None:
     assert ids[1:] == ["duplicate_id", strange]
 
 
-def test_a_file_name_that_is_no_text_can_be_told(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_shown_with_escapes(tmp_path: Path) -> None:
     try:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).write_text(TEXT)
     except OSError:
@@ -255,7 +261,7 @@ def test_a_file_name_that_is_no_text_can_be_told(tmp_path: Path) -> None:
 
 
 def test_each_field_name_is_read(tmp_path: Path) -> None:
-    found = read(
+    documents = read(
         jsonl(
             tmp_path / "n.jsonl",
             {"id": "a", "title": "T", "text": TEXT},
@@ -265,16 +271,17 @@ def test_each_field_name_is_read(tmp_path: Path) -> None:
             {"id": "e", "html": "<p>x</p>"},
         )
     )
-    assert [(one.id, one.title, one.text) for one in found if isinstance(one, Article)] == [
+    articles = [document for document in documents if isinstance(document, Article)]
+    assert [(entry.id, entry.title, entry.text) for entry in articles] == [
         ("a", "T", TEXT),
         ("1.5", "H", TEXT),
         ("c", "", TEXT),
         ("d", "", TEXT),
         ("e", "", "<p>x</p>"),
     ]
-    assert isinstance(found[4], Article)
-    assert found[4].format is ArticleFormat.HTML
-    assert found[4].source == f"{tmp_path}/n.jsonl:5"
+    assert isinstance(documents[4], Article)
+    assert documents[4].format is ArticleFormat.HTML
+    assert documents[4].source == f"{tmp_path}/n.jsonl:5"
 
 
 @pytest.mark.parametrize(
@@ -303,9 +310,9 @@ def test_each_field_name_is_read(tmp_path: Path) -> None:
 def test_a_bad_line_costs_no_other(tmp_path: Path, line: bytes, reason: Reason) -> None:
     good = {"text": TEXT}
     path = jsonl(tmp_path / "n.jsonl", good, b"", line, good)
-    found = read(path)
-    assert told(found) == ["n-1", reason.value, "n-4"]
-    assert found[1].source == f"{path}:3"
+    documents = read(path)
+    assert outcomes(documents) == ["n-1", reason.value, "n-4"]
+    assert documents[1].source == f"{path}:3"
 
 
 def test_a_record_without_text_says_what_it_has_and_needs(tmp_path: Path) -> None:
@@ -316,7 +323,7 @@ def test_a_record_without_text_says_what_it_has_and_needs(tmp_path: Path) -> Non
 
 def test_a_mark_before_json_and_a_last_line_without_end_are_read(tmp_path: Path) -> None:
     path = put(tmp_path / "n.jsonl.gz", gzip.compress(b'\xef\xbb\xbf{"text": "a"}\n{"text": "b"}'))
-    assert told(read(path)) == ["n-1", "n-2"]
+    assert outcomes(read(path)) == ["n-1", "n-2"]
 
 
 def test_lines_in_utf_16_are_refused_as_one_file(tmp_path: Path) -> None:
@@ -329,11 +336,11 @@ def test_a_long_line_is_not_held_many_times(tmp_path: Path) -> None:
     lines = jsonl(tmp_path / "n.jsonl", {"text": "x" * 20_000_000}, {"text": TEXT})
     tracemalloc.start()
     try:
-        found = list(read_documents([str(lines)], max_chars=100_000))
+        documents = list(read_documents([str(lines)], max_chars=100_000))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert told(found) == ["too_large", "n-2"]
+    assert outcomes(documents) == ["too_large", "n-2"]
     assert peak < 3_000_000
 
 
@@ -353,9 +360,9 @@ def test_memory_does_not_grow_with_the_lines(tmp_path: Path) -> None:
 
 
 def test_stdin_is_lines_of_json_where_it_begins_with_a_brace() -> None:
-    found = read("-", stdin=b'\n \n{"text": "a"}\n\n{"text": "b", "id": "x"}')
-    assert told(found) == ["stdin-3", "x"]
-    assert found[0].source == "stdin:3"
+    documents = read("-", stdin=b'\n \n{"text": "a"}\n\n{"text": "b", "id": "x"}')
+    assert outcomes(documents) == ["stdin-3", "x"]
+    assert documents[0].source == "stdin:3"
 
 
 def test_stdin_is_one_text_otherwise() -> None:
@@ -370,7 +377,7 @@ def test_stdin_is_one_text_otherwise() -> None:
 def test_stdin_is_left_open_and_other_inputs_go_on(tmp_path: Path) -> None:
     stream = io.BytesIO(TEXT.encode())
     inputs = [str(tmp_path / "no.txt"), "-", str(put(tmp_path / "a.txt"))]
-    assert told(list(read_documents(inputs, max_chars=MAX_CHARS, stdin=stream))) == [
+    assert outcomes(list(read_documents(inputs, max_chars=MAX_CHARS, stdin=stream))) == [
         "file_missing",
         "stdin",
         "a",

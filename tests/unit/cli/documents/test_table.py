@@ -17,8 +17,11 @@ def read(path: Path, content: str | bytes) -> list[Article | InputRefusal]:
     return list(read_documents([str(path)], max_chars=MAX_CHARS))
 
 
-def told(found: list[Article | InputRefusal]) -> list[str]:
-    return [one.id if isinstance(one, Article) else one.reason.value for one in found]
+def outcomes(documents: list[Article | InputRefusal]) -> list[str]:
+    return [
+        document.id if isinstance(document, Article) else document.reason.value
+        for document in documents
+    ]
 
 
 @pytest.fixture
@@ -47,8 +50,8 @@ def test_a_bad_row_costs_no_other(path: Path) -> None:
         b'id,text\n1,one\n2\n3,three,more\n4,caf\xe9\n5,\n6,half "quoted\n7,"a "b" c"\n'
         b"8,zero \x00\n9,nine\n"
     )
-    found = read(path, rows)
-    assert told(found) == [
+    documents = read(path, rows)
+    assert outcomes(documents) == [
         "1",
         "bad_csv",
         "bad_csv",
@@ -59,7 +62,7 @@ def test_a_bad_row_costs_no_other(path: Path) -> None:
         "binary",
         "9",
     ]
-    assert found[6].source == f"{path}:8"
+    assert documents[6].source == f"{path}:8"
 
 
 def test_a_table_without_a_column_for_the_text_is_refused_once(path: Path) -> None:
@@ -80,15 +83,15 @@ def test_a_table_without_a_column_for_the_text_is_refused_once(path: Path) -> No
 def test_pieces_of_a_text_with_broken_quoting_never_pass_for_articles(
     path: Path, rows: str
 ) -> None:
-    found = read(path, f"id,text\n1,one\n{rows}")
-    assert told(found) == ["1", "bad_csv"]
-    assert isinstance(found[1], InputRefusal)
-    assert "nothing after this line was read" in found[1].message
+    documents = read(path, f"id,text\n1,one\n{rows}")
+    assert outcomes(documents) == ["1", "bad_csv"]
+    assert isinstance(documents[1], InputRefusal)
+    assert "nothing after this line was read" in documents[1].message
 
 
 def test_a_quotation_that_is_never_closed_is_refused(path: Path) -> None:
-    assert told(read(path, 'id,text\n1,one\n2,"open, and\nno end\n')) == ["1", "bad_csv"]
-    assert told(read(path, '"id,text\n1,one\n')) == ["bad_csv"]
+    assert outcomes(read(path, 'id,text\n1,one\n2,"open, and\nno end\n')) == ["1", "bad_csv"]
+    assert outcomes(read(path, '"id,text\n1,one\n')) == ["bad_csv"]
 
 
 def test_a_row_that_is_too_long_costs_no_other(path: Path) -> None:
@@ -96,15 +99,15 @@ def test_a_row_that_is_too_long_costs_no_other(path: Path) -> None:
     rows = (
         f'id,text\n1,one\n2,"{long}"\n3,{"x" * 3 * MAX_CHARS}\n4,{"y" * (MAX_CHARS + 1)}\n5,five\n'
     )
-    found = read(path, rows)
-    assert told(found) == ["1", "too_large", "too_large", "too_large", "5"]
-    assert found[2].source == f"{path}:{4 + MAX_CHARS // 5}"
+    documents = read(path, rows)
+    assert outcomes(documents) == ["1", "too_large", "too_large", "too_large", "5"]
+    assert documents[2].source == f"{path}:{4 + MAX_CHARS // 5}"
 
 
 def test_the_limit_of_the_csv_module_is_never_lowered(path: Path) -> None:
     before = csv.field_size_limit(50_000_000)
     try:
-        assert told(read(path, "id,text\n1," + "x" * MAX_CHARS)) == ["1"]
+        assert outcomes(read(path, "id,text\n1," + "x" * MAX_CHARS)) == ["1"]
         assert csv.field_size_limit() == 50_000_000
     finally:
         csv.field_size_limit(before)
@@ -113,8 +116,8 @@ def test_the_limit_of_the_csv_module_is_never_lowered(path: Path) -> None:
 def test_a_field_beyond_the_usual_limit_of_the_csv_module_is_read(path: Path) -> None:
     before = csv.field_size_limit(131_072)
     try:
-        (found,) = read(path, "id,text\n1," + "x" * MAX_CHARS)
-        assert isinstance(found, Article)
-        assert len(found.text) == MAX_CHARS
+        (article,) = read(path, "id,text\n1," + "x" * MAX_CHARS)
+        assert isinstance(article, Article)
+        assert len(article.text) == MAX_CHARS
     finally:
         csv.field_size_limit(before)

@@ -234,12 +234,12 @@ def test_pages_keep_to_the_folder_and_to_themselves(tmp_path: Path) -> None:
         for article_id in ids:
             writer.write(done(article_id))
         writer.finish(progress(done=len(ids)))
-    found = [row["file"] for row in rows(out / "results.jsonl")]
+    pages = [row["file"] for row in rows(out / "results.jsonl")]
     assert [row["id"] for row in rows(out / "results.jsonl")] == ids
-    assert len({name.casefold() for name in found}) == len(ids)
-    assert found[2] == "Story.md"
-    assert found[3].startswith("story-")
-    assert sorted(found) == [name for name in names(out) if name.endswith(".md")]
+    assert len({name.casefold() for name in pages}) == len(ids)
+    assert pages[2] == "Story.md"
+    assert pages[3].startswith("story-")
+    assert sorted(pages) == [name for name in names(out) if name.endswith(".md")]
     assert names(tmp_path) == ["out"]
 
 
@@ -307,8 +307,7 @@ def test_a_folder_in_the_place_of_a_file_is_an_error(tmp_path: Path, name: str) 
 WRITE_TOO_MUCH = """
     import resource, subprocess, sys
     from pathlib import Path
-    sys.path.insert(0, "tests/unit")
-    from test_results import done, progress
+    from tests.unit.cli.output.test_files import done, progress
     from cli.output.files import ResultWriter
     from worker.errors import OutputError
 
@@ -330,9 +329,9 @@ WRITE_TOO_MUCH = """
 
 
 def run(program: str, out: Path, *before: str) -> list[str]:
-    """Lines that the program prints in a process of its own."""
+    """Run ``program`` in its own process and return the lines that it prints."""
     command = [*before, sys.executable, "-c", textwrap.dedent(program), str(out)]
-    root = Path(__file__).parent.parent.parent
+    root = Path(__file__).parents[4]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=True, timeout=60)
     return done.stdout.splitlines()
 
@@ -347,7 +346,7 @@ def test_a_limit_on_file_size_leaves_the_earlier_files_whole(tmp_path: Path) -> 
 
 
 def test_a_full_disk_leaves_the_earlier_files_whole(tmp_path: Path) -> None:
-    # A small disk of its own, seen by this one process only; it goes when the process ends.
+    # Only this process sees the small disk, which disappears when it ends.
     mount = f"mount -t tmpfs -o size=256k tmpfs {tmp_path}"
     unshare = ["unshare", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh"]
     try:

@@ -1,4 +1,4 @@
-"""How a job went, as an exit code and in words."""
+"""A job's exit code, JSON keys and line."""
 
 from __future__ import annotations
 

@@ -37,11 +37,11 @@ def plain(**content: object) -> Result:
 
 
 def tokens(page: str) -> list[tuple[str, str]]:
-    """Kind and text of each piece of a page, as a reader of Markdown sees it."""
-    found = []
+    """Return kind and text of each piece of a page, as a Markdown parser sees it."""
+    pieces = []
     for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(page):
-        found += [(one.type, one.content) for one in token.children or [token] if one.type]
-    return found
+        pieces += [(child.type, child.content) for child in token.children or [token] if child.type]
+    return pieces
 
 
 def shown(page: str) -> str:
@@ -151,7 +151,7 @@ def test_a_whole_page() -> None:
         "  - It reads better and passed every check (`model_rewrite`), paragraph 1\n"
         "  - are → is (`auxiliary`)\n"
         "- Is. → *(nothing)*\n"
-        "  - A lone word without content behind a full stop (`stray_piece`), paragraph 2\n\n"
+        "  - A lone word without content after a full stop (`stray_piece`), paragraph 2\n\n"
         "## What was taken out\n\n"
         "- Leave a Reply\n  - The page's comment form (`comment_form`), line 4\n"
         "- *(nothing)*\n  - Parts of the web page outside the article (`html_boilerplate`)\n\n"
@@ -159,7 +159,7 @@ def test_a_whole_page() -> None:
         "- It opens in June.\n  - for: It opens in May.\n"
         "  - A number, date or amount would change (`number_changed`): June\n\n"
         "## To look at\n\n"
-        "- Words of judgement in the article's own voice (`loaded_language`)\n"
+        "- Loaded words in the article's own voice (`loaded_language`)\n"
         "  - A mad plan.\n  - words: mad\n\n"
         "## Evidence\n\n"
         "- The bridge is closed.\n  - 3: The bridge is closed.\n"

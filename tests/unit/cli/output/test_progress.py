@@ -1,4 +1,4 @@
-"""How workers and waits are put into a line."""
+"""Workers are described in one line."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ _JOB = JobId("260101-0000-abcdef")
 
 @pytest.fixture(autouse=True)
 def now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock stands still."""
+    """Stop the clock."""
     monkeypatch.setattr("cli.output.progress.time.time", lambda: _NOW)
 
 
 def _worker(*tasks: WorkerTask, **fields: Any) -> WorkerPresence:
-    said = {"name": "copydesk-7@here", "host": "here", "pid": 7, "started": 1.0, "done_chunks": 3}
-    return WorkerPresence.model_validate({**said, "tasks": tasks, **fields})
+    defaults = {
+        "name": "copydesk-7@here",
+        "host": "here",
+        "pid": 7,
+        "started": 1.0,
+        "done_chunks": 3,
+    }
+    return WorkerPresence.model_validate({**defaults, "tasks": tasks, **fields})
 
 
 def _task(

@@ -1,4 +1,4 @@
-"""One renderer: data on stdout, talk on stderr, and no article commands a terminal."""
+"""Data goes to stdout, messages to stderr, and no article controls a terminal."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ PROBLEM = Problem("no_story", "nothing but furniture", "look at it", source="a.t
 def test_text_goes_to_stdout_and_problems_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     render(Report("collect", {"out": "here"}, "here", ExitCode.SOME_FAILED, [PROBLEM]))
 
-    said = capsys.readouterr()
-    assert said.out == "here\n"
-    assert said.err == "error: a.txt:3: nothing but furniture [no_story]\nhint: look at it\n"
+    captured = capsys.readouterr()
+    assert captured.out == "here\n"
+    assert captured.err == "error: a.txt:3: nothing but furniture [no_story]\nhint: look at it\n"
 
 
 def test_a_problem_without_source_and_hint_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     render(Report("collect", problems=[Problem("usage", "no such option")]))
 
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err == "error: no such option [usage]\n"
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "error: no such option [usage]\n"
 
 
 def test_json_is_one_object_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,11 +41,11 @@ def test_json_is_one_object_on_stdout(capsys: pytest.CaptureFixture[str]) -> Non
     )
     render(report)
 
-    said = capsys.readouterr()
-    assert said.err == ""
-    assert "Fähre" in said.out
-    assert said.out.count("\n") == 1
-    assert json.loads(said.out) == {
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "Fähre" in captured.out
+    assert captured.out.count("\n") == 1
+    assert json.loads(captured.out) == {
         "envelope": 1,
         "command": "collect",
         "status": "partial",
@@ -68,12 +68,12 @@ def test_json_is_one_object_on_stdout(capsys: pytest.CaptureFixture[str]) -> Non
 def test_status_goes_with_the_exit_code(code: ExitCode, capsys: pytest.CaptureFixture[str]) -> None:
     render(Report("watch", exit_code=code, as_json=True))
 
-    said = json.loads(capsys.readouterr().out)
+    envelope = json.loads(capsys.readouterr().out)
     status = {ExitCode.OK: "success", ExitCode.SOME_FAILED: "partial"}.get(code, "error")
-    assert (said["status"], said["exit_code"]) == (status, int(code))
+    assert (envelope["status"], envelope["exit_code"]) == (status, int(code))
 
 
-def test_a_problem_takes_what_the_error_says() -> None:
+def test_a_problem_has_code_message_and_hint_of_its_error() -> None:
     error = EngineError("it broke", code="model_load_failed", hint="ask the doctor")
 
     assert Problem.from_error(error) == Problem("model_load_failed", "it broke", "ask the doctor")
@@ -92,16 +92,16 @@ def test_a_problem_takes_what_the_error_says() -> None:
     ],
     ids=ascii,
 )
-def test_controls_are_shown_and_not_obeyed(text: str, shown: str) -> None:
+def test_control_characters_are_replaced(text: str, shown: str) -> None:
     assert safe_tty(text) == shown
 
 
 def test_talk_is_safe_and_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     talk("article \x1b[31mred")
 
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err == "article �[31mred\n"
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "article �[31mred\n"
 
 
 @pytest.mark.parametrize(("terminal", "shown"), [(True, "�[31mred\n"), (False, "\x1b[31mred\n")])
