@@ -1,4 +1,4 @@
-"""An article on its way through the stages: sentences, edits, refusals and doubts so far."""
+"""An article on its way through the stages, with its edits, refusals and doubts so far."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class WorkingArticle:
     paragraphs: list[list[str]]
     edits: list[Edit]
     removed: tuple[Removal, ...]
-    torn: set[str] = field(default_factory=set)
-    """Sentences that a link of the page ran into."""
+    damaged_by_link: set[str] = field(default_factory=set)
+    """Sentences in which a link of the page may have replaced words."""
     refused: list[Refusal] = field(default_factory=list)
     awkward: list[int] = field(default_factory=list)
-    """Indexes of sentences that read badly and that no repair mended."""
+    """Indexes of sentences that read badly and were not repaired."""
     needs_source: list[int] = field(default_factory=list)
-    """Indexes of sentences that only the source text could mend."""
+    """Indexes of sentences that cannot be mended without the source text."""
 
     @property
     def text(self) -> str:
-        """The article as plain text, a blank line between paragraphs."""
+        """The article as plain text, with a blank line between paragraphs."""
         return "\n\n".join(" ".join(paragraph) for paragraph in self.paragraphs)
 
     @property
@@ -43,10 +43,10 @@ class WorkingArticle:
         """The sentences of all paragraphs, in order."""
         return [sentence for paragraph in self.paragraphs for sentence in paragraph]
 
-    def take_boundaries(self, settled: Sequence[SettledParagraph]) -> None:
+    def apply_boundaries(self, settled: Sequence[SettledParagraph]) -> None:
         """Replace each paragraph by its settled form, and renumber the edits."""
         for edit in self.edits:
-            settled[edit.paragraph].take(edit)
+            settled[edit.paragraph].add_edit(edit)
         self.paragraphs, self.edits = [], []
         for paragraph in settled:
             start = len(self.paragraphs)
@@ -55,10 +55,10 @@ class WorkingArticle:
                 for edit in paragraph.edits
             ]
             self.paragraphs += paragraph.paragraphs
-            self.torn |= paragraph.torn
+            self.damaged_by_link |= paragraph.damaged_by_link
 
-    def take_repairs(self, repaired: Sequence[RepairedSentence]) -> None:
-        """Replace each sentence by its repair; note edits, refusals and doubts.
+    def apply_repairs(self, repaired: Sequence[RepairedSentence]) -> None:
+        """Replace each sentence by its repair, and note edits, refusals and doubts.
 
         Args:
             repaired: one entry per sentence of the article, in order.
@@ -74,7 +74,7 @@ class WorkingArticle:
     def _note_repair(
         self, paragraph: int, position: int, before: str, sentence: RepairedSentence
     ) -> None:
-        needs_source = sentence.needs_source or before in self.torn
+        needs_source = sentence.needs_source or before in self.damaged_by_link
         if sentence.accepted:
             self.edits.append(
                 Edit(
@@ -85,7 +85,7 @@ class WorkingArticle:
                     changes=tuple(_word_changes(sentence)),
                 )
             )
-        elif sentence.spotted and not needs_source:
+        elif sentence.awkward and not needs_source:
             self.awkward.append(position)
         if needs_source:
             self.needs_source.append(position)
@@ -93,18 +93,20 @@ class WorkingArticle:
 
 
 def _word_changes(sentence: RepairedSentence) -> Iterator[WordChange]:
-    for judged in sentence.changes:
-        if judged.accepted:
+    """Yield the changes that were made."""
+    for decision in sentence.decisions:
+        if decision.accepted:
+            edits = decision.change.edits
             yield WordChange(
-                kind=judged.change.kind,
-                before=" ".join(word for edit in judged.change.edits for word in edit.lost),
-                after=" ".join(word for edit in judged.change.edits for word in edit.won),
-                scores=judged.scores,
+                kind=decision.change.kind,
+                before=" ".join(word for edit in edits for word in edit.removed),
+                after=" ".join(word for edit in edits for word in edit.added),
+                scores=decision.scores,
             )
 
 
 def _refusals(source: str, sentence: RepairedSentence) -> Iterator[Refusal]:
-    """Yield the proposal that was refused as a whole, or each change that was."""
+    """Yield the proposal if it was refused as a whole, and each change that was refused."""
     if sentence.reason is not None:
         yield Refusal(
             stage="repair",
@@ -113,14 +115,14 @@ def _refusals(source: str, sentence: RepairedSentence) -> Iterator[Refusal]:
             reason=sentence.reason,
             detail=sentence.detail,
         )
-    for judged in sentence.changes:
-        if not judged.accepted:
+    for decision in sentence.decisions:
+        if not decision.accepted:
             yield Refusal(
                 stage="repair",
                 before=source,
-                proposal=judged.text,
-                reason=judged.reason,
-                detail=judged.detail,
-                kind=judged.change.kind,
-                scores=judged.scores,
+                proposal=decision.text,
+                reason=decision.reason,
+                detail=decision.detail,
+                kind=decision.change.kind,
+                scores=decision.scores,
             )

@@ -1,4 +1,4 @@
-"""Stage 2 behind the split: what the engine is asked about where sentences begin and end."""
+"""Stage 2, after the split: repairs of sentence boundaries, which consult the engine."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def settle_boundaries(
     engine: Engine,
     profile: Profile,
 ) -> list[SettledParagraph]:
-    """Each paragraph with cut sentences joined, doubled words taken once, run-in ones parted.
+    """Join cut sentences, remove doubled words and split run-ons in each paragraph.
 
-    What it is given, and raises, is as of ``split_run_ons``.
+    Arguments and errors are those of ``split_run_ons``.
     """
-    joined, breaks = join_false_breaks(paragraphs, engine, profile)
-    once, doubles = remove_doubled_words(joined, engine, profile)
-    parted = split_run_ons(once, links, engine, profile)
-    for edit in (*breaks, *doubles):
-        parted[edit.paragraph].take(edit)
-    return parted
+    joined, join_edits = join_false_breaks(paragraphs, engine, profile)
+    without_doubles, double_edits = remove_doubled_words(joined, engine, profile)
+    settled = split_run_ons(without_doubles, links, engine, profile)
+    for edit in (*join_edits, *double_edits):
+        settled[edit.paragraph].add_edit(edit)
+    return settled

@@ -1,9 +1,9 @@
-"""Stage 2, last: what ran together, a full stop or the end of a line being lost between, parted.
+"""Stage 2, last: split sentences that ran together where a full stop or a line end was lost.
 
 A capital on a function word in the middle of a sentence is doubted: another sentence may begin
-there. How much likelier two sentences are than one, or a heading and a sentence, to a model that
-reads nothing else, then decides; or the page does, which has the words before the capital for a
-link of its own. No word comes or goes.
+there. The base model, which reads nothing else, says how much likelier two sentences are than one,
+or a heading and a sentence. The page itself decides where the words before the capital are one of
+its links. No word is added or removed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from worker.english.lexicon import (
 )
 from worker.records.reason import Reason
 from worker.records.result import Edit
-from worker.stages.split.sentences import unquoted
+from worker.stages.split.sentences import unquoted_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -31,29 +31,28 @@ if TYPE_CHECKING:
     from worker.config.profile import Profile
     from worker.engine.protocol import Engine
 
-__all__ = ["SettledParagraph", "link_texts", "split_run_ons"]
+__all__ = ["SettledParagraph", "find_link_texts", "split_run_ons"]
 
-#: Nats by which two must be likelier than one, its capital kept or not. Of 250 pairs of sentences
-#: of clean news that lost the stop between them 74 % gain more (of 366 headlines that were run into
-#: a sentence, 33 %). In 43,882 sentences of clean news 7 do, and in 6,782 machine-translated ones
-#: as many: all lost a stop or the end of a line. At 2 nats two come in that cannot be told.
-_LEAST_NATS = 3.0
+#: Nats by which two sentences must be likelier than one, with or without its capital. Splits 74 %
+#: of sentences that lost the stop between them; at 2 nats, doubtful ones too (docs/decisions/021).
+_MIN_GAIN_NATS = 3.0
 
-#: The left one is a heading where a line of its own is at most so much worse than a full stop, it
-#: has no more words, and no finite auxiliary: 62 of 119 headlines are, none of 186 sentences.
+#: The left side is a heading if a line of its own costs at most this many nats more than a full
+#: stop, and it is short and has no finite auxiliary: so 62 of 119 headlines, none of 186 sentences.
 _HEADING_NATS = 4.0
-_HEADING_WORDS = 20
+_MAX_HEADING_WORDS = 20
 _FINITE = (AUXILIARIES | MODALS) - {"be", "been", "being", "having", "doing", "done"}
 
-#: A shorter right side is no sentence but the rest of a name.
-_LEAST_WORDS = 5
+#: A right side with fewer words is the rest of a name rather than a sentence.
+_MIN_SENTENCE_WORDS = 5
 
-#: Words that sentences begin with and names seldom do. Out are those that no statement begins with.
+#: Words that often begin a sentence and seldom a name. Left out are words that no statement begins
+#: with.
 _OPENERS = (
     DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS | {"according", "however", "meanwhile"}
 ) - {"i", "a", "of", "than", "which", "whose", "whom", "who"}
 
-#: Behind a plain word, and not behind an initial.
+#: A capitalised opener after a plain word that is not an initial.
 _BREAK = re.compile(
     r"(?<=[\w%)'\u2019])(?<!\b[A-Z]) (?=(?:"
     + "|".join(sorted(word.capitalize() for word in _OPENERS if word.isalpha()))
@@ -67,30 +66,33 @@ _DATELINE = re.compile(
     r"(?::| ?[\u2013\u2014-]) "
 )
 
-#: What stands between the links of a line.
-_BETWEEN_LINKS = re.compile(r"[,;|#\n\u00b7\u2022]")
-#: A single word is a link too often that is also the beginning of a sentence.
-_LINK_WORDS = 2
-#: A name goes on with these ("Sword And the Crown"), a lead does not begin with them.
-_IN_NAMES = ("And ", "Or ")
+_LINK_SEPARATOR = re.compile(r"[,;|#\n\u00b7\u2022]")
+#: A link of a single word is too often also the beginning of a sentence.
+_MIN_LINK_WORDS = 2
+#: Openers that continue a name ("Sword And the Crown") and never begin a lead.
+_NAME_JOINERS = ("And ", "Or ")
 
 
 @dataclass(frozen=True, slots=True)
 class SettledParagraph:
-    """What became of a paragraph."""
+    """A paragraph after its sentence boundaries were mended."""
 
     paragraphs: list[list[str]]
-    """Its sentences; more than one paragraph where a heading was set off."""
+    """Its sentences; more than one paragraph if a heading was set off."""
     edits: list[Edit] = field(default_factory=list)
-    """Numbered as the paragraphs here."""
-    torn: frozenset[str] = frozenset()
-    """Sentences that a link ran into behind their dateline, where no heading stands: the link may
-    have taken the place of words that only the source has."""
+    """Numbered by the paragraphs here."""
+    damaged_by_link: frozenset[str] = frozenset()
+    """Sentences that had a link after their dateline. No heading stands there, so the link may have
+    replaced words that only the source has."""
 
-    def take(self, edit: Edit) -> None:
-        """Add an edit of the paragraph from before: where its text is now, or at the first."""
-        places = (at for at, one in enumerate(self.paragraphs) if edit.after in " ".join(one))
-        self.edits.append(edit.model_copy(update={"paragraph": next(places, 0)}))
+    def add_edit(self, edit: Edit) -> None:
+        """Add an earlier edit, renumbered to where its text is now or else to the first."""
+        matches = (
+            index
+            for index, sentences in enumerate(self.paragraphs)
+            if edit.after in " ".join(sentences)
+        )
+        self.edits.append(edit.model_copy(update={"paragraph": next(matches, 0)}))
 
 
 class _Break(NamedTuple):
@@ -100,49 +102,49 @@ class _Break(NamedTuple):
     right: str
 
     @property
-    def whole(self) -> tuple[str, str]:
-        """A single sentence, its capital kept or not."""
-        small = f"{self.right[0].lower()}{self.right[1:]}"
-        return f"{self.left} {self.right}", f"{self.left} {small}"
+    def as_one(self) -> tuple[str, str]:
+        """A single sentence, with the capital and without."""
+        lower_first = f"{self.right[0].lower()}{self.right[1:]}"
+        return f"{self.left} {self.right}", f"{self.left} {lower_first}"
 
     @property
-    def stopped(self) -> str:
+    def as_two(self) -> str:
         """Two sentences."""
         return f"{self.left}. {self.right}"
 
     @property
-    def headed(self) -> str:
+    def as_heading(self) -> str:
         """A heading and a sentence."""
         return f"{self.left}\n\n{self.right}"
 
     @property
     def may_be_heading(self) -> bool:
         """Whether the left side is short and has no finite auxiliary."""
-        said = self.left.lower().split()
-        return len(said) <= _HEADING_WORDS and _FINITE.isdisjoint(said)
+        words = self.left.lower().split()
+        return len(words) <= _MAX_HEADING_WORDS and _FINITE.isdisjoint(words)
 
 
-class _Choice(NamedTuple):
-    """What a sentence was taken for."""
+class _Division(NamedTuple):
+    """The two texts that a sentence is split into."""
 
     first: str
     second: str
     reason: Reason
     scores: dict[str, float]
-    torn: bool = False
-    """Whether the first stood behind a dateline, which the second has now."""
+    moves_dateline: bool = False
+    """Whether the dateline before the first text has moved to the second."""
 
     @property
     def text(self) -> str:
-        """Both."""
-        between = " " if self.reason is Reason.LOST_STOP else "\n\n"
-        return f"{self.first}{between}{self.second}"
+        """Both texts, with the space or the blank line between them."""
+        separator = " " if self.reason is Reason.LOST_STOP else "\n\n"
+        return f"{self.first}{separator}{self.second}"
 
 
-def link_texts(lines: Iterable[str]) -> frozenset[str]:
-    """The links and key words of lines of a page, in small letters, of two words and more."""
-    links = (link.strip().lower() for line in lines for link in _BETWEEN_LINKS.split(line))
-    return frozenset(link for link in links if len(link.split()) >= _LINK_WORDS)
+def find_link_texts(lines: Iterable[str]) -> frozenset[str]:
+    """Return the links and key words in lines of a page, lower-cased, of two words or more."""
+    links = (link.strip().lower() for line in lines for link in _LINK_SEPARATOR.split(line))
+    return frozenset(link for link in links if len(link.split()) >= _MIN_LINK_WORDS)
 
 
 def split_run_ons(
@@ -151,98 +153,121 @@ def split_run_ons(
     engine: Engine,
     profile: Profile,
 ) -> list[SettledParagraph]:
-    """Each paragraph with what ran together in its sentences parted, and what was mended.
+    """Split the run-on sentences of each paragraph, and return it with the edits made.
 
-    Quotations stay as they are. Where the engine cannot say how likely a text is, only links of
-    the page are set off.
+    Quotations stay as they are. If the engine returns no likelihoods, only links of the page are
+    set off.
 
     Args:
-        paragraphs: the sentences of each.
-        links: for each, the links of its page as of ``link_texts``.
-        engine: says how likely a text is.
-        profile: with the prompt for it.
+        paragraphs: the sentences of each paragraph.
+        links: for each paragraph, the links of its page, as returned by ``find_link_texts``.
+        engine: rates how likely a text is.
+        profile: has the prompt for that.
 
     Raises:
         EngineError: the engine failed.
     """
     breaks = [
-        {at: found for at, one in unquoted(row) if (found := list(_breaks(one)))}
-        for row in paragraphs
+        {
+            index: sentence_breaks
+            for index, sentence in unquoted_sentences(sentences)
+            if (sentence_breaks := list(_find_breaks(sentence)))
+        }
+        for sentences in paragraphs
     ]
-    doubted = [one for row in breaks for found in row.values() for one in found]
-    texts = [text for one in doubted for text in (*one.whole, one.stopped, one.headed)]
+    texts = [
+        text
+        for breaks_by_index in breaks
+        for sentence_breaks in breaks_by_index.values()
+        for break_ in sentence_breaks
+        for text in (*break_.as_one, break_.as_two, break_.as_heading)
+    ]
     nats = text_nats(texts, engine, profile)
     return [
-        _parted(row, {at: _choice(found, known, nats) for at, found in places.items()})
-        for row, places, known in zip(paragraphs, breaks, links, strict=True)
+        _divide_paragraph(
+            sentences,
+            {
+                index: _best_division(sentence_breaks, page_links, nats)
+                for index, sentence_breaks in breaks_by_index.items()
+            },
+        )
+        for sentences, breaks_by_index, page_links in zip(paragraphs, breaks, links, strict=True)
     ]
 
 
-def _breaks(sentence: str) -> Iterator[_Break]:
+def _find_breaks(sentence: str) -> Iterator[_Break]:
     if not _END.search(sentence):
         return
-    for place in _BREAK.finditer(sentence):
-        right = sentence[place.end() :]
-        if len(right.split()) >= _LEAST_WORDS:
-            yield _Break(sentence[: place.start()], right)
+    for match in _BREAK.finditer(sentence):
+        right = sentence[match.end() :]
+        if len(right.split()) >= _MIN_SENTENCE_WORDS:
+            yield _Break(sentence[: match.start()], right)
 
 
-def _choice(
+def _best_division(
     breaks: Sequence[_Break], links: Collection[str], nats: dict[str, float]
-) -> _Choice | None:
-    """What parts a sentence: a link of the page, or the likeliest of its breaks; if any does."""
-    for one in breaks:
-        if linked := _linked(one, links):
-            return linked
-    likely = [choice for one in breaks if nats and (choice := _likely(one, nats))]
-    return max(likely, key=lambda choice: choice.scores["fluency_nats"], default=None)
+) -> _Division | None:
+    """Return the division at a link of the page, else the likeliest one, if there is any."""
+    for break_ in breaks:
+        if division := _divide_at_link(break_, links):
+            return division
+    likely = [
+        division for break_ in breaks if nats and (division := _divide_if_likelier(break_, nats))
+    ]
+    return max(likely, key=lambda division: division.scores["fluency_nats"], default=None)
 
 
-def _linked(one: _Break, links: Collection[str]) -> _Choice | None:
-    found = _DATELINE.match(one.left)
-    dateline = found[0] if found else ""
-    link = one.left.removeprefix(dateline)
-    if link.lower() not in links or one.right.startswith(_IN_NAMES):
+def _divide_at_link(break_: _Break, links: Collection[str]) -> _Division | None:
+    """Return the link and the rest of the sentence, its dateline restored."""
+    match = _DATELINE.match(break_.left)
+    dateline = match[0] if match else ""
+    link = break_.left.removeprefix(dateline)
+    if link.lower() not in links or break_.right.startswith(_NAME_JOINERS):
         return None
-    return _Choice(
-        link, f"{dateline}{one.right}", Reason.RUN_IN_HEADING, {}, torn=found is not None
-    )
+    lead = f"{dateline}{break_.right}"
+    return _Division(link, lead, Reason.RUN_IN_HEADING, {}, moves_dateline=match is not None)
 
 
-def _likely(one: _Break, nats: dict[str, float]) -> _Choice | None:
-    whole = min(nats[text] for text in one.whole)
-    stopped, headed = nats[one.stopped], nats[one.headed]
-    heading = one.may_be_heading and headed - stopped <= _HEADING_NATS
-    gain = whole - (min(stopped, headed) if heading else stopped)
-    if gain < _LEAST_NATS:
+def _divide_if_likelier(break_: _Break, nats: dict[str, float]) -> _Division | None:
+    """Return two sentences, or a heading and a sentence, if likelier than one sentence."""
+    as_one = min(nats[text] for text in break_.as_one)
+    as_two, as_heading = nats[break_.as_two], nats[break_.as_heading]
+    is_heading = break_.may_be_heading and as_heading - as_two <= _HEADING_NATS
+    gain = as_one - (min(as_two, as_heading) if is_heading else as_two)
+    if gain < _MIN_GAIN_NATS:
         return None
     scores = {"fluency_nats": round(gain, 3)}
-    if heading:
-        return _Choice(one.left, one.right, Reason.RUN_IN_HEADING, scores)
-    return _Choice(f"{one.left}.", one.right, Reason.LOST_STOP, scores)
+    if is_heading:
+        return _Division(break_.left, break_.right, Reason.RUN_IN_HEADING, scores)
+    return _Division(f"{break_.left}.", break_.right, Reason.LOST_STOP, scores)
 
 
-def _parted(sentences: Sequence[str], choices: dict[int, _Choice | None]) -> SettledParagraph:
+def _divide_paragraph(
+    sentences: Sequence[str], divisions: dict[int, _Division | None]
+) -> SettledParagraph:
+    """Divide the sentences at the given indexes; a heading gets a paragraph of its own."""
     paragraphs: list[list[str]] = [[]]
     edits: list[Edit] = []
-    for at, sentence in enumerate(sentences):
-        choice = choices.get(at)
-        if choice is None:
+    for index, sentence in enumerate(sentences):
+        division = divisions.get(index)
+        if division is None:
             paragraphs[-1].append(sentence)
             continue
-        if choice.reason is Reason.LOST_STOP:
-            paragraphs[-1] += [choice.first, choice.second]
+        if division.reason is Reason.LOST_STOP:
+            paragraphs[-1] += [division.first, division.second]
         else:
             before = paragraphs if paragraphs[-1] else paragraphs[:-1]
-            paragraphs = [*before, [choice.first], [choice.second]]
+            paragraphs = [*before, [division.first], [division.second]]
         edits.append(
             Edit(
                 paragraph=len(paragraphs) - 1,
                 before=sentence,
-                after=choice.text,
-                reason=choice.reason,
-                scores=choice.scores,
+                after=division.text,
+                reason=division.reason,
+                scores=division.scores,
             )
         )
-    torn = frozenset(choice.second for choice in choices.values() if choice and choice.torn)
-    return SettledParagraph(paragraphs, edits, torn)
+    damaged = frozenset(
+        division.second for division in divisions.values() if division and division.moves_dateline
+    )
+    return SettledParagraph(paragraphs, edits, damaged)

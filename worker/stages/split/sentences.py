@@ -1,7 +1,7 @@
-"""Stage 2, first: paragraphs to sentences, stray pieces taken out.
+"""Stage 2, first: split paragraphs into sentences and remove stray pieces.
 
-A lone function word behind a full stop carries nothing; where it could be meant it stays. What a
-full stop has cut in two is for ``worker.stages.split.false_breaks``.
+A stray piece is a lone function word that ends in a full stop; it stays wherever it could be meant.
+``worker.stages.split.false_breaks`` joins sentences that were cut in two.
 """
 
 from __future__ import annotations
@@ -18,68 +18,65 @@ from worker.records.reason import Reason
 from worker.records.result import Edit
 
 __all__ = [
-    "QUOTE",
-    "Split",
-    "is_short_form",
-    "quoted_after",
-    "split",
+    "SplitResult",
+    "ends_in_abbreviation",
+    "is_quotation_open_after",
+    "split_paragraphs",
     "split_sentences",
-    "unquoted",
+    "unquoted_sentences",
 ]
 
-#: Three words in a row are more often a short answer than a stray piece.
-_STRAY_WORDS = 2
+#: Most words of a stray piece; three are more often a short answer.
+_MAX_STRAY_WORDS = 2
 
-#: Titles and the like: what they stand before belongs to the same sentence. syntok knows most
-#: abbreviations; it splits after these in front of a capital.
-_BEFORE_NAMES = frozenset(
+#: Titles and other abbreviations that never end a sentence. syntok knows most abbreviations but
+#: splits after these before a capital.
+_NAME_PREFIXES = frozenset(
     """adm brig capt cmdr col cpl det dr ft gen gov hon insp lt maj messrs mr mrs ms mt pres prof
     pvt rep rev sen sgt sr st supt v vs""".split()  # noqa: SIM905 - a word list reads better
 )
-#: After these a full stop belongs to the word: it is not taken out. The last lines are forms of
-#: companies.
-_ABBREVIATIONS = _BEFORE_NAMES | frozenset(
+#: Words whose full stop belongs to them, so it is never removed. The last line is company forms.
+_ABBREVIATIONS = _NAME_PREFIXES | frozenset(
     """al approx apr aug ave avg bn bros ca cf co corp dec dept dist div ed eds esp est etc excl
     feb fig figs fri govt inc incl intl jan jr jul jun kg km lb ltd mar max min mln mn mon no nos
     nov oct op oz pct pp ref res sat sec sep sept ser sq sun tel thu tue univ vol vols wed yr yrs
     bhd doo ehf gmbh jsc kft llc llp oao ojsc ooo oyj pao plc pty spa sro zao zrt""".split()  # noqa: SIM905
 )
 
-#: Function words without any content of their own. Out are what can be an answer or a claim
-#: (negations, pronouns, quantities, question words), particles that are predicates ("off",
-#: "over"), and what is also a name or a month ("May", "Will", "A").
+#: Function words that mean nothing alone. Left out are possible answers or claims (negations,
+#: pronouns, quantities, question words), particles that serve as predicates ("off", "over"), and
+#: words that are also names or months ("May", "Will", "A").
 _EMPTY_WORDS = FUNCTION_WORDS & frozenset(
     """an the of at to for from with by into onto upon among between during in as than and or but
     because is are was were be been being has have had""".split()  # noqa: SIM905
 )
 
 _LAST_WORD = re.compile(r"[\w.'\u2019-]{1,40}\Z")
-#: A mark that begins or ends a quotation.
-QUOTE = re.compile(r"[\"\u201c\u201d]")
-_CLOSERS = ('"', "'", "\u201d", "\u2019", ")", "]")
-#: Other numbers before a full stop are ordinals and items as often as ends of sentences.
+_QUOTATION_MARK = re.compile(r"[\"\u201c\u201d]")
+_CLOSING_MARKS = ('"', "'", "\u201d", "\u2019", ")", "]")
+#: Digits of a year; the full stop after any other number may mark an ordinal or a list item.
 _YEAR_DIGITS = 4
-#: A shorter word before a full stop is more often a short form than the end of a sentence.
-_LEAST_CHARS = 3
-#: What is longer is no sentence, and may not fit the model's window.
-_MOST_CHARS = 1_200
-#: How much of the text at a break is looked at.
-_NEAR_CHARS = 60
+#: A shorter word before a full stop is more often an abbreviation than the end of a sentence.
+_MIN_WORD_CHARS = 3
+#: Longer text is not a sentence and may not fit the model's window.
+_MAX_SENTENCE_CHARS = 1_200
+#: Characters that are inspected on each side of a break.
+_CONTEXT_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """The sentences of each paragraph, and what was mended."""
+class SplitResult:
+    """The sentences of each paragraph, and the edits made."""
 
     paragraphs: tuple[tuple[str, ...], ...]
     edits: tuple[Edit, ...]
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of ``text`` in order; joined, they are ``text`` but for white space.
+    """Return the sentences of ``text`` in order; joined, they equal it except for white space.
 
-    syntok finds the ends. What it cuts behind ``;`` or a title (``Gen.``) is joined again, and so
-    is a piece of marks alone, such as a quotation mark behind a space.
+    syntok finds the ends. A cut after ``;`` or a title (``Gen.``) is undone, and so is one before a
+    piece without letters or digits, such as a lone quotation mark.
     """
     starts = [
         sentence[0].offset
@@ -90,97 +87,106 @@ def split_sentences(text: str) -> list[str]:
     spans: list[tuple[int, int]] = []
     for start, end in pairwise([0, *starts[1:], len(text)]):
         first = spans[-1][0] if spans else 0
-        before = text[max(first, start - _NEAR_CHARS) : start].rstrip()
-        after = text[start : min(end, start + _NEAR_CHARS)].strip()
-        if not spans or _belongs(before, after):
+        before = text[max(first, start - _CONTEXT_CHARS) : start].rstrip()
+        after = text[start : min(end, start + _CONTEXT_CHARS)].strip()
+        if not spans or _continues_sentence(before, after):
             spans[-1:] = [(first, end)]
         else:
             spans.append((start, end))
     return [piece for start, end in spans if (piece := text[start:end].strip())]
 
 
-def split(paragraphs: Sequence[str]) -> Split:
-    """The sentences of every paragraph, stray pieces taken out.
+def split_paragraphs(paragraphs: Sequence[str]) -> SplitResult:
+    """Return the sentences of every paragraph without stray pieces.
 
-    Inside quotations nothing is mended. No number, name or word with content is touched.
+    Quotations stay as they are. No number, name or content word is touched.
     """
     result: list[tuple[str, ...]] = []
     edits: list[Edit] = []
     for paragraph in paragraphs:
         if pieces := split_sentences(paragraph):
-            result.append(tuple(_mend(pieces, len(result), edits)))
-    return Split(paragraphs=tuple(result), edits=tuple(edits))
+            result.append(tuple(_remove_strays(pieces, len(result), edits)))
+    return SplitResult(paragraphs=tuple(result), edits=tuple(edits))
 
 
-def _belongs(before: str, after: str) -> bool:
-    """Whether ``after`` goes on with the sentence that ``before`` is the end of."""
+def _continues_sentence(before: str, after: str) -> bool:
+    """Return whether ``after`` continues the sentence that ``before`` belongs to."""
     if before.endswith(";") or not any(map(str.isalnum, after)):
         return True
-    last = _LAST_WORD.search(before.removesuffix("."))
-    short = last[0] if last and before.endswith(".") else ""
-    return short.lower() in _BEFORE_NAMES and not short[1:].isupper()
+    match = _LAST_WORD.search(before.removesuffix("."))
+    abbreviation = match[0] if match and before.endswith(".") else ""
+    return abbreviation.lower() in _NAME_PREFIXES and not abbreviation[1:].isupper()
 
 
-def _mend(pieces: Sequence[str], paragraph: int, edits: list[Edit]) -> list[str]:
-    mended: list[str] = []
+def _remove_strays(pieces: Sequence[str], paragraph: int, edits: list[Edit]) -> list[str]:
+    """Return the pieces that are sentences; append an edit for each run of stray ones."""
+    sentences: list[str] = []
     strays: list[str] = []
     quoted = False
 
-    def note(before: str, after: str, reason: Reason) -> None:
-        if before != after:
-            edits.append(Edit(paragraph=paragraph, before=before, after=after, reason=reason))
+    def note_removal() -> None:
+        if strays:
+            before = " ".join([sentences[-1], *strays])
+            edits.append(
+                Edit(
+                    paragraph=paragraph,
+                    before=before,
+                    after=sentences[-1],
+                    reason=Reason.STRAY_PIECE,
+                )
+            )
+            strays.clear()
 
     for piece, following in zip(pieces, [*pieces[1:], ""], strict=True):
-        if not quoted and mended and _is_stray(piece, mended[-1], following):
+        if not quoted and sentences and _is_stray(piece, sentences[-1], following):
             strays.append(piece)
             continue
-        if mended:
-            note(" ".join([mended[-1], *strays]), mended[-1], Reason.STRAY_PIECE)
-        strays = []
-        quoted = quoted_after(piece, quoted=quoted)
-        mended.append(piece)
-    if mended:
-        note(" ".join([mended[-1], *strays]), mended[-1], Reason.STRAY_PIECE)
-    return mended
+        note_removal()
+        quoted = is_quotation_open_after(piece, was_open=quoted)
+        sentences.append(piece)
+    note_removal()
+    return sentences
 
 
-def quoted_after(text: str, *, quoted: bool) -> bool:
-    """Whether a quotation is open behind ``text``, if one was or was not before it."""
-    for mark in QUOTE.findall(text):
-        quoted = mark != "\u201d" and (mark == "\u201c" or not quoted)
-    return quoted
+def is_quotation_open_after(text: str, *, was_open: bool) -> bool:
+    """Return whether a quotation is open after ``text``, given whether one was before it."""
+    is_open = was_open
+    for mark in _QUOTATION_MARK.findall(text):
+        is_open = mark != "\u201d" and (mark == "\u201c" or not is_open)
+    return is_open
 
 
-def unquoted(sentences: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """The sentences that are no part of a quotation, and have none, with their places.
+def unquoted_sentences(sentences: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the index and text of each sentence that no quotation touches.
 
-    Those that are too long to be one are left out.
+    Text too long to be a sentence is skipped.
     """
     quoted = False
-    for at, sentence in enumerate(sentences):
-        if not quoted and len(sentence) <= _MOST_CHARS and not QUOTE.search(sentence):
-            yield at, sentence
-        quoted = quoted_after(sentence, quoted=quoted)
+    for index, sentence in enumerate(sentences):
+        is_short = len(sentence) <= _MAX_SENTENCE_CHARS
+        if not quoted and is_short and not _QUOTATION_MARK.search(sentence):
+            yield index, sentence
+        quoted = is_quotation_open_after(sentence, was_open=quoted)
 
 
-def is_short_form(text: str) -> bool:
-    """Whether a full stop behind ``text`` may belong to its last word, or to a number."""
-    found = _LAST_WORD.search(text)
-    if found is None:
+def ends_in_abbreviation(text: str) -> bool:
+    """Return whether a full stop after ``text`` may belong to its last word or number."""
+    match = _LAST_WORD.search(text)
+    if match is None:
         return False
-    last = found[0]
-    if last.isdigit():
-        return len(last) != _YEAR_DIGITS
-    letters = last.isupper() or "." in last or len(last) < _LEAST_CHARS
-    return letters or last.lower() in _ABBREVIATIONS
+    word = match[0]
+    if word.isdigit():
+        return len(word) != _YEAR_DIGITS
+    looks_short = word.isupper() or "." in word or len(word) < _MIN_WORD_CHARS
+    return looks_short or word.lower() in _ABBREVIATIONS
 
 
 def _is_stray(piece: str, before: str, following: str) -> bool:
-    """Whether ``piece`` is one or two empty words between two sentence ends."""
+    """Return whether ``piece`` is one or two empty words between two sentence ends."""
     words = piece[:-1].split()
-    if not piece.endswith(".") or not 1 <= len(words) <= _STRAY_WORDS:
+    if not piece.endswith(".") or not 1 <= len(words) <= _MAX_STRAY_WORDS:
         return False
     if not all(word.lower() in _EMPTY_WORDS and not word[1:].isupper() for word in words):
         return False
-    closed = following[:1] in _CLOSERS and not following[1:2].isalnum()
-    return before.endswith((".", "!", "?")) and not closed
+    ends_quotation = following[:1] in _CLOSING_MARKS and not following[1:2].isalnum()
+    return before.endswith((".", "!", "?")) and not ends_quotation

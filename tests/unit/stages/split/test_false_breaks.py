@@ -1,4 +1,4 @@
-"""Which full stops are doubted, and what the engine's opinion makes of them."""
+"""Tests of which full stops are doubted, and how the engine's likelihoods decide."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ JOINED = "Talks on the old harbour are not planned before May."
 APART = "Talks on the old harbour. Are not planned before May."
 
 
-def joined(
+def join_pair(
     sentences: list[str], gain: float, engine: FakeEngine, profile: Profile
 ) -> tuple[list[str], list[Reason]]:
-    """What becomes of two sentences when one is so many nats likelier than two."""
+    """Join two sentences, given the nats by which one is likelier than two."""
     left, right = sentences
-    one = f"{left.removesuffix('.')} {right[0].lower()}{right[1:]}"
-    engine.surprisals = {one: (40.0 - gain) / len(one.split())}
-    two = f"{left} {right[0].upper()}{right[1:]}"
-    engine.surprisals = {**engine.surprisals, two: 40.0 / len(two.split())}
-    (found,), edits = join_false_breaks([sentences], engine, profile)
-    return found, [edit.reason for edit in edits]
+    as_one = f"{left.removesuffix('.')} {right[0].lower()}{right[1:]}"
+    engine.surprisals = {as_one: (40.0 - gain) / len(as_one.split())}
+    as_two = f"{left} {right[0].upper()}{right[1:]}"
+    engine.surprisals = {**engine.surprisals, as_two: 40.0 / len(as_two.split())}
+    (result,), edits = join_false_breaks([sentences], engine, profile)
+    return result, [edit.reason for edit in edits]
 
 
 @pytest.mark.parametrize(
-    ("gain", "found", "reasons"),
+    ("gain", "expected", "reasons"),
     [
         (4.5, [JOINED], [Reason.FALSE_BREAK]),
         (3.5, CUT, []),
@@ -39,17 +39,17 @@ def joined(
     ],
 )
 def test_the_engine_says_whether_a_stop_is_false(
-    gain: float, found: list[str], reasons: list[Reason], engine: FakeEngine, profile: Profile
+    gain: float, expected: list[str], reasons: list[Reason], engine: FakeEngine, profile: Profile
 ) -> None:
-    assert joined(CUT, gain, engine, profile) == (found, reasons)
+    assert join_pair(CUT, gain, engine, profile) == (expected, reasons)
 
 
 @pytest.mark.parametrize(("gain", "count"), [(5.5, 2), (6.5, 1)])
-def test_a_capital_asks_for_more(
+def test_a_capital_takes_a_larger_gain(
     gain: float, count: int, engine: FakeEngine, profile: Profile
 ) -> None:
-    found, _ = joined([CUT[0], "Are not planned before May."], gain, engine, profile)
-    assert len(found) == count
+    sentences, _ = join_pair([CUT[0], "Are not planned before May."], gain, engine, profile)
+    assert len(sentences) == count
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_capital_asks_for_more(
         ["The town is quiet.", "5 ships left."],
     ],
 )
-def test_where_no_doubt_is_the_engine_is_not_asked(
+def test_without_a_doubtful_stop_the_engine_is_not_asked(
     sentences: list[str], engine: FakeEngine, profile: Profile
 ) -> None:
     assert join_false_breaks([sentences], engine, profile) == ([sentences], [])
@@ -76,26 +76,28 @@ def test_where_no_doubt_is_the_engine_is_not_asked(
 
 def test_nothing_is_joined_inside_a_quotation(engine: FakeEngine, profile: Profile) -> None:
     quoted = ["\u201cWe know the harbour.", "are not sure of the ships.\u201d"]
-    assert joined(quoted, 50.0, engine, profile) == (quoted, [])
+    assert join_pair(quoted, 50.0, engine, profile) == (quoted, [])
 
 
-def test_a_stop_inside_a_sentence_is_doubted_too(engine: FakeEngine, profile: Profile) -> None:
-    # Given a cut that the splitter has not taken for the end of a sentence
+def test_a_stop_inside_a_sentence_is_doubted(engine: FakeEngine, profile: Profile) -> None:
+    # Given a cut that the splitter does not take for the end of a sentence
     text = " ".join(CUT)
     engine.surprisals = {JOINED: 0.1, APART: 5.0}
 
-    found, (edit,) = join_false_breaks([["All is well."], [text, "It rained."]], engine, profile)
+    sentences, (edit,) = join_false_breaks(
+        [["All is well."], [text, "It rained."]], engine, profile
+    )
 
-    assert found == [["All is well."], [JOINED, "It rained."]]
+    assert sentences == [["All is well."], [JOINED, "It rained."]]
     assert (edit.paragraph, edit.before, edit.after) == (1, text, JOINED)
     assert edit.scores["fluency_nats"] > 4
 
 
-def test_where_the_engine_has_no_opinion_a_sentence_stays_whole(
+def test_equally_likely_readings_leave_a_sentence_whole(
     engine: FakeEngine, profile: Profile
 ) -> None:
     text = " ".join(CUT)
-    # The fake finds all texts of as many words equally likely.
+    # The fake rates all texts of the same length as equally likely.
     assert join_false_breaks([[text]], engine, profile) == ([[text]], [])
 
 
@@ -103,13 +105,13 @@ def test_a_name_that_begins_with_a_small_letter_keeps_it(
     engine: FakeEngine, profile: Profile
 ) -> None:
     phones = ["He bought a phone.", "iPhone sales rose in the spring."]
-    assert joined(phones, -9.0, engine, profile) == (phones, [])
+    assert join_pair(phones, -9.0, engine, profile) == (phones, [])
 
 
 @pytest.mark.parametrize("text", ["word. are " * 30_000, "Open. is. " * 30_000])
 def test_hostile_text_takes_seconds_at_most(
     text: str, engine: FakeEngine, profile: Profile
 ) -> None:
-    began = time.monotonic()
+    started = time.monotonic()
     join_false_breaks([[text.strip()]], engine, profile)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - started < 10

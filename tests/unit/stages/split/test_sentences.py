@@ -1,4 +1,4 @@
-"""Where sentences end, and which faults of a translation are mended on the way."""
+"""Tests of where sentences end and which stray pieces are removed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import time
 import pytest
 
 from worker.records.reason import Reason
-from worker.stages.split.sentences import Split, is_short_form, split, split_sentences
+from worker.stages.split.sentences import (
+    SplitResult,
+    ends_in_abbreviation,
+    split_paragraphs,
+    split_sentences,
+)
 
 
-def mended(text: str) -> tuple[str, list[Reason]]:
-    result = split([text])
+def split_text(text: str) -> tuple[str, list[Reason]]:
+    result = split_paragraphs([text])
     return " ".join(*result.paragraphs), [edit.reason for edit in result.edits]
 
 
@@ -60,8 +65,8 @@ def test_no_character_is_lost(text: str) -> None:
         ('It is open. Of. "We are glad," he said.', 'It is open. "We are glad," he said.'),
     ],
 )
-def test_a_stray_piece_is_taken_out(before: str, after: str) -> None:
-    assert mended(before) == (after, [Reason.STRAY_PIECE])
+def test_a_stray_piece_is_removed(before: str, after: str) -> None:
+    assert split_text(before) == (after, [Reason.STRAY_PIECE])
 
 
 @pytest.mark.parametrize(
@@ -88,23 +93,23 @@ def test_a_stray_piece_is_taken_out(before: str, after: str) -> None:
     ],
 )
 def test_a_word_that_can_mean_something_stays(text: str) -> None:
-    assert mended(text) == (text, [])
+    assert split_text(text) == (text, [])
 
 
 def test_a_stray_edit_shows_the_sentence_before_it() -> None:
-    (edit,) = split(["All is well.", "The road is open. Is. Of the."]).edits
+    (edit,) = split_paragraphs(["All is well.", "The road is open. Is. Of the."]).edits
 
     assert edit.paragraph == 1
     assert edit.before == "The road is open. Is. Of the."
     assert edit.after == "The road is open."
 
 
-def test_empty_paragraphs_are_left_out_and_edits_count_what_is_given_out() -> None:
-    result = split(["", "All is well.", " ", "Talks are over. Is."])
+def test_empty_paragraphs_are_left_out_and_not_counted_in_edits() -> None:
+    result = split_paragraphs(["", "All is well.", " ", "Talks are over. Is."])
 
     assert result.paragraphs == (("All is well.",), ("Talks are over.",))
     assert [edit.paragraph for edit in result.edits] == [1]
-    assert split([]) == Split(paragraphs=(), edits=())
+    assert split_paragraphs([]) == SplitResult(paragraphs=(), edits=())
 
 
 @pytest.mark.parametrize(
@@ -113,14 +118,14 @@ def test_empty_paragraphs_are_left_out_and_edits_count_what_is_given_out() -> No
     ids=["initials", "quotes", "breaks", "strays"],
 )
 def test_hostile_text_takes_seconds_at_most(text: str) -> None:
-    began = time.monotonic()
-    split([text])
+    started = time.monotonic()
+    split_paragraphs([text])
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(
-    ("text", "short"),
+    ("text", "is_abbreviation"),
     [
         ("Acme Ltd", True),
         ("Gas, oil, etc", True),
@@ -133,5 +138,5 @@ def test_hostile_text_takes_seconds_at_most(text: str) -> None:
         ('he called it a "joke"', False),
     ],
 )
-def test_a_full_stop_may_belong_to_a_short_form(text: str, short: bool) -> None:
-    assert is_short_form(text) is short
+def test_a_full_stop_may_belong_to_an_abbreviation(text: str, is_abbreviation: bool) -> None:
+    assert ends_in_abbreviation(text) is is_abbreviation
