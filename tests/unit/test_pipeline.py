@@ -1,4 +1,4 @@
-"""A chunk's articles through all stages: each ends by itself, whatever its neighbours do."""
+"""Tests of the stages on a chunk: each article ends by itself, whatever its neighbours do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def article(text: str = TEXT, name: str = "a") -> Article:
 
 def run(texts: Sequence[str], engine: FakeEngine, profile: Profile) -> list[ProcessedArticle]:
     return process(
-        [article(text, str(at)) for at, text in enumerate(texts)], lambda: engine, profile
+        [article(text, str(index)) for index, text in enumerate(texts)], lambda: engine, profile
     )
 
 
@@ -51,7 +51,7 @@ def result_of(text: str, engine: FakeEngine, profile: Profile) -> Result:
 
 
 def reasons(processed: Sequence[ProcessedArticle]) -> list[Reason | None]:
-    return [one.outcome.reason for one in processed]
+    return [entry.outcome.reason for entry in processed]
 
 
 # One article ---------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def test_a_good_article_is_left_alone(profile: Profile, engine: FakeEngine) -> N
     assert not [refusal for refusal in result.refused if refusal.stage == "repair"]
 
 
-def test_a_good_proposal_is_used_and_noted(profile: Profile, engine: FakeEngine) -> None:
+def test_a_good_proposal_is_used_and_recorded(profile: Profile, engine: FakeEngine) -> None:
     engine.answers = {AWKWARD: MENDED}
     result = result_of(TEXT, engine, profile)
 
@@ -86,7 +86,7 @@ def test_a_bad_proposal_is_refused_and_flagged(profile: Profile, engine: FakeEng
     engine.answers = {AWKWARD: wrong}
     result = result_of(TEXT, engine, profile)
 
-    (refusal,) = [one for one in result.refused if one.stage == "repair"]
+    (refusal,) = [refusal for refusal in result.refused if refusal.stage == "repair"]
     assert (refusal.before, refusal.proposal) == (AWKWARD, wrong)
     assert (refusal.reason, refusal.detail) == (Reason.NUMBER_CHANGED, "-12 +13")
     assert refusal.kind == "wording"
@@ -103,7 +103,7 @@ def test_without_a_proposal_an_awkward_sentence_is_only_flagged(
     result = result_of(TEXT, engine, profile)
 
     assert [flag.reason for flag in result.flags] == [Reason.AWKWARD]
-    assert not [one for one in result.refused if one.stage == "repair"]
+    assert not [refusal for refusal in result.refused if refusal.stage == "repair"]
 
 
 def test_paragraphs_survive(profile: Profile, engine: FakeEngine) -> None:
@@ -114,7 +114,7 @@ def test_paragraphs_survive(profile: Profile, engine: FakeEngine) -> None:
     assert paragraphs[2] == LAST
 
 
-def test_furniture_is_out_and_noted(profile: Profile, engine: FakeEngine) -> None:
+def test_furniture_is_removed_and_recorded(profile: Profile, engine: FakeEngine) -> None:
     result = result_of(f"{TEXT}\n\nLeave a Reply", engine, profile)
 
     (removal,) = result.removed
@@ -123,9 +123,7 @@ def test_furniture_is_out_and_noted(profile: Profile, engine: FakeEngine) -> Non
     assert "Leave a Reply" not in result.repaired
 
 
-def test_a_false_break_is_mended_before_the_engine_reads(
-    profile: Profile, engine: FakeEngine
-) -> None:
+def test_a_false_break_is_joined_before_repair(profile: Profile, engine: FakeEngine) -> None:
     broken = "The rebels in the northern valley. are not at the negotiating table."
     whole = broken.replace("valley. are", "valley are")
     engine.surprisals = {whole: 0.1, broken.replace(". are", ". Are"): 1.0}
@@ -196,7 +194,7 @@ def test_evidence_is_counted_over_the_whole_article(profile: Profile, engine: Fa
     engine.summaries = {LAST: cost}
     result = result_of(TEXT, engine, profile)
 
-    (written,) = [item for item in result.evidence if item.sentence == cost]
+    (written,) = [entry for entry in result.evidence if entry.sentence == cost]
     (proof,) = written.sentences
     assert (proof.index, proof.text) == (4, LAST)
     assert result.method is Method.MIXED
@@ -220,7 +218,7 @@ def test_timings_are_seconds_of_each_stage(profile: Profile, engine: FakeEngine)
     assert all(0 <= seconds < 60 for seconds in timings.values())
 
 
-def test_shares_of_the_time_go_by_sentences(
+def test_time_is_shared_out_by_sentences(
     profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks = iter(range(0, 1_000, 8))
@@ -234,7 +232,7 @@ def test_shares_of_the_time_go_by_sentences(
     assert set(short.result.timings.values()) == {2.0}
 
 
-def test_html_and_title_are_understood(profile: Profile, engine: FakeEngine) -> None:
+def test_html_and_title_are_read(profile: Profile, engine: FakeEngine) -> None:
     page = (
         f"<html><body><article><h1>{TITLE}</h1><p>{FIRST}</p><p>{LAST}</p></article></body></html>"
     )
@@ -249,7 +247,7 @@ def test_html_and_title_are_understood(profile: Profile, engine: FakeEngine) -> 
     assert processed.result.repaired == f"{FIRST}\n\n{LAST}"
 
 
-# What is not for us --------------------------------------------------------------------------
+# Unsuitable articles -------------------------------------------------------------------------
 
 
 def test_another_language_fails_with_its_reason(profile: Profile, engine: FakeEngine) -> None:
@@ -273,16 +271,16 @@ def test_furniture_alone_is_no_story(nothing: str, profile: Profile, engine: Fak
     assert processed.outcome.reason is Reason.NO_STORY
 
 
-def test_the_engine_is_not_loaded_for_what_it_need_not_read(profile: Profile) -> None:
+def test_the_engine_is_not_loaded_for_unsuitable_articles(profile: Profile) -> None:
     def refuse() -> FakeEngine:
         raise AssertionError("the engine was asked for")
 
-    found = process([article(GERMAN), article("", "b")], refuse, profile)
+    processed = process([article(GERMAN), article("", "b")], refuse, profile)
 
-    assert reasons(found) == [Reason.NOT_ENGLISH, Reason.NO_STORY]
+    assert reasons(processed) == [Reason.NOT_ENGLISH, Reason.NO_STORY]
 
 
-# One bad article never costs another ---------------------------------------------------------
+# One bad article never fails another ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -293,31 +291,31 @@ def test_the_engine_is_not_loaded_for_what_it_need_not_read(profile: Profile) ->
     ],
 )
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_text_that_the_engine_fails_on_costs_no_other(
+def test_a_text_that_the_engine_fails_on_fails_alone(
     marker: str, reason: Reason, message: str, place: int, profile: Profile
 ) -> None:
     texts = [TEXT.replace("12", str(number)) for number in (20, 30, 40)]
     texts[place] += f" The boat {marker} left the harbour at noon."
     engine = FakeEngine()
-    found = run(texts, engine, profile)
+    processed = run(texts, engine, profile)
 
-    outcome = found[place].outcome
+    outcome = processed[place].outcome
     assert (outcome.state, outcome.reason) == (ArticleState.FAILED, reason)
     assert outcome.message == message
     assert outcome.hint
-    assert found[place].result is None
-    others = [one for at, one in enumerate(found) if at != place]
-    numbers = [number for at, number in enumerate(("20", "30", "40")) if at != place]
-    for one, number in zip(others, numbers, strict=True):
-        assert one.outcome == Outcome(state=ArticleState.DONE)
-        assert one.result is not None
-        assert f"with {number} people" in one.result.repaired
+    assert processed[place].result is None
+    others = [entry for index, entry in enumerate(processed) if index != place]
+    numbers = [number for index, number in enumerate(("20", "30", "40")) if index != place]
+    for entry, number in zip(others, numbers, strict=True):
+        assert entry.outcome == Outcome(state=ArticleState.DONE)
+        assert entry.result is not None
+        assert f"with {number} people" in entry.result.repaired
 
 
 @pytest.mark.parametrize(
     ("code", "tries"), [("server_unreachable", 1), ("server_timed_out", 4), ("engine_error", 4)]
 )
-def test_a_server_that_answers_nobody_is_not_waited_for_again(
+def test_an_unreachable_server_is_not_tried_for_each_article(
     code: str, tries: int, profile: Profile
 ) -> None:
     class Silent(FakeEngine):
@@ -326,54 +324,54 @@ def test_a_server_that_answers_nobody_is_not_waited_for_again(
             raise EngineError("it does not answer", code=code, hint="start it")
 
     engine = Silent()
-    found = run([TEXT, TEXT, TEXT], engine, profile)
+    processed = run([TEXT, TEXT, TEXT], engine, profile)
 
-    assert reasons(found) == [Reason.ENGINE_ERROR] * 3
-    assert {one.outcome.message for one in found} == {"it does not answer"}
+    assert reasons(processed) == [Reason.ENGINE_ERROR] * 3
+    assert {entry.outcome.message for entry in processed} == {"it does not answer"}
     assert engine.calls["generate"] == tries
 
 
-def test_a_fault_in_a_stage_costs_one_article(
+def test_a_fault_in_a_stage_fails_one_article(
     profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def faulty(one: Article) -> CleanedArticle:
-        if one.id == "1":
+    def faulty(article: Article) -> CleanedArticle:
+        if article.id == "1":
             raise KeyError("quay")
-        return remove_furniture(one)
+        return remove_furniture(article)
 
     monkeypatch.setattr("worker.pipeline.remove_furniture", faulty)
-    found = run([TEXT, TEXT, TEXT], engine, profile)
+    processed = run([TEXT, TEXT, TEXT], engine, profile)
 
-    assert reasons(found) == [None, Reason.INTERNAL_ERROR, None]
-    assert found[1].outcome.message == "KeyError: 'quay'"
+    assert reasons(processed) == [None, Reason.INTERNAL_ERROR, None]
+    assert processed[1].outcome.message == "KeyError: 'quay'"
 
 
-def test_an_engine_that_loses_an_answer_is_a_fault(profile: Profile) -> None:
+def test_an_engine_that_drops_an_answer_is_a_fault(profile: Profile) -> None:
     class Forgetful(FakeEngine):
         def generate(
             self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
         ) -> list[Generation]:
             return super().generate(prompts, checkpoint)[1:]
 
-    found = run([TEXT, TEXT], Forgetful(), profile)
+    processed = run([TEXT, TEXT], Forgetful(), profile)
 
-    assert reasons(found) == [Reason.INTERNAL_ERROR, Reason.INTERNAL_ERROR]
+    assert reasons(processed) == [Reason.INTERNAL_ERROR, Reason.INTERNAL_ERROR]
 
 
 def test_an_engine_that_cannot_be_opened_fails_each_with_its_hint(profile: Profile) -> None:
     def missing() -> FakeEngine:
         raise ModelMissingError("no weights", hint="run: copydesk model pull")
 
-    found = process([article(name="a"), article(name="b")], missing, profile)
+    processed = process([article(name="a"), article(name="b")], missing, profile)
 
-    assert reasons(found) == [Reason.ENGINE_ERROR, Reason.ENGINE_ERROR]
-    assert found[0].outcome.message == "no weights"
-    assert found[0].outcome.hint == "run: copydesk model pull"
+    assert reasons(processed) == [Reason.ENGINE_ERROR, Reason.ENGINE_ERROR]
+    assert processed[0].outcome.message == "no weights"
+    assert processed[0].outcome.hint == "run: copydesk model pull"
 
 
-def test_a_time_limit_goes_through(profile: Profile) -> None:
+def test_a_time_limit_is_not_caught(profile: Profile) -> None:
     class TimeLimitError(Exception):
-        """As Celery's: an Exception that comes from outside."""
+        """Like Celery's: an Exception raised from outside."""
 
     def slow() -> FakeEngine:
         raise TimeLimitError
@@ -382,18 +380,18 @@ def test_a_time_limit_goes_through(profile: Profile) -> None:
         process([article(name="a"), article(name="b")], slow, profile)
 
 
-def test_results_stand_in_the_articles_order(profile: Profile, engine: FakeEngine) -> None:
+def test_results_keep_the_order_of_the_articles(profile: Profile, engine: FakeEngine) -> None:
     texts = [TEXT.replace("12", "20"), GERMAN, TEXT.replace("12", "30"), "", LAST]
-    found = run(texts, engine, profile)
+    processed = run(texts, engine, profile)
 
-    assert reasons(found) == [None, Reason.NOT_ENGLISH, None, Reason.NO_STORY, None]
-    said = [one.result.repaired if one.result else "" for one in found]
-    assert "with 20 people" in said[0]
-    assert "with 30 people" in said[2]
-    assert said[4] == LAST
+    assert reasons(processed) == [None, Reason.NOT_ENGLISH, None, Reason.NO_STORY, None]
+    repaired = [entry.result.repaired if entry.result else "" for entry in processed]
+    assert "with 20 people" in repaired[0]
+    assert "with 30 people" in repaired[2]
+    assert repaired[4] == LAST
 
 
-def test_no_articles_are_no_work(profile: Profile) -> None:
+def test_without_articles_there_is_no_work(profile: Profile) -> None:
     engine = FakeEngine()
 
     assert process([], lambda: engine, profile) == []
@@ -406,9 +404,9 @@ def test_no_articles_are_no_work(profile: Profile) -> None:
 def test_the_same_article_gives_the_same_result_but_for_timings(profile: Profile) -> None:
     def once(texts: Sequence[str]) -> Result:
         engine = FakeEngine(answers={AWKWARD: MENDED}, summaries={LAST: f"{LAST} Nothing else."})
-        found = run(texts, engine, profile)[-1].result
-        assert found is not None
-        return found.model_copy(update={"timings": {}})
+        result = run(texts, engine, profile)[-1].result
+        assert result is not None
+        return result.model_copy(update={"timings": {}})
 
     alone = once([TEXT])
     assert once([TEXT]) == alone
@@ -422,7 +420,7 @@ def test_a_chunk_goes_through_the_engine_together(profile: Profile, engine: Fake
     assert engine.calls["generate"] == 2  # repair and summary
 
 
-def test_what_needs_its_source_is_flagged_and_stays_out_of_the_summary(
+def test_a_sentence_that_needs_its_source_is_flagged_and_not_summarised(
     profile: Profile, engine: FakeEngine
 ) -> None:
     run_in = "Mayor Ada Lund According to a letter, the work will cost 14 million euros."
@@ -437,7 +435,7 @@ def test_what_needs_its_source_is_flagged_and_stays_out_of_the_summary(
 # Bare texts ----------------------------------------------------------------------------------
 
 
-def test_bare_texts_are_mended_one_by_one(profile: Profile, engine: FakeEngine) -> None:
+def test_bare_texts_are_repaired_one_by_one(profile: Profile, engine: FakeEngine) -> None:
     engine.answers = {AWKWARD: MENDED}
 
     assert repair_texts([f"{LAST} {AWKWARD}", "", LAST], engine, profile) == [

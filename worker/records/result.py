@@ -45,7 +45,7 @@ class WordChange(Record):
     """Words of a sentence that the model's proposal replaces; either side may be empty."""
 
     kind: str
-    """Such as ``article_missing``; see ``worker.stages.repair.changes.Kind``."""
+    """Such as ``article_missing``; see ``worker.stages.repair.changes.ChangeKind``."""
     before: str
     after: str
     scores: dict[str, float] = {}

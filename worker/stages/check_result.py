@@ -1,4 +1,4 @@
-"""What a check of a proposal, a summary sentence or a title returns."""
+"""The result of checking a proposal, a summary sentence or a title."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class CheckResult:
 
     reason: Reason | None
     detail: str = ""
-    """What differs, for example a number."""
+    """What differs, such as a number."""
     scores: Mapping[str, float] = field(default_factory=dict)
 
     @property

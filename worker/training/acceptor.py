@@ -1,8 +1,8 @@
-"""The acceptor of an adapter, fitted on what the adapter proposes for sentences it never saw.
+"""Fit an adapter's acceptor on what the adapter proposes for sentences that it never saw.
 
-Each lawful change of a proposal is labelled by whether the sentence with it is nearer to the five
-nearest versions of the sentence, or farther; what is as near says nothing and is left out. The
-figures come from folds that hold whole documents, so no sentence speaks for itself.
+Each change that passes the checks is labelled by whether it brings the sentence closer to its five
+nearest versions or farther away; changes that do neither are left out. The figures come from
+cross-validation over whole documents, so that no sentence is judged by itself.
 """
 
 from __future__ import annotations
@@ -26,49 +26,48 @@ from worker.config.weights import acceptor_file
 from worker.engine.opening import open_engine
 from worker.evaluation.metric import nearness
 from worker.stages.repair.acceptor import Acceptor, features
-from worker.stages.repair.repair import propose
+from worker.stages.repair.repair import propose_repairs
 from worker.training.card import draw_curve
-from worker.training.mixture import made_pairs
+from worker.training.mixture import clean_pairs
 from worker.training.pair import (
     Row,
     distinct_versions,
-    is_fit,
     is_set_aside,
+    is_trainable,
     read_rows,
     versions_as_sources,
 )
 
-__all__ = ["Labelled", "fit", "label", "make_acceptor"]
+__all__ = ["LabelledChange", "fit_acceptor", "label_changes", "make_acceptor"]
 
-#: Sentences that proposals are asked for. News is what the service meets; the post-edits say what a
-#: person would not have touched, and the forum's what a change is worth in copy that is rough.
+#: Sentences that proposals are drawn for. News is what the service meets; post-edits show what a
+#: person leaves alone, forum posts what a change is worth in rough copy.
 _NEWS_ROWS, _POST_EDIT_ROWS, _FORUM_ROWS = 5200, 1200, 1200
 
-#: Clean sentences with made faults, and as they are. Plain faults are rare among the others: a fit
-#: without these takes "did not wanted" for as doubtful as a needless article.
+#: Damaged clean sentences, and unchanged ones. Plain errors are rare in the other sets: without
+#: these, "did not wanted" is as doubtful to the acceptor as a needless article.
 _DAMAGED_ROWS, _CLEAN_ROWS = 900, 1400
-#: What a change of theirs counts in the fit, where one of a real sentence counts 1. Area under the
-#: curve of WMT22, JFLEG and made faults with 0: .661, .715, .880; .25: .667, .744, .903; .5: .668,
-#: .755, .913; 1: .663, .765, .923.
+#: Weight of their changes in the fit, against 1 for real sentences. AUC on WMT22, JFLEG and damage
+#: at 0: .661, .715, .880; .25: .667, .744, .903; .5: .668, .755, .913; 1: .663, .765, .923.
 _MADE_WEIGHT = 0.5
 
-#: Post-edits beyond this rate were made with an eye on the source text.
-_MOST_HTER = 0.4
+#: Above this edit rate, post-editors used the source text.
+_MAX_HTER = 0.4
 
-#: Inverse of the penalty on the weights (ridge), of .01 to 10 the best by area under the curve.
+#: Inverse of the L2 penalty; the best by AUC of .01 to 10.
 _INVERSE_PENALTY = 0.1
 
-#: Closer changes for each farther one that a restraint asks for, over the folds of real sentences.
-#: The folds flatter: asked for 1.5 there, `careful` made 13 changes of WMT22 closer and 17 farther;
-#: asked for 8 it makes 8 and 4.
-_LEAST_ODDS = {"careful": 8.0, "bold": 1.0}
+#: Closer changes for each farther one that a restraint requires, over the folds of real sentences.
+#: The folds flatter: with 1.5, `careful` made 13 changes of WMT22 closer and 17 farther; with 8, 8
+#: and 4.
+_MIN_ODDS = {"careful": 8.0, "bold": 1.0}
 
-#: Where the folds nowhere have the odds asked for, as with a newsroom's few post-edits, their best
-#: will do from here on.
-_WORTH_ODDS = 1.5
+#: If the folds never reach the required odds, as with a newsroom's few post-edits, their best odds
+#: are taken if they are at least these.
+_FALLBACK_ODDS = 1.5
 
-#: A share over fewer changes is luck.
-_LEAST_CHANGES = 25
+#: Odds over fewer changes are chance.
+_MIN_CHANGES = 25
 
 _FOLDS = 5
 _SEED = 20
@@ -76,19 +75,19 @@ _SLICE = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """A change and what is known of it."""
+class LabelledChange:
+    """A proposed change and whether it helps."""
 
     features: dict[str, float]
     closer: bool
     document: str
-    """Changes of the same one are in the same fold."""
+    """Changes of one document are in the same fold."""
     is_made: bool = False
-    """Whether the fault, or its absence, was made: such changes teach, and are not counted."""
+    """Whether the sentence was made from clean text: its changes train, but are not measured."""
 
 
 def make_acceptor(*, data: Path, profile: Profile, settings: Settings, work: Path) -> None:
-    """Ask for proposals, label them, fit, and write the acceptor beside its adapter.
+    """Label the adapter's proposals, fit the acceptor, and write it beside the adapter.
 
     ``work`` takes the labelled changes and ``acceptor.json``, the report.
     """
@@ -96,52 +95,56 @@ def make_acceptor(*, data: Path, profile: Profile, settings: Settings, work: Pat
     stored = work / "changes.jsonl"
     if not stored.exists():
         work.mkdir(parents=True, exist_ok=True)
-        found = label(_rows(data), profile, settings)
-        stored.write_text("".join(json.dumps(asdict(one)) + "\n" for one in found), "utf-8")
-    labelled = [Labelled(**json.loads(line)) for line in stored.read_text("utf-8").splitlines()]
-    acceptor, report = fit(labelled)
+        drawn = label_changes(_draw_rows(data), profile, settings)
+        stored.write_text("".join(json.dumps(asdict(change)) + "\n" for change in drawn), "utf-8")
+    lines = stored.read_text("utf-8").splitlines()
+    acceptor, report = fit_acceptor([LabelledChange(**json.loads(line)) for line in lines])
     acceptor_file(adapter).write_text(acceptor.model_dump_json(indent=2) + "\n", "utf-8")
     draw_curve(report, acceptor_file(adapter).with_name("curve.svg"))
     (work / "acceptor.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     sys.stderr.write(json.dumps(report) + "\n")
 
 
-def label(rows: Sequence[Row], profile: Profile, settings: Settings) -> Iterator[Labelled]:
-    """The lawful changes that the engine proposes for the rows' sources, labelled."""
+def label_changes(
+    rows: Sequence[Row], profile: Profile, settings: Settings
+) -> Iterator[LabelledChange]:
+    """Yield the changes proposed for the rows' sources that pass the checks, with their labels."""
     engine = open_engine(profile.model, settings)
     for start in range(0, len(rows), _SLICE):
         part = rows[start : start + _SLICE]
         sources = [row["source"].strip() for row in part]
-        for row, mended in zip(part, propose(sources, engine, profile), strict=True):
+        for row, repaired in zip(part, propose_repairs(sources, engine, profile), strict=True):
             versions = _versions(row)
-            for judged in mended.changes:
-                if judged.evidence is None:
+            for decision in repaired.decisions:
+                if decision.model_scores is None:
                     continue
-                saved = nearness(mended.text, judged.text, versions).saved
+                saved = nearness(repaired.text, decision.text, versions).saved
                 if saved:
-                    known = dict(features(judged.change, judged.evidence))
+                    values = dict(features(decision.change, decision.model_scores))
                     document = str(row.get("doc", row["source"]))
-                    yield Labelled(known, saved > 0, document, row.get("is_made", False))
+                    is_made = row.get("is_made", False)
+                    yield LabelledChange(values, saved > 0, document, is_made)
         sys.stderr.write(f"{start + len(part)} of {len(rows)} sentences\n")
 
 
-def fit(labelled: Sequence[Labelled]) -> tuple[Acceptor, dict[str, Any]]:
-    """The acceptor, and what it does on documents that it was not fitted on."""
-    names = list(labelled[0].features)
-    table = np.array([[one.features[name] for name in names] for one in labelled])
-    closer = np.array([one.closer for one in labelled])
-    weights = np.array([_MADE_WEIGHT if one.is_made else 1.0 for one in labelled])
+def fit_acceptor(changes: Sequence[LabelledChange]) -> tuple[Acceptor, dict[str, Any]]:
+    """Return the acceptor, and its figures on documents that it was not fitted on."""
+    names = list(changes[0].features)
+    table = np.array([[change.features[name] for name in names] for change in changes])
+    closer = np.array([change.closer for change in changes])
+    weights = np.array([_MADE_WEIGHT if change.is_made else 1.0 for change in changes])
     model: Any = LogisticRegression(C=_INVERSE_PENALTY, max_iter=5_000)
-    unseen = np.zeros(len(labelled))
+    unseen = np.zeros(len(changes))
     folds = GroupKFold(_FOLDS, shuffle=True, random_state=_SEED)
-    for known, held in folds.split(table, groups=[one.document for one in labelled]):
-        model.fit(table[known], closer[known], sample_weight=weights[known])
-        unseen[held] = model.predict_proba(table[held])[:, 1]
+    documents = [change.document for change in changes]
+    for fitted, held_out in folds.split(table, groups=documents):
+        model.fit(table[fitted], closer[fitted], sample_weight=weights[fitted])
+        unseen[held_out] = model.predict_proba(table[held_out])[:, 1]
     model.fit(table, closer, sample_weight=weights)
-    real = [at for at, one in enumerate(labelled) if not one.is_made]
+    real = [index for index, change in enumerate(changes) if not change.is_made]
     unseen, closer = unseen[real], closer[real]
     curve = _curve(unseen, closer)
-    least = {restraint: _least_probability(curve, odds) for restraint, odds in _LEAST_ODDS.items()}
+    least = {restraint: _least_probability(curve, odds) for restraint, odds in _MIN_ODDS.items()}
     acceptor = Acceptor(
         intercept=round(float(model.intercept_[0]), 4),
         weights={
@@ -161,24 +164,26 @@ def fit(labelled: Sequence[Labelled]) -> tuple[Acceptor, dict[str, Any]]:
 
 
 def _least_probability(curve: Sequence[dict[str, Any]], odds: float) -> float:
-    """From where on closer changes outnumber farther ones so many times; 1 if nowhere."""
-    points = [one for one in curve if one["closer"] + one["farther"] >= _LEAST_CHANGES]
-    reached = [one for one in points if one["closer"] >= odds * one["farther"]]
+    """Return the probability from which closer changes have the odds over farther ones, else 1."""
+    points = [point for point in curve if point["closer"] + point["farther"] >= _MIN_CHANGES]
+    reached = [point for point in points if point["closer"] >= odds * point["farther"]]
     if not reached:
-        best = max(points, key=lambda one: one["closer"] / (one["farther"] or 1), default=None)
-        if best and best["closer"] >= _WORTH_ODDS * best["farther"]:
+        best = max(
+            points, key=lambda point: point["closer"] / (point["farther"] or 1), default=None
+        )
+        if best and best["closer"] >= _FALLBACK_ODDS * best["farther"]:
             reached = [best]
-    return float(min((one["probability"] for one in reached), default=1.0))
+    return float(min((point["probability"] for point in reached), default=1.0))
 
 
 def _curve(probabilities: Any, closer: Any) -> list[dict[str, Any]]:
-    """Closer and farther changes among those accepted, from each probability on."""
+    """Count closer and farther changes among those accepted, for each least probability."""
     points = []
     for percent in range(30, 91, 2):
         accepted = closer[probabilities >= percent / 100]
-        near = int(accepted.sum())
+        count = int(accepted.sum())
         points.append(
-            {"probability": percent / 100, "closer": near, "farther": len(accepted) - near}
+            {"probability": percent / 100, "closer": count, "farther": len(accepted) - count}
         )
     return points
 
@@ -189,26 +194,26 @@ def _versions(row: Row) -> Sequence[str]:
     return row["targets"] if "targets" in row else [row["target"]]
 
 
-def _rows(data: Path) -> list[Row]:
-    """Rows that the adapter was not trained on, in an order drawn by lot."""
+def _draw_rows(data: Path) -> list[Row]:
+    """Draw rows that the adapter was not trained on."""
     sets = data / "repair"
-    news = _set_aside(sets / "train_wmt21_news.jsonl.gz")
+    news = _read_set_aside(sets / "train_wmt21_news.jsonl.gz")
     return [
-        *_drawn([*news, *versions_as_sources(news)], _NEWS_ROWS),
-        *_drawn(_set_aside(sets / "train_mlqe.jsonl.gz"), _POST_EDIT_ROWS),
-        *_drawn(_set_aside(sets / "train_accept.jsonl.gz"), _FORUM_ROWS),
-        *_made(_set_aside(data / "clean" / "bbc.jsonl.gz")),
+        *_draw([*news, *versions_as_sources(news)], _NEWS_ROWS),
+        *_draw(_read_set_aside(sets / "train_mlqe.jsonl.gz"), _POST_EDIT_ROWS),
+        *_draw(_read_set_aside(sets / "train_accept.jsonl.gz"), _FORUM_ROWS),
+        *_draw_clean(_read_set_aside(data / "clean" / "bbc.jsonl.gz")),
     ]
 
 
-def _made(articles: Sequence[Row]) -> list[Row]:
-    """Sentences of clean articles with made faults, and others as they are."""
+def _draw_clean(articles: Sequence[Row]) -> list[Row]:
+    """Draw sentences of clean articles, some of them damaged."""
     rng = Random(_SEED)  # noqa: S311 - a lot, no secret
-    drawn = rng.sample(articles, len(articles))
-    found = ((row, pair) for row in drawn for pair in made_pairs([row], rng))
+    shuffled = rng.sample(articles, len(articles))
+    drawn = ((row, pair) for row in shuffled for pair in clean_pairs([row], rng))
     room = {"damage": _DAMAGED_ROWS, "clean_kept": _CLEAN_ROWS}
     rows: list[Row] = []
-    for row, pair in found:
+    for row, pair in drawn:
         if room[pair.kind]:
             room[pair.kind] -= 1
             document = row["text"]
@@ -220,13 +225,15 @@ def _made(articles: Sequence[Row]) -> list[Row]:
     return rows
 
 
-def _set_aside(path: Path) -> list[Row]:
+def _read_set_aside(path: Path) -> list[Row]:
     return [row for row in read_rows(path) if is_set_aside(row)]
 
 
-def _drawn(rows: Sequence[Row], count: int) -> list[Row]:
-    fit_rows = [
-        row for row in rows if is_fit(row["source"].strip()) and row.get("hter", 0.0) <= _MOST_HTER
+def _draw(rows: Sequence[Row], count: int) -> list[Row]:
+    usable = [
+        row
+        for row in rows
+        if is_trainable(row["source"].strip()) and row.get("hter", 0.0) <= _MAX_HTER
     ]
-    Random(_SEED).shuffle(fit_rows)  # noqa: S311 - an order, no secret
-    return fit_rows[:count]
+    Random(_SEED).shuffle(usable)  # noqa: S311 - an order, no secret
+    return usable[:count]

@@ -1,6 +1,6 @@
-"""What one version of a sentence words differently from another, edit by edit.
+"""Compare two versions of a sentence, edit by edit.
 
-Knows words, their places and their classes; what an edit is worth is for others to say.
+Knows words, their places and their classes, but not what an edit is worth.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import NamedTuple
 
-from worker.english.facts import fold
+from worker.english.facts import fold_typography
 from worker.english.lexicon import (
     AUXILIARIES,
     CONJUNCTIONS,
@@ -20,125 +20,136 @@ from worker.english.lexicon import (
     MODALS,
     PREPOSITIONS,
     PRONOUNS,
-    related,
+    are_related,
 )
-from worker.english.spelling import respells
+from worker.english.spelling import is_misspelling
 
-__all__ = ["Change", "Kind", "WordEdit", "apply_edits", "edit_rate", "find_changes", "find_edits"]
+__all__ = [
+    "Change",
+    "ChangeKind",
+    "WordEdit",
+    "apply_edits",
+    "edit_rate",
+    "find_changes",
+    "find_edits",
+]
 
-#: "don't" is "do" and "n't", as in text that was tokenised.
+#: "don't" becomes "do" and "n't", as in tokenised text.
 _NOT = r"n['\u2019]t\b"
 _WORD = re.compile(
     rf"[^\W_]+?(?={_NOT})|{_NOT}|[^\W_]+(?:['\u2019&.,:/-][^\W_]+)*|\S", re.IGNORECASE
 )
 
-#: As ``fold`` has them; what stands inside or outside of a quotation is not for an edit to say.
+#: Quotation marks after ``fold_typography``. An edit never adds or removes them alone.
 _QUOTES = frozenset("\"'")
 
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
-class Kind(StrEnum):
-    """What a change does, after the word classes of grammar-correction's usual taxonomy."""
+class ChangeKind(StrEnum):
+    """What a change does, after the usual taxonomy of grammatical error correction."""
 
     ARTICLE_MISSING = "article_missing"
-    """An article is put in."""
+    """An article is added."""
     ARTICLE_NEEDLESS = "article_needless"
-    """An article is taken out."""
+    """An article is removed."""
     ARTICLE_OTHER = "article_other"
-    """One article or determiner for another."""
+    """An article or determiner is replaced by another."""
     PREPOSITION_MISSING = "preposition_missing"
     PREPOSITION_NEEDLESS = "preposition_needless"
     PREPOSITION_OTHER = "preposition_other"
     AUXILIARY = "auxiliary"
-    """A form of be, have or do comes, goes or changes."""
+    """A form of be, have or do, or a modal, is added, removed or replaced."""
     NOUN_NUMBER = "noun_number"
-    """A final s put in or taken out, of a noun or a verb."""
+    """A final s of a noun or a verb is added or removed."""
     FORM = "form"
-    """Another form or derivation of the same word."""
+    """A word takes another form or derivation."""
     SPELLING = "spelling"
-    """A misspelt word becomes the word that it was to be."""
+    """A misspelt word is corrected."""
     DOUBLED = "doubled"
-    """A word that stands near once more is taken out."""
+    """A word that is repeated nearby is removed."""
     ORDER = "order"
-    """The same words in another order."""
+    """The same words change their order."""
     CONNECTIVE = "connective"
-    """Conjunctions and pronouns come, go or change."""
+    """Conjunctions and pronouns are added, removed or replaced."""
     FUNCTION = "function"
-    """Several function words at once, or others."""
+    """Function words of several classes, or of another class, change."""
     COMMA_MISSING = "comma_missing"
     COMMA_NEEDLESS = "comma_needless"
     MARK = "mark"
-    """Other punctuation."""
+    """Other punctuation changes."""
     WORDING = "wording"
-    """Content words come, go or change."""
+    """Content words are added, removed or replaced."""
 
 
 class WordEdit(NamedTuple):
-    """A place in a text and what stands there instead."""
+    """A place in a text, and the text that replaces it."""
 
     start: int
     end: int
     text: str
-    """With the space around it, so that any edit is a plain replacement of characters."""
+    """Includes the space around it, so that every edit is a plain replacement of characters."""
     key: tuple[int, int, tuple[str, ...]]
     """Equal for the edits of two versions that differ in case and typography alone."""
-    lost: tuple[str, ...] = ()
-    """The words taken out, folded, in lower case."""
+    removed: tuple[str, ...] = ()
+    """The removed words, folded, in lower case."""
 
     @property
-    def won(self) -> tuple[str, ...]:
-        """The words put in, folded, in lower case."""
+    def added(self) -> tuple[str, ...]:
+        """The added words, folded, in lower case."""
         return self.key[2]
 
 
 class Change(NamedTuple):
-    """The edits that can only be made together: one, or the two halves of a move."""
+    """Edits that must be made together: a single one, or the two halves of a move."""
 
     edits: tuple[WordEdit, ...]
-    kind: Kind
+    kind: ChangeKind
 
 
-class _Words:
+class _TokenisedText:
+    """A text, and the comparison key and the place of each of its words."""
+
     def __init__(self, text: str) -> None:
-        found = list(_WORD.finditer(text))
+        matches = list(_WORD.finditer(text))
         self.text = text
-        keys = (fold(match[0]).lower() for match in found)
+        keys = (fold_typography(match[0]).lower() for match in matches)
         self.keys = ["not" if key == "n't" else key for key in keys]
-        self.starts = [match.start() for match in found]
-        self.ends = [match.end() for match in found]
+        self.starts = [match.start() for match in matches]
+        self.ends = [match.end() for match in matches]
 
-    def gap(self, start: int, end: int) -> tuple[int, int]:
-        """Characters from behind the word before ``start`` to the word at ``end``."""
+    def character_span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the characters of some words with the space around them."""
         after = self.starts[end] if end < len(self.starts) else len(self.text)
         return (self.ends[start - 1] if start else 0), after
 
 
 def find_edits(source: str, version: str) -> list[WordEdit]:
-    """The edits that turn ``source`` into ``version``.
+    """Return the edits that turn ``source`` into ``version``.
 
-    But for case, typography, quotes and contractions: "don't" and "do not" are the same words.
+    Differences in case, typography, quotation marks and contractions are no edits: "don't" and "do
+    not" are the same words.
     """
-    before, after = _Words(source), _Words(version)
+    before, after = _TokenisedText(source), _TokenisedText(version)
     matcher = SequenceMatcher(None, before.keys, after.keys, autojunk=False)
     edits: list[WordEdit] = []
-    for kind, low, high, new_low, new_high in matcher.get_opcodes():
-        if kind == "equal":
+    for tag, start, end, new_start, new_end in matcher.get_opcodes():
+        if tag == "equal":
             continue
-        keys = tuple(after.keys[new_low:new_high])
-        if _QUOTES.issuperset((*before.keys[low:high], *keys)):
+        removed, added = tuple(before.keys[start:end]), tuple(after.keys[new_start:new_end])
+        if _QUOTES.issuperset((*removed, *added)):
             continue
-        start, end = before.gap(low, high)
-        first, last = after.gap(new_low, new_high)
-        text = _styled(version[first:last], source)
-        edits.append(WordEdit(start, end, text, (low, high, keys), tuple(before.keys[low:high])))
+        first, last = after.character_span(new_start, new_end)
+        text = _with_apostrophes_of(source, version[first:last])
+        span = before.character_span(start, end)
+        edits.append(WordEdit(*span, text, (start, end, added), removed))
     return edits
 
 
 def find_changes(source: str, version: str) -> list[Change]:
-    """The edits from ``source`` to ``version`` as changes that can be made one by one.
+    """Return the edits from ``source`` to ``version`` as changes that can be made one by one.
 
-    Whether a full stop stands inside or outside of a quotation is a house's style, and no change.
+    A full stop that moves into or out of a quotation is house style and no change.
     """
     groups: list[list[WordEdit]] = []
     for edit in find_edits(source, version):
@@ -147,125 +158,150 @@ def find_changes(source: str, version: str) -> list[Change]:
             groups.append([edit])
         else:
             partner.append(edit)
-    keys = _Words(source).keys
-    return [Change(tuple(group), _kind(group, keys)) for group in groups if not _is_style(group)]
+    keys = _TokenisedText(source).keys
+    return [
+        Change(tuple(group), _kind(group, keys)) for group in groups if not _is_house_style(group)
+    ]
 
 
 def apply_edits(source: str, edits: Sequence[WordEdit]) -> str:
-    """The text with the edits made; all else stays byte for byte.
+    """Return the text with the edits made; all else stays byte for byte.
 
-    Of two edits that meet, the one named first is made.
+    Of two edits that overlap, only the first in the sequence is made.
     """
-    made: list[WordEdit] = []
+    applied: list[WordEdit] = []
     for edit in edits:
-        if all(edit.end <= other.start or edit.start >= other.end for other in made):
-            made.append(edit)
-    for edit in sorted(made, reverse=True):
+        if all(edit.end <= prior.start or edit.start >= prior.end for prior in applied):
+            applied.append(edit)
+    for edit in sorted(applied, reverse=True):
         source = source[: edit.start] + edit.text + source[edit.end :]
     return source
 
 
 def edit_rate(source: str, version: str) -> float:
-    """Share of the source's words that the version words otherwise, or in another place."""
-    before, after = _Words(source).keys, _Words(version).keys
+    """Return the share of the source's words that the version changes or moves."""
+    before, after = _TokenisedText(source).keys, _TokenisedText(version).keys
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     same = sum(block.size for block in matcher.get_matching_blocks())
     return (max(len(before), len(after)) - same) / max(1, len(before))
 
 
-def _styled(text: str, model: str) -> str:
-    """The text with the apostrophes of ``model``, the curly or the straight ones."""
+def _with_apostrophes_of(model: str, text: str) -> str:
+    """Return ``text`` with the apostrophes of ``model``, curly or straight."""
     if "\u2019" in model:
         return text.replace("'", "\u2019")
     return text.replace("\u2019", "'")
 
 
 def _is_move(group: Sequence[WordEdit], edit: WordEdit) -> bool:
-    """Whether a word that one side takes out is one that the other puts in."""
-    lost, won = set(edit.lost) - set(edit.won), set(edit.won) - set(edit.lost)
+    """Return whether the edit adds a word that the group removes, or the other way round."""
+    removed, added = set(edit.removed) - set(edit.added), set(edit.added) - set(edit.removed)
     return any(
-        lost & (set(other.won) - set(other.lost)) or won & (set(other.lost) - set(other.won))
-        for other in group
+        removed & (set(member.added) - set(member.removed))
+        or added & (set(member.removed) - set(member.added))
+        for member in group
     )
 
 
-def _is_style(group: Sequence[WordEdit]) -> bool:
-    lost = sorted(mark for edit in group for mark in edit.lost)
-    won = sorted(mark for edit in group for mark in edit.won)
-    return lost == won and not any(mark[0].isalnum() for mark in lost)
+def _is_house_style(group: Sequence[WordEdit]) -> bool:
+    removed = sorted(mark for edit in group for mark in edit.removed)
+    added = sorted(mark for edit in group for mark in edit.added)
+    return removed == added and not any(mark[0].isalnum() for mark in removed)
 
 
-def _kind(edits: Sequence[WordEdit], keys: Sequence[str]) -> Kind:
-    lost = [word for edit in edits for word in edit.lost if word[:1].isalnum()]
-    won = [word for edit in edits for word in edit.won if word[:1].isalnum()]
-    if not lost and not won:
+def _kind(edits: Sequence[WordEdit], keys: Sequence[str]) -> ChangeKind:
+    """Return the kind of a change, given the keys of all words of the source."""
+    removed = [word for edit in edits for word in edit.removed if word[:1].isalnum()]
+    added = [word for edit in edits for word in edit.added if word[:1].isalnum()]
+    if not removed and not added:
         return _kind_of_marks(edits)
-    if sorted(lost) == sorted(won):
-        return Kind.ORDER
-    for word in list(lost):
-        if word in won:
-            lost.remove(word)
-            won.remove(word)
-    if not won and all(_is_doubled(edits[0], word, keys) for word in lost):
-        return Kind.DOUBLED
-    changed = {*lost, *won}
-    if changed <= _ARTICLES or (lost and won and changed <= DETERMINERS):
-        return _by_direction(
-            lost, won, Kind.ARTICLE_MISSING, Kind.ARTICLE_NEEDLESS, Kind.ARTICLE_OTHER
+    if sorted(removed) == sorted(added):
+        return ChangeKind.ORDER
+    for word in list(removed):
+        if word in added:
+            removed.remove(word)
+            added.remove(word)
+    if not added and all(_is_doubled(edits[0], word, keys) for word in removed):
+        return ChangeKind.DOUBLED
+    changed = {*removed, *added}
+    if changed <= _ARTICLES or (removed and added and changed <= DETERMINERS):
+        return _kind_by_direction(
+            removed,
+            added,
+            ChangeKind.ARTICLE_MISSING,
+            ChangeKind.ARTICLE_NEEDLESS,
+            ChangeKind.ARTICLE_OTHER,
         )
     if changed <= PREPOSITIONS:
-        return _by_direction(
-            lost, won, Kind.PREPOSITION_MISSING, Kind.PREPOSITION_NEEDLESS, Kind.PREPOSITION_OTHER
+        return _kind_by_direction(
+            removed,
+            added,
+            ChangeKind.PREPOSITION_MISSING,
+            ChangeKind.PREPOSITION_NEEDLESS,
+            ChangeKind.PREPOSITION_OTHER,
         )
-    return _kind_of_words(lost, won)
+    return _kind_of_words(removed, added)
 
 
-def _kind_of_marks(edits: Sequence[WordEdit]) -> Kind:
-    lost = [mark for edit in edits for mark in edit.lost]
-    won = [mark for edit in edits for mark in edit.won]
-    if {*lost, *won} != {","}:
-        return Kind.MARK
-    return _by_direction(lost, won, Kind.COMMA_MISSING, Kind.COMMA_NEEDLESS, Kind.MARK)
+def _kind_of_marks(edits: Sequence[WordEdit]) -> ChangeKind:
+    removed = [mark for edit in edits for mark in edit.removed]
+    added = [mark for edit in edits for mark in edit.added]
+    if {*removed, *added} != {","}:
+        return ChangeKind.MARK
+    return _kind_by_direction(
+        removed, added, ChangeKind.COMMA_MISSING, ChangeKind.COMMA_NEEDLESS, ChangeKind.MARK
+    )
 
 
-def _by_direction(lost: list[str], won: list[str], put: Kind, taken: Kind, other: Kind) -> Kind:
-    if not lost:
-        return put
-    return other if won else taken
+def _kind_by_direction(
+    removed: list[str],
+    added: list[str],
+    missing: ChangeKind,
+    needless: ChangeKind,
+    replaced: ChangeKind,
+) -> ChangeKind:
+    if not removed:
+        return missing
+    return replaced if added else needless
 
 
-def _kind_of_words(lost: list[str], won: list[str]) -> Kind:
-    single = _kind_of_word(lost[0], won[0]) if len(lost) == len(won) == 1 else None
+def _kind_of_words(removed: list[str], added: list[str]) -> ChangeKind:
+    single = _kind_of_word(removed[0], added[0]) if len(removed) == len(added) == 1 else None
     if single is not None:
         return single
-    content = [word for word in (*lost, *won) if word not in FUNCTION_WORDS]
-    if any(not any(related(word, other) for other in content if other != word) for word in content):
-        return Kind.WORDING
-    changed = {*lost, *won} - set(content)
+    content = [word for word in (*removed, *added) if word not in FUNCTION_WORDS]
+    if any(
+        not any(are_related(word, partner) for partner in content if partner != word)
+        for word in content
+    ):
+        return ChangeKind.WORDING
+    changed = {*removed, *added} - set(content)
     if changed & (AUXILIARIES | MODALS) and changed <= AUXILIARIES | MODALS | {"to"}:
-        return Kind.AUXILIARY
+        return ChangeKind.AUXILIARY
     if content:
-        return Kind.FORM
-    return Kind.CONNECTIVE if changed <= CONJUNCTIONS | PRONOUNS else Kind.FUNCTION
+        return ChangeKind.FORM
+    return ChangeKind.CONNECTIVE if changed <= CONJUNCTIONS | PRONOUNS else ChangeKind.FUNCTION
 
 
-def _kind_of_word(lost: str, won: str) -> Kind | None:
-    if respells(lost, won):
-        return Kind.SPELLING
-    if lost in FUNCTION_WORDS or won in FUNCTION_WORDS:
+def _kind_of_word(removed: str, added: str) -> ChangeKind | None:
+    """Return the kind if the two are one word, or a word and its misspelling."""
+    if is_misspelling(removed, added):
+        return ChangeKind.SPELLING
+    if removed in FUNCTION_WORDS or added in FUNCTION_WORDS:
         return None
-    short, long = sorted((lost, won), key=len)
+    short, long = sorted((removed, added), key=len)
     if long in {short + "s", short + "es", short[:-1] + "ies"}:
-        return Kind.NOUN_NUMBER
-    return Kind.FORM if related(short, long) else None
+        return ChangeKind.NOUN_NUMBER
+    return ChangeKind.FORM if are_related(short, long) else None
 
 
-#: Words within which one that stands twice is a slip, not a style.
+#: Words within which a repeated word is a slip rather than style.
 _DOUBLE_REACH = 3
 
 
 def _is_doubled(edit: WordEdit, word: str, keys: Sequence[str]) -> bool:
-    low, high, _ = edit.key
+    start, end, _ = edit.key
     return (
-        word in keys[max(0, low - _DOUBLE_REACH) : low] or word in keys[high : high + _DOUBLE_REACH]
+        word in keys[max(0, start - _DOUBLE_REACH) : start]
+        or word in keys[end : end + _DOUBLE_REACH]
     )

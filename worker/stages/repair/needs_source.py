@@ -1,10 +1,10 @@
-"""Stage 3, estimate: which sentences only the source text could mend.
+"""Stage 3, estimate: find sentences that cannot be mended without the source text.
 
-Quality estimation without a reference or a source: a linear regression on the model's own hidden
-state of a sentence, as it reads the sentence as its own repair, fitted to the share of words that
-people changed who had the source (HTER; the human edit rate of WMT's quality estimation tasks). It
-costs no pass of its own. Beside it two plain signs: a phrase of the page run into the sentence, and
-the same word on both sides of an *and*.
+This is quality estimation without a reference or a source. A linear regression maps the model's
+hidden state, as it reads the sentence as its own repair, to the share of words that people with the
+source changed (HTER, the human edit rate of WMT's quality estimation tasks). It needs no pass of
+its own. Two patterns add to it: a phrase of the page that ran into the sentence, and the same word
+on both sides of an *and*.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Estimator", "estimate_edit_rates", "load_estimator", "needs_source"]
 
-#: A clause that begins, with a capital, in the middle of a sentence: a heading, a link or a key
-#: word stands before it. Of 41,415 sentences of clean news 9 have one, six of them titles of works;
-#: each of the 16 in 23,377 of machine-translated news is a heading run in.
+#: A clause that begins with a capital in mid-sentence, after a heading, link or key word. Of 41,415
+#: sentences of clean news 9 have one, six of them titles of works; of 23,377 of machine-translated
+#: news 16 have one, each a heading that ran in.
 _RUN_IN = (
     re.compile(
         r"(?<=[\w%\u2019'])(?<!\b[A-Z]) (?:According|Although|As|Because|Despite|During|Following"
@@ -41,9 +41,9 @@ _RUN_IN = (
     ),
 )
 
-#: Two words of the source became the same one, and only the source has the other ("weakness and
-#: weakness"). Of 41,415 sentences of clean news 12 have one, of 21,576 of machine-translated news
-#: 92. Out are phrases in which a word stands twice, and comparatives.
+#: Two words of the source that became the same one ("weakness and weakness"), except set phrases
+#: and comparatives. Of 41,415 sentences of clean news 12 have one; of 21,576 of machine-translated
+#: news, 92.
 _SAME_TWICE = re.compile(
     r"(?<![\w'\u2019-])"
     r"(?!(?:again|around|by|days|dozens|down|half|hours|hundreds|less|little|miles|millions|months"
@@ -59,27 +59,27 @@ class Estimator(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     layer: int
-    """Behind which the hidden state is read."""
+    """The layer whose output is the hidden state."""
     intercept: float
     weights: tuple[float, ...]
-    """As wide as the model."""
+    """One per dimension of the hidden state."""
     needs_source_from: float
-    """Least estimated edit rate of a sentence that is flagged."""
+    """Lowest estimated edit rate of a sentence that is flagged."""
 
     def edit_rate(self, state: Sequence[float]) -> float | None:
-        """The share of words that a person with the source would change; about 0-1.
+        """Return the share of words that a person with the source would change, about 0-1.
 
-        ``None`` without a state.
+        Without a state, return ``None``.
         """
         if not state:
             return None
-        weighed = zip(self.weights, state, strict=True)
-        return self.intercept + sum(weight * value for weight, value in weighed)
+        terms = zip(self.weights, state, strict=True)
+        return self.intercept + sum(weight * value for weight, value in terms)
 
 
 @lru_cache(maxsize=4)
 def load_estimator(adapter: str) -> Estimator | None:
-    """The estimator that was fitted on the states of ``adapter``; ``None`` where it has none."""
+    """Return the estimator fitted on the states of ``adapter``, or ``None``."""
     path = estimator_file(adapter) if adapter else None
     if path is None or not path.is_file():
         return None
@@ -87,8 +87,8 @@ def load_estimator(adapter: str) -> Estimator | None:
 
 
 def needs_source(sentence: str, edit_rate: float | None, estimator: Estimator | None) -> bool:
-    """Whether nothing but the source text could say what the sentence means."""
-    if any(sign.search(sentence) for sign in (*_RUN_IN, _SAME_TWICE)):
+    """Return whether only the source text can tell what the sentence means."""
+    if any(pattern.search(sentence) for pattern in (*_RUN_IN, _SAME_TWICE)):
         return True
     return (
         estimator is not None and edit_rate is not None and edit_rate >= estimator.needs_source_from
@@ -98,7 +98,7 @@ def needs_source(sentence: str, edit_rate: float | None, estimator: Estimator | 
 def estimate_edit_rates(
     sentences: Sequence[str], engine: Engine, profile: Profile
 ) -> list[float] | None:
-    """The estimated edit rate of each sentence; ``None`` where the profile has no estimator.
+    """Return each sentence's estimated edit rate; ``None`` without an estimator or states.
 
     Raises:
         EngineError: the engine failed on the batch.
@@ -108,7 +108,8 @@ def estimate_edit_rates(
     if estimator is None:
         return None
     prompts = [
-        Prompt(template, one, 1, draft=one, state_layer=estimator.layer) for one in sentences
+        Prompt(template, sentence, 1, draft=sentence, state_layer=estimator.layer)
+        for sentence in sentences
     ]
-    rates = [estimator.edit_rate(read.draft_state) for read in engine.generate(prompts)]
+    rates = [estimator.edit_rate(answer.draft_state) for answer in engine.generate(prompts)]
     return None if None in rates else [rate or 0.0 for rate in rates]

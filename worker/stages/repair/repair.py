@@ -1,4 +1,4 @@
-"""Stages 3 to 5 on sentences: spot, let the engine propose, check and judge change by change."""
+"""Stages 3 to 5 on sentences: spot, propose, check, and accept change by change."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from worker.engine.budget import token_room
 from worker.engine.fluency import text_nats
 from worker.engine.protocol import Prompt
 from worker.english.facts import words
@@ -15,7 +16,7 @@ from worker.stages.repair.acceptor import ModelScores, load_acceptor
 from worker.stages.repair.changes import apply_edits, edit_rate, find_changes
 from worker.stages.repair.fidelity import check_proposal
 from worker.stages.repair.needs_source import load_estimator, needs_source
-from worker.stages.repair.spotting import reads_badly, worth_reading
+from worker.stages.repair.spotting import is_awkward, is_long_enough
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,38 +27,40 @@ if TYPE_CHECKING:
     from worker.stages.repair.changes import Change, WordEdit
     from worker.stages.repair.needs_source import Estimator
 
-__all__ = ["JudgedChange", "RepairedSentence", "propose", "repair_articles"]
+__all__ = ["ChangeDecision", "RepairedSentence", "propose_repairs", "repair_articles"]
 
-#: Tokens that an answer may have beyond its share, so that short sentences can be finished.
+#: Tokens an answer may have beyond its share, so that short sentences can be finished.
 _SPARE_TOKENS = 8
 
-#: What is wrong with a proposal as a whole: no change of it is looked at.
-_WHOLE = frozenset({Reason.CHATTER, Reason.UNFINISHED, Reason.TOO_DIFFERENT, Reason.LENGTH_CHANGED})
+#: Reasons that refuse a proposal as a whole, before its changes are looked at.
+_WHOLE_PROPOSAL_REASONS = frozenset(
+    {Reason.CHATTER, Reason.UNFINISHED, Reason.TOO_DIFFERENT, Reason.LENGTH_CHANGED}
+)
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedChange:
-    """One change of a proposal, and what became of it."""
+class ChangeDecision:
+    """One change of a proposal, and whether it was made."""
 
     change: Change
     text: str
     """The sentence with this change alone."""
     reason: Reason
-    """``MODEL_REWRITE`` when it was made, a refusal's code when not."""
+    """``MODEL_REWRITE`` if the change was made, else why it was refused."""
     detail: str = ""
-    evidence: ModelScores | None = None
-    """What the models say of it; ``None`` where it is against the law, or they cannot say."""
+    model_scores: ModelScores | None = None
+    """``None`` if the change fails a check, or the engine returns no likelihoods."""
     probability: float | None = None
-    """That it helps, where an acceptor has weighed it."""
+    """The probability that it helps; ``None`` without an acceptor."""
 
     @property
     def scores(self) -> dict[str, float]:
-        """What speaks for it and against it, as the records have it."""
-        found = {"probability": self.probability}
-        if self.evidence is not None:
-            found["gain_nats"] = self.evidence.gain_nats
-            found["fluency_nats"] = self.evidence.fluency_nats
-        return {name: round(value, 3) for name, value in found.items() if value is not None}
+        """The probability and the model scores under their names in the records."""
+        scores = {"probability": self.probability}
+        if self.model_scores is not None:
+            scores["gain_nats"] = self.model_scores.gain_nats
+            scores["fluency_nats"] = self.model_scores.fluency_nats
+        return {name: round(value, 3) for name, value in scores.items() if value is not None}
 
     @property
     def accepted(self) -> bool:
@@ -67,151 +70,159 @@ class JudgedChange:
 
 @dataclass(frozen=True, slots=True)
 class RepairedSentence:
-    """What became of one sentence."""
+    """A sentence after repair, with the decisions behind it."""
 
     text: str
-    """The sentence to use: the source with the changes that were accepted."""
-    spotted: bool = False
-    """Whether it reads badly: as such, or because a change that may help was not made."""
+    """The sentence to use: the source with the accepted changes."""
+    awkward: bool = False
+    """Whether it reads badly, or a change that may help was not made."""
     proposal: str = ""
-    """What the engine wrote, where that differs from the source."""
+    """What the engine wrote, if that differs from the source."""
     reason: Reason | None = None
     """Why the proposal was refused as a whole, or none was asked for."""
     detail: str = ""
-    changes: tuple[JudgedChange, ...] = ()
+    decisions: tuple[ChangeDecision, ...] = ()
     needs_source: bool = False
-    """Whether only the source text could say what it means."""
+    """Whether only the source text can tell what it means."""
 
     @property
     def accepted(self) -> bool:
         """Whether any change was made."""
-        return any(judged.accepted for judged in self.changes)
+        return any(decision.accepted for decision in self.decisions)
 
 
 def repair_articles(
     articles: Sequence[Sequence[str]], engine: Engine, profile: Profile
 ) -> list[list[RepairedSentence]]:
-    """Each article's sentences, with those changes that stand up to every check.
+    """Return each article's sentences with those changes that pass every check.
 
-    All sentences go through the engine together, each as the draft of its own repair: where the
-    model would leave it as it is, to read it is all there is to do. What it would change is read
-    once more with each change made alone. How much a change is believed depends on what else there
-    is to mend in its article, and on no other article.
+    All sentences go through the engine together. Each is the draft of its own repair, so that a
+    sentence the model would not change costs one reading. A sentence it would change is read again
+    once per change. How much a change is trusted depends on the rest of its own article, and on no
+    other article.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
     adapter = profile.prompts[profile.repair.prompt].adapter
     acceptor = load_acceptor(adapter) if adapter else None
-    proposed = iter(propose([one for article in articles for one in article], engine, profile))
+    sentences = [sentence for article in articles for sentence in article]
+    proposed = iter(propose_repairs(sentences, engine, profile))
     return [
-        _mended(article, list(islice(proposed, len(article))), acceptor, profile)
+        _repair_article(article, list(islice(proposed, len(article))), acceptor, profile)
         for article in articles
     ]
 
 
-def _mended(
-    sentences: Sequence[str],
+def _repair_article(
+    sources: Sequence[str],
     proposed: Sequence[RepairedSentence],
     acceptor: Acceptor | None,
     profile: Profile,
 ) -> list[RepairedSentence]:
-    """The sentences of one article, what was proposed for them decided."""
-    believed = iter(_probabilities(proposed, acceptor))
-    mended: list[RepairedSentence] = []
-    for source, found in zip(sentences, proposed, strict=True):
-        changes = tuple(
-            judged
-            if judged.evidence is None
-            else _decided(judged, judged.evidence, next(believed), acceptor, profile)
-            for judged in found.changes
+    """Return the sentences of one article with every proposed change decided and made."""
+    probabilities = iter(_change_probabilities(proposed, acceptor))
+    repaired: list[RepairedSentence] = []
+    for source, sentence in zip(sources, proposed, strict=True):
+        decisions = tuple(
+            decision
+            if decision.model_scores is None
+            else _decide(decision, decision.model_scores, next(probabilities), acceptor, profile)
+            for decision in sentence.decisions
         )
-        spotted = found.spotted or any(_is_open(judged, acceptor) for judged in changes)
-        mended.append(_made(source, replace(found, changes=changes, spotted=spotted), profile))
-    return mended
+        awkward = sentence.awkward or any(
+            _is_worth_review(decision, acceptor) for decision in decisions
+        )
+        decided = replace(sentence, decisions=decisions, awkward=awkward)
+        repaired.append(_apply_accepted(source, decided, profile))
+    return repaired
 
 
-def _probabilities(
+def _change_probabilities(
     proposed: Sequence[RepairedSentence], acceptor: Acceptor | None
 ) -> Sequence[float | None]:
-    """That each weighed change of an article helps; ``None`` without an acceptor."""
-    weighed = [
-        (judged.change, judged.evidence)
-        for found in proposed
-        for judged in found.changes
-        if judged.evidence is not None
+    """Return the probability that each scored change helps; ``None`` without an acceptor."""
+    scored = [
+        (decision.change, decision.model_scores)
+        for sentence in proposed
+        for decision in sentence.decisions
+        if decision.model_scores is not None
     ]
     if acceptor is None:
-        return [None] * len(weighed)
-    return acceptor.probabilities(weighed, sentences=len(proposed))
+        return [None] * len(scored)
+    return acceptor.probabilities(scored, sentences=len(proposed))
 
 
-def propose(sentences: Sequence[str], engine: Engine, profile: Profile) -> list[RepairedSentence]:
-    """The sentences as they are, with what the engine would change in them.
+def propose_repairs(
+    sentences: Sequence[str], engine: Engine, profile: Profile
+) -> list[RepairedSentence]:
+    """Return the sentences unchanged, each with the changes that the engine proposes.
 
-    Changes against the law are refused already; the others have what the models say of them, each
-    made alone.
+    Changes that fail a check are already refused. The others carry their model scores, measured
+    with each change made alone.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
     proposed = [RepairedSentence(sentence) for sentence in sentences]
     estimator = load_estimator(profile.prompts[profile.repair.prompt].adapter)
-    prompts = _prompts(sentences, engine, profile, proposed, estimator)
-    cases: list[_Case] = []
+    prompts = _build_prompts(sentences, engine, profile, proposed, estimator)
+    scorable: list[_ScorableChange] = []
     for index, answer in zip(prompts, engine.generate(list(prompts.values())), strict=True):
-        edit_rate = estimator.edit_rate(answer.draft_state) if estimator else None
-        beyond = needs_source(sentences[index], edit_rate, estimator)
-        made = _proposed(sentences[index], answer, profile)
-        proposed[index] = replace(made, needs_source=beyond)
-        cases += [
-            _Case(index, at, sentences[index], answer.draft_nats, judged)
-            for at, judged in enumerate(proposed[index].changes)
-            if judged.accepted and answer.draft_nats
+        source = sentences[index]
+        rate = estimator.edit_rate(answer.draft_state) if estimator else None
+        proposed[index] = replace(
+            _read_proposal(source, answer, profile),
+            needs_source=needs_source(source, rate, estimator),
+        )
+        scorable += [
+            _ScorableChange(index, number, source, answer.draft_nats, decision)
+            for number, decision in enumerate(proposed[index].decisions)
+            if decision.accepted and answer.draft_nats
         ]
-    for case, evidence in zip(cases, _weigh(cases, engine, profile), strict=True):
-        changes = list(proposed[case.index].changes)
-        changes[case.at] = replace(case.judged, evidence=evidence)
-        proposed[case.index] = replace(proposed[case.index], changes=tuple(changes))
+    for case, scores in zip(scorable, _score_changes(scorable, engine, profile), strict=True):
+        decisions = list(proposed[case.index].decisions)
+        decisions[case.number] = replace(case.decision, model_scores=scores)
+        proposed[case.index] = replace(proposed[case.index], decisions=tuple(decisions))
     return proposed
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """A lawful change that is to be weighed."""
+class _ScorableChange:
+    """A change that passes the checks and awaits its model scores."""
 
     index: int
-    """Of the sentence."""
-    at: int
-    """Of the change in its proposal."""
+    """Index of the sentence."""
+    number: int
+    """Index of the change in its proposal."""
     source: str
     source_nats: Sequence[float]
-    judged: JudgedChange
+    decision: ChangeDecision
 
 
-def _prompts(
+def _build_prompts(
     sentences: Sequence[str],
     engine: Engine,
     profile: Profile,
-    mended: list[RepairedSentence],
+    repaired: list[RepairedSentence],
     estimator: Estimator | None,
 ) -> dict[int, Prompt]:
-    """The prompts of the sentences that are worth it; what does not fit is noted in ``mended``."""
+    """Return prompts by sentence index; mark a sentence that does not fit in ``repaired``."""
     sizes = engine.count_tokens(sentences)
     template = profile.prompts[profile.repair.prompt]
-    around = engine.prompt_tokens(template)
+    room = token_room(engine, template)
     prompts: dict[int, Prompt] = {}
     for index, sentence in enumerate(sentences):
-        if not worth_reading(sentence):
+        if not is_long_enough(sentence):
             continue
-        budget = int(sizes[index] * profile.repair.max_growth) + _SPARE_TOKENS
-        if sizes[index] + budget + around > engine.window:
-            mended[index] = RepairedSentence(sentence, spotted=True, reason=Reason.TOO_LONG)
+        max_tokens = int(sizes[index] * profile.repair.max_growth) + _SPARE_TOKENS
+        if sizes[index] + max_tokens > room:
+            repaired[index] = RepairedSentence(sentence, awkward=True, reason=Reason.TOO_LONG)
             continue
         prompts[index] = Prompt(
             template,
             sentence,
-            budget,
+            max_tokens,
             draft=sentence,
             keep_bias_nats=profile.repair.keep_bias_nats,
             state_layer=estimator.layer if estimator else None,
@@ -219,91 +230,96 @@ def _prompts(
     return prompts
 
 
-def _proposed(source: str, answer: Generation, profile: Profile) -> RepairedSentence:
-    """The proposal's changes, those against the law refused already."""
+def _read_proposal(source: str, answer: Generation, profile: Profile) -> RepairedSentence:
+    """Return the sentence with its proposal's changes; those that fail a check are refused."""
     proposal = answer.text.strip()
-    spotted = reads_badly(source, answer, profile.spotting)
-    # Most sentences come back as they are: those are not aligned.
+    awkward = is_awkward(source, answer, profile.spotting)
+    # Most sentences come back unchanged; skip the alignment for them.
     changes = [] if words(proposal) == words(source) else find_changes(source, proposal)
     if not changes:
-        # Equal but for typography and marks: nothing was proposed.
-        return RepairedSentence(source, spotted)
-    whole = check_proposal(source, proposal, profile.checks)
-    reason = whole.reason if answer.finished else Reason.UNFINISHED
-    if reason not in _WHOLE and edit_rate(source, proposal) > 1 - profile.checks.min_similarity:
+        # Only typography or quotation marks differ.
+        return RepairedSentence(source, awkward)
+    result = check_proposal(source, proposal, profile.checks)
+    reason = result.reason if answer.finished else Reason.UNFINISHED
+    if (
+        reason not in _WHOLE_PROPOSAL_REASONS
+        and edit_rate(source, proposal) > 1 - profile.checks.min_similarity
+    ):
         reason = Reason.TOO_DIFFERENT
-    if reason in _WHOLE:
-        return RepairedSentence(source, spotted, proposal, reason, whole.detail)
-    judged: list[JudgedChange] = []
-    for change in changes:
-        text = apply_edits(source, change.edits)
-        verdict = check_proposal(source, text, profile.checks)
-        judged.append(
-            JudgedChange(change, text, verdict.reason or Reason.MODEL_REWRITE, verdict.detail)
-        )
-    return RepairedSentence(source, spotted, proposal, changes=tuple(judged))
+    if reason in _WHOLE_PROPOSAL_REASONS:
+        return RepairedSentence(source, awkward, proposal, reason, result.detail)
+    decisions = tuple(_check_change(source, change, profile) for change in changes)
+    return RepairedSentence(source, awkward, proposal, decisions=decisions)
 
 
-def _weigh(cases: Sequence[_Case], engine: Engine, profile: Profile) -> list[ModelScores]:
-    """What the models say of each change."""
-    if not cases:
+def _check_change(source: str, change: Change, profile: Profile) -> ChangeDecision:
+    """Check the change alone in its sentence."""
+    text = apply_edits(source, change.edits)
+    result = check_proposal(source, text, profile.checks)
+    return ChangeDecision(change, text, result.reason or Reason.MODEL_REWRITE, result.detail)
+
+
+def _score_changes(
+    scorable: Sequence[_ScorableChange], engine: Engine, profile: Profile
+) -> list[ModelScores]:
+    """Return the model scores of each change."""
+    if not scorable:
         return []
     template = profile.prompts[profile.repair.prompt]
-    repairs = [Prompt(template, case.source, 1, draft=case.judged.text) for case in cases]
-    texts = (text for case in cases for text in (case.source, case.judged.text))
+    prompts = [Prompt(template, case.source, 1, draft=case.decision.text) for case in scorable]
+    texts = (text for case in scorable for text in (case.source, case.decision.text))
     fluency = text_nats(texts, engine, profile)
-    changes = Counter(case.index for case in cases)
+    changes = Counter(case.index for case in scorable)
     return [
         ModelScores(
-            gain_nats=sum(case.source_nats) - sum(read.draft_nats),
-            fluency_nats=fluency.get(case.source, 0.0) - fluency.get(case.judged.text, 0.0),
+            gain_nats=sum(case.source_nats) - sum(answer.draft_nats),
+            fluency_nats=fluency.get(case.source, 0.0) - fluency.get(case.decision.text, 0.0),
             source_nats=sum(case.source_nats) / len(case.source_nats),
             words=len(case.source.split()),
             changes=changes[case.index],
         )
-        for case, read in zip(cases, engine.generate(repairs), strict=True)
+        for case, answer in zip(scorable, engine.generate(prompts), strict=True)
     ]
 
 
-def _decided(
-    judged: JudgedChange,
-    evidence: ModelScores,
+def _decide(
+    decision: ChangeDecision,
+    scores: ModelScores,
     probability: float | None,
     acceptor: Acceptor | None,
     profile: Profile,
-) -> JudgedChange:
-    """The change with its last verdict; without an acceptor its gain decides."""
+) -> ChangeDecision:
+    """Accept or refuse the change by its probability, or without an acceptor by its gain."""
     if acceptor is None or probability is None:
-        better = evidence.gain_nats >= profile.checks.min_gain_nats
+        is_better = scores.gain_nats >= profile.checks.min_gain_nats
     else:
-        better = acceptor.accepts(probability, profile.repair.restraint)
-    reason = Reason.MODEL_REWRITE if better else Reason.NOT_BETTER
-    return replace(judged, reason=reason, probability=probability)
+        is_better = acceptor.accepts(probability, profile.repair.restraint)
+    reason = Reason.MODEL_REWRITE if is_better else Reason.NOT_BETTER
+    return replace(decision, reason=reason, probability=probability)
 
 
-def _is_open(judged: JudgedChange, acceptor: Acceptor | None) -> bool:
-    """Whether a change was not made that helps as probably as not: an editor may look at it."""
-    if acceptor is None or judged.accepted or judged.probability is None:
+def _is_worth_review(decision: ChangeDecision, acceptor: Acceptor | None) -> bool:
+    """Return whether a refused change is as likely to help as not, so an editor should look."""
+    if acceptor is None or decision.accepted or decision.probability is None:
         return False
-    return acceptor.accepts(judged.probability, "bold")
+    return acceptor.accepts(decision.probability, "bold")
 
 
-def _made(source: str, found: RepairedSentence, profile: Profile) -> RepairedSentence:
-    """The accepted changes made, the surest first, as long as the checks let all of them stand."""
-    order = sorted(
-        (at for at, judged in enumerate(found.changes) if judged.accepted),
-        key=lambda at: (-(found.changes[at].probability or 0.0), at),
+def _apply_accepted(source: str, sentence: RepairedSentence, profile: Profile) -> RepairedSentence:
+    """Make the accepted changes, the likeliest first; refuse one that fails a check with them."""
+    decisions = list(sentence.decisions)
+    accepted = sorted(
+        (index for index, decision in enumerate(decisions) if decision.accepted),
+        key=lambda index: (-(decisions[index].probability or 0.0), index),
     )
     text = source
     edits: list[WordEdit] = []
-    refused: dict[int, JudgedChange] = {}
-    for at in order:
-        more = [*edits, *found.changes[at].change.edits]
-        together = apply_edits(source, more)
-        verdict = check_proposal(source, together, profile.checks)
-        if verdict.reason:
-            refused[at] = replace(found.changes[at], reason=verdict.reason, detail=verdict.detail)
+    for index in accepted:
+        candidate_edits = [*edits, *decisions[index].change.edits]
+        candidate = apply_edits(source, candidate_edits)
+        result = check_proposal(source, candidate, profile.checks)
+        if result.reason:
+            decisions[index] = replace(decisions[index], reason=result.reason, detail=result.detail)
         else:
-            text, edits = together, more
-    changes = tuple(refused.get(at, judged) for at, judged in enumerate(found.changes))
-    return replace(found, text=text, changes=changes)
+            text, edits = candidate, candidate_edits
+    return replace(sentence, text=text, decisions=tuple(decisions))

@@ -1,4 +1,4 @@
-"""Stage 3, spot: which sentences the engine reads, and which of them read badly."""
+"""Stage 3, spot: choose the sentences for the engine to read, and find the awkward ones."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ if TYPE_CHECKING:
     from worker.config.profile import SpottingSettings
     from worker.engine.protocol import Generation
 
-__all__ = ["reads_badly", "worth_reading"]
+__all__ = ["is_awkward", "is_long_enough"]
 
-#: Shorter pieces are headings, datelines and exclamations: surprising, and not awkward.
-_LEAST_WORDS = 5
+#: Shorter pieces are headings, datelines and exclamations: surprising, but not awkward.
+_MIN_WORDS = 5
 
 #: Words that good English says twice in a row ("had had", "that that").
 _RIGHTLY_DOUBLED = frozenset({"had", "that", "is", "her", "very"})
 
 
-def worth_reading(sentence: str) -> bool:
-    """Whether it is long enough to be a sentence; what is shorter is left as it is."""
-    return len(sentence.split()) >= _LEAST_WORDS
+def is_long_enough(sentence: str) -> bool:
+    """Return whether the text has enough words for a sentence; shorter text is never changed."""
+    return len(sentence.split()) >= _MIN_WORDS
 
 
-def reads_badly(sentence: str, answer: Generation, settings: SpottingSettings) -> bool:
-    """Whether the sentence is awkward, whatever is proposed for it.
+def is_awkward(sentence: str, answer: Generation, settings: SpottingSettings) -> bool:
+    """Return whether the sentence reads badly, whatever is proposed for it.
 
-    It is when the model, asked to repair it, is surprised that it should stay as it is (mean nats
-    of its tokens as the answer), or when a word stands twice in a row. An engine that cannot say
-    what it thinks of a draft leaves the doubled words.
+    It does if the model, asked to repair it, is surprised that it should stay as it is (mean nats
+    per token of the sentence as its own answer), or if a word is doubled. An engine that returns
+    no nats for a draft finds doubled words only.
     """
-    drafted = answer.draft_nats
-    if drafted and sum(drafted) / len(drafted) > settings.surprisal_nats:
+    draft_nats = answer.draft_nats
+    if draft_nats and sum(draft_nats) / len(draft_nats) > settings.surprisal_nats:
         return True
-    # With its marks: "late, late" is meant.
-    found = [word.lower() for word in words(sentence)]
+    # Punctuation counts as a word here: "late, late" is meant.
+    lower = [word.lower() for word in words(sentence)]
     return any(
         first == second and first.isalpha() and first not in _RIGHTLY_DOUBLED
-        for first, second in pairwise(found)
+        for first, second in pairwise(lower)
     )

@@ -1,83 +1,98 @@
-"""Whether a proposal with the words of its source puts them into another relation.
+"""Check that a proposal with the words of its source keeps the relations between them.
 
-Called by ``worker.stages.repair.fidelity`` when nothing is lost or won: what is left then differs
-in order alone.
+``worker.stages.repair.fidelity`` calls these checks when no word is added or removed, so that only
+the order can differ. Each returns the difference, or ``None``.
 """
 
 from __future__ import annotations
 
-from worker.english.lexicon import BE_FORMS, INTRANSITIVES, IRREGULAR_FORMS, bases, related
-from worker.english.sentence_view import SentenceView, relatives
+from worker.english.lexicon import (
+    BE_FORMS,
+    INTRANSITIVES,
+    IRREGULAR_FORMS,
+    are_related,
+    base_forms,
+)
+from worker.english.sentence_view import SentenceView, pair_related_words
 
-__all__ = ["rearranged", "role_difference", "voice_difference"]
+__all__ = ["order_difference", "role_difference", "voice_difference"]
 
 
-def rearranged(source: SentenceView, proposal: SentenceView) -> str | None:
-    """Content words in another order than by moving one run of them to another place.
+def order_difference(source: SentenceView, proposal: SentenceView) -> str | None:
+    """Report content words whose new order takes more than one move of one run of words.
 
-    That lets a clause or an adjective move, but not two words change places around a third:
-    "the army said the rebels fled".
+    A clause or an adjective may move. Two words may not swap around a third: "the army said the
+    rebels fled".
     """
-    places = sorted(relatives(source, proposal), key=lambda pair: pair[1])
-    order = [at for at, _ in places]
-    ranks = {at: rank for rank, at in enumerate(sorted(order))}
-    moved = [ranks[at] for at in order]
-    low, high = 0, len(moved)
-    while low < high and moved[low] == low:
-        low += 1
-    while high > low and moved[high - 1] == high - 1:
-        high -= 1
-    middle = moved[low:high]
-    turn = middle.index(low) if middle else 0
-    return None if middle[turn:] + middle[:turn] == list(range(low, high)) else "order of words"
+    pairs = sorted(pair_related_words(source, proposal), key=lambda pair: pair[1])
+    indexes = [index for index, _ in pairs]
+    rank_of = {index: rank for rank, index in enumerate(sorted(indexes))}
+    ranks = [rank_of[index] for index in indexes]
+    start, end = 0, len(ranks)
+    while start < end and ranks[start] == start:
+        start += 1
+    while end > start and ranks[end - 1] == end - 1:
+        end -= 1
+    middle = ranks[start:end]
+    turn = middle.index(start) if middle else 0
+    is_rotated = middle[turn:] + middle[:turn] == list(range(start, end))
+    return None if is_rotated else "order of words"
 
 
 _PARTICIPLES = frozenset(form for form, base in IRREGULAR_FORMS.items() if form != base)
 
 
 def voice_difference(source: SentenceView, proposal: SentenceView) -> str | None:
-    """A verb that turned from active to passive or back: another one now does the deed."""
-    for at, place in relatives(source, proposal):
-        (word, here), (new, there) = source.content[at], proposal.content[place]
-        participles = all(w.endswith("ed") or w in _PARTICIPLES for w in (word, new))
-        if participles and bases(word).isdisjoint(INTRANSITIVES):
-            before, after = _passive(source, here), _passive(proposal, there)
+    """Report a verb that turned from active to passive or back, which changes who acts."""
+    for source_index, proposal_index in pair_related_words(source, proposal):
+        word, source_token = source.content[source_index]
+        new_word, proposal_token = proposal.content[proposal_index]
+        are_participles = all(
+            form.endswith("ed") or form in _PARTICIPLES for form in (word, new_word)
+        )
+        if are_participles and base_forms(word).isdisjoint(INTRANSITIVES):
+            before = _is_passive(source, source_token)
+            after = _is_passive(proposal, proposal_token)
             if before is not None and after is not None and before != after:
                 return f"voice of {word}"
     return None
 
 
-def _passive(side: SentenceView, at: int) -> bool | None:
-    """Whether a form of ``be`` stands right before a participle; ``None`` in a relative clause."""
-    for index in range(at - 1, max(-1, at - 4), -1):
-        lower = side.tokens[index].text.lower()
+def _is_passive(sentence: SentenceView, token_index: int) -> bool | None:
+    """Return whether a form of ``be`` precedes the participle; ``None`` in a relative clause."""
+    for index in range(token_index - 1, max(-1, token_index - 4), -1):
+        lower = sentence.tokens[index].text.lower()
         if lower in BE_FORMS:
-            opener = side.tokens[index - 1].text.lower() if index else ""
+            opener = sentence.tokens[index - 1].text.lower() if index else ""
             return None if opener in {"who", "which", "that"} else True
         if not (lower.endswith("ly") or lower in {"not", "n't", "also", "been", "being"}):
             return False
     return False
 
 
-#: Prepositions that say who does it to whom; the others say where, when and how.
+#: Prepositions that tell who does something to whom; the others tell where, when and how.
 _ROLES = frozenset({"to", "by", "from"})
 
 
 def role_difference(source: SentenceView, proposal: SentenceView) -> str | None:
-    """A preposition of role that has moved to another word: "cut to traffic", "to cut traffic"."""
+    """Report a role preposition that moved to another word: "cut to traffic", "to cut traffic"."""
     before, after = (
-        side.governed(lambda token: token.text.lower() if token.text.lower() in _ROLES else "")
-        for side in (source, proposal)
+        sentence.governed(lambda token: token.text.lower() if token.text.lower() in _ROLES else "")
+        for sentence in (source, proposal)
     )
-    if sorted(name for name, _ in before) != sorted(name for name, _ in after):
+    if sorted(role for role, _ in before) != sorted(role for role, _ in after):
         return None
-    left = list(after)
-    for name, word in before:
-        at = next(
-            (at for at, (other, new) in enumerate(left) if other == name and related(word, new)),
+    unmatched = list(after)
+    for role, word in before:
+        index = next(
+            (
+                index
+                for index, (new_role, new_word) in enumerate(unmatched)
+                if new_role == role and are_related(word, new_word)
+            ),
             None,
         )
-        if at is None:
-            return f"{name} {word}"
-        del left[at]
+        if index is None:
+            return f"{role} {word}"
+        del unmatched[index]
     return None

@@ -1,4 +1,4 @@
-"""Edits between a sentence and a version of it: found, and made, byte for byte."""
+"""Tests of finding the edits between two versions of a sentence and making them."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_case_typography_and_quotes_are_no_edit(source: str, version: str) -> No
     assert find_edits(source, version) == []
 
 
-def test_what_is_not_edited_stays_as_it_was() -> None:
-    # Given curly quotes, a double space and a spelling that the version has otherwise
+def test_text_that_is_not_edited_stays_byte_for_byte() -> None:
+    # Given curly quotes, a double space and a spelling that differ in the version
     source = "\u201cWe  organised an meeting,\u201d said  the mayor\u2019s friend."
     version = '"We organised a meeting," said the mayor\'s friend.'
 
@@ -53,13 +53,13 @@ def test_an_edit_brings_the_apostrophe_that_the_source_uses() -> None:
 
 def test_the_same_edit_has_the_same_key_in_any_typography() -> None:
     source = "It is the mayor house."
-    one, other = (
+    straight, curly = (
         find_edits(source, f"It is the mayor{mark}s house.")[0] for mark in ("'", "\u2019")
     )
-    assert one.key == other.key
+    assert straight.key == curly.key
 
 
-def test_of_edits_that_meet_the_first_named_is_made() -> None:
+def test_of_overlapping_edits_the_first_is_made() -> None:
     source = "He goes to town."
     first = find_edits(source, "He went to town.")
     second = find_edits(source, "He walks to town.")

@@ -1,4 +1,4 @@
-"""Whether proposals and summary sentences say what their source says."""
+"""Tests of whether proposals and summary sentences mean what their source means."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def refusal(source: str, proposal: str) -> Reason | None:
             "The accident happened at the old bridge.",
         ),
         ("He informed on the grow of the town.", "He informed of the growth of the town."),
-        # Misspelt words count as what they were to be, also where "may" or "not" governs them.
+        # Misspelt words are corrected first, even where "may" or "not" governs them.
         (
             "The goverment may recieve it becuase Lund left.",
             "The government may receive it because Lund left.",
@@ -52,10 +52,10 @@ def refusal(source: str, proposal: str) -> Reason | None:
     ],
 )
 def test_a_repair_that_keeps_the_facts_is_accepted(source: str, proposal: str) -> None:
-    verdict = check_proposal(source, proposal, LIMITS)
-    assert verdict.reason is None, verdict.detail
-    assert verdict.accepted
-    assert verdict.scores["similarity"] >= LIMITS.min_similarity
+    result = check_proposal(source, proposal, LIMITS)
+    assert result.reason is None, result.detail
+    assert result.accepted
+    assert result.scores["similarity"] >= LIMITS.min_similarity
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_first_refusal_is_named(proposal: str, reason: Reason) -> None:
     [
         ("Turkey said it left.", "The turkey said it left.", Reason.NAME_CHANGED),
         ("Then Marck left.", "Then Mark left.", Reason.NAME_CHANGED),
-        # One word is as good as the other: neither is misspelt.
+        # Both are words, so neither is a misspelling.
         ("They left the county.", "They left the country.", Reason.CONTENT_LOST),
         (
             "The former head of the former port office left.",
@@ -147,19 +147,19 @@ def test_the_first_refusal_is_named(proposal: str, reason: Reason) -> None:
         ),
     ],
 )
-def test_what_a_count_alone_would_miss_is_refused(
+def test_a_difference_that_counting_misses_is_refused(
     source: str, proposal: str, reason: Reason
 ) -> None:
     assert refusal(source, proposal) is reason
 
 
-def test_too_little_in_order_is_refused_by_its_score() -> None:
-    verdict = check_proposal("People left the old port.", "The old port people left.", LIMITS)
-    assert verdict.reason is Reason.TOO_DIFFERENT
-    assert verdict.scores["similarity"] == pytest.approx(0.6)
+def test_a_low_similarity_is_refused_with_its_score() -> None:
+    result = check_proposal("People left the old port.", "The old port people left.", LIMITS)
+    assert result.reason is Reason.TOO_DIFFERENT
+    assert result.scores["similarity"] == pytest.approx(0.6)
 
 
-def test_any_sentence_may_stand_for_itself() -> None:
+def test_any_sentence_may_replace_itself() -> None:
     for sentence in ARTICLE:
         assert check_proposal(sentence, sentence, LIMITS).accepted
 
@@ -176,15 +176,15 @@ def test_any_sentence_may_stand_for_itself() -> None:
 )
 def test_a_supported_sentence_names_its_evidence(sentence: str, evidence: tuple[int, ...]) -> None:
     support = check_summary_sentence(sentence, ARTICLE, LIMITS)
-    assert support.verdict.reason is None, support.verdict.detail
+    assert support.check.reason is None, support.check.detail
     assert support.evidence == evidence
 
 
-def test_every_sentence_of_the_article_carries_itself() -> None:
-    for at, sentence in enumerate(ARTICLE):
+def test_every_sentence_of_the_article_supports_itself() -> None:
+    for index, sentence in enumerate(ARTICLE):
         support = check_summary_sentence(sentence.replace('"', "”"), ARTICLE, LIMITS)
-        assert support.verdict.accepted
-        assert support.evidence == (at,)
+        assert support.check.accepted
+        assert support.evidence == (index,)
 
 
 @pytest.mark.parametrize(
@@ -209,12 +209,12 @@ def test_every_sentence_of_the_article_carries_itself() -> None:
 )
 def test_an_unsupported_summary_sentence_is_refused(sentence: str, reason: Reason) -> None:
     support = check_summary_sentence(sentence, ARTICLE, LIMITS)
-    assert support.verdict.reason is reason, support.verdict.detail
+    assert support.check.reason is reason, support.check.detail
 
 
-def test_what_somebody_says_is_not_said_as_a_fact() -> None:
+def test_a_claim_does_not_become_a_fact() -> None:
     support = check_summary_sentence("Repairs may start in June.", ARTICLE, LIMITS)
-    assert support.verdict.reason is Reason.ATTRIBUTION_LOST
+    assert support.check.reason is Reason.ATTRIBUTION_LOST
     assert support.evidence == (3,)
 
 
@@ -235,11 +235,11 @@ def test_what_somebody_says_is_not_said_as_a_fact() -> None:
         ),
     ],
 )
-def test_a_cut_through_two_who_did_it_or_an_end_inside_is_refused(
+def test_a_shortened_subject_or_an_end_inside_a_sentence_is_refused(
     source: str, shortened: str, reason: Reason, detail: str
 ) -> None:
     support = check_summary_sentence(shortened, [source], CheckSettings())
-    assert (support.verdict.reason, support.verdict.detail) == (reason, detail)
+    assert (support.check.reason, support.check.detail) == (reason, detail)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_a_cut_through_two_who_did_it_or_an_end_inside_is_refused(
 )
 def test_a_clause_of_its_own_may_be_cut(source: str, shortened: str) -> None:
     limits = CheckSettings(min_support=0.5)
-    assert check_summary_sentence(shortened, [source], limits).verdict.accepted
+    assert check_summary_sentence(shortened, [source], limits).check.accepted
 
 
 @pytest.mark.parametrize(
@@ -279,15 +279,15 @@ def test_a_pronoun_may_not_vanish() -> None:
     assert refusal(source, "She married with a teacher there.") is Reason.CONTENT_LOST
 
 
-def test_a_name_takes_no_verb_of_another() -> None:
+def test_a_name_does_not_take_the_verb_of_another() -> None:
     article = (*ARTICLE, "Rosa Falk opened the museum in the old mill.")
     support = check_summary_sentence("Lund opened the museum in the old mill.", article, LIMITS)
-    assert support.verdict.reason is Reason.NOT_SUPPORTED
+    assert support.check.reason is Reason.NOT_SUPPORTED
 
 
-def test_an_empty_article_carries_nothing() -> None:
+def test_an_empty_article_supports_nothing() -> None:
     support = check_summary_sentence("Repairs may start.", (), LIMITS)
-    assert support.verdict.reason is not None
+    assert support.check.reason is not None
     assert support.evidence == ()
 
 

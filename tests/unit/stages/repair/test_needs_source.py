@@ -1,4 +1,4 @@
-"""Which sentences only their source text could mend."""
+"""Tests of which sentences cannot be mended without their source text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ESTIMATOR = Estimator(layer=3, intercept=0.25, weights=(0.5, -1.0), needs_source
 
 
 class StatefulEngine(FakeEngine):
-    """Gives each draft a state: of ``LOST`` one that tells of much to change."""
+    """An engine that returns a state for each draft; that of ``LOST`` predicts a high edit rate."""
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
@@ -46,7 +46,9 @@ def _state(prompt: Prompt) -> tuple[float, ...]:
 @pytest.fixture
 def estimating(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Profile:
     for module in ("repair", "needs_source"):
-        monkeypatch.setattr(f"worker.stages.repair.{module}.load_estimator", lambda _adapter: ESTIMATOR)
+        monkeypatch.setattr(
+            f"worker.stages.repair.{module}.load_estimator", lambda _adapter: ESTIMATOR
+        )
     return profile
 
 
@@ -82,7 +84,7 @@ def test_a_word_joined_with_itself_needs_the_source(sentence: str) -> None:
         "Head teachers and teachers' unions agree.",
     ],
 )
-def test_a_phrase_in_which_a_word_stands_twice_does_not(sentence: str) -> None:
+def test_a_set_phrase_that_repeats_a_word_does_not(sentence: str) -> None:
     assert not needs_source(sentence, None, None)
 
 
@@ -130,17 +132,17 @@ def test_the_shipped_adapter_has_one_as_wide_as_its_model() -> None:
     assert 0.4 < shipped.needs_source_from < 1
 
 
-def test_each_sentence_is_estimated_as_it_is_mended(estimating: Profile) -> None:
+def test_each_sentence_is_estimated_while_it_is_repaired(estimating: Profile) -> None:
     engine = StatefulEngine()
-    (mended,) = repair_articles([[PLAIN, LOST]], engine, estimating)
+    (repaired,) = repair_articles([[PLAIN, LOST]], engine, estimating)
 
-    assert [one.needs_source for one in mended] == [False, True]
+    assert [sentence.needs_source for sentence in repaired] == [False, True]
     assert [prompt.state_layer for prompt in engine.prompts] == [3, 3]
 
 
 def test_the_rates_of_sentences(estimating: Profile) -> None:
     assert estimate_edit_rates([PLAIN, LOST], StatefulEngine(), estimating) == [0.25, 0.75]
-    # An engine without states cannot say.
+    # An engine without states gives no estimate.
     assert estimate_edit_rates([PLAIN, LOST], FakeEngine(), estimating) is None
 
 

@@ -1,4 +1,4 @@
-"""From sentences to mended sentences: what is sent, what is used, what is refused and why."""
+"""Tests of repair: what is sent to the engine, what is used, and what is refused and why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.engine.protocol import Generation, Prompt
 from worker.errors import EngineError
 from worker.records.reason import Reason
 from worker.stages.repair.acceptor import Acceptor, ModelScores, features
-from worker.stages.repair.changes import Kind, find_changes
+from worker.stages.repair.changes import ChangeKind, find_changes
 from worker.stages.repair.repair import RepairedSentence, repair_articles
 
 PLAIN = "The ferry to Bremen left on time on Monday."
@@ -21,13 +21,15 @@ AWKWARD = "The crew comed back to the harbour with 12 people on Monday."
 MENDED = "The crew came back to the harbour with 12 people on Monday."
 
 
-def mend(sentence: str, proposal: str, profile: Profile, engine: FakeEngine) -> RepairedSentence:
+def repair_sentence(
+    sentence: str, proposal: str, profile: Profile, engine: FakeEngine
+) -> RepairedSentence:
     engine.answers = {sentence: proposal}
-    return mend_all([sentence], engine, profile)[0]
+    return repair_sentences([sentence], engine, profile)[0]
 
 
-def judged_by(acceptor: Acceptor, profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Profile:
-    """The profile with an adapter that has this acceptor."""
+def with_acceptor(acceptor: Acceptor, profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Profile:
+    """Return the profile with an adapter that has this acceptor."""
     monkeypatch.setattr(
         "worker.stages.repair.repair.load_acceptor", {"repair.x": acceptor}.__getitem__
     )
@@ -35,20 +37,22 @@ def judged_by(acceptor: Acceptor, profile: Profile, monkeypatch: pytest.MonkeyPa
     return profile.model_copy(update={"prompts": {**profile.prompts, "repair.v2.toml": template}})
 
 
-def mend_all(sentences: list[str], engine: FakeEngine, profile: Profile) -> list[RepairedSentence]:
-    (mended,) = repair_articles([sentences], engine, profile)
-    return mended
+def repair_sentences(
+    sentences: list[str], engine: FakeEngine, profile: Profile
+) -> list[RepairedSentence]:
+    (repaired,) = repair_articles([sentences], engine, profile)
+    return repaired
 
 
-def test_what_reads_well_stays_as_it_is(profile: Profile, engine: FakeEngine) -> None:
-    assert mend_all([PLAIN, PLAIN], engine, profile) == [
+def test_a_good_sentence_stays_as_it_is(profile: Profile, engine: FakeEngine) -> None:
+    assert repair_sentences([PLAIN, PLAIN], engine, profile) == [
         RepairedSentence(PLAIN),
         RepairedSentence(PLAIN),
     ]
 
 
 def test_a_sentence_is_the_draft_of_its_own_repair(profile: Profile, engine: FakeEngine) -> None:
-    mend_all([PLAIN, AWKWARD], engine, profile)
+    repair_sentences([PLAIN, AWKWARD], engine, profile)
 
     assert [prompt.text for prompt in engine.prompts] == [PLAIN, AWKWARD]
     prompt = engine.prompts[1]
@@ -63,37 +67,37 @@ def test_a_sentence_is_the_draft_of_its_own_repair(profile: Profile, engine: Fak
 def test_a_short_piece_is_never_sent(short: str, profile: Profile, engine: FakeEngine) -> None:
     engine.surprisals = {short: 50.0}
 
-    assert mend_all([short], engine, profile) == [RepairedSentence(short)]
+    assert repair_sentences([short], engine, profile) == [RepairedSentence(short)]
     assert engine.prompts == []
 
 
 def test_a_sentence_without_a_proposal_can_still_read_badly(
     profile: Profile, engine: FakeEngine
 ) -> None:
-    assert mend_all([AWKWARD], engine, profile) == [RepairedSentence(AWKWARD, spotted=True)]
+    assert repair_sentences([AWKWARD], engine, profile) == [RepairedSentence(AWKWARD, awkward=True)]
 
 
-def test_an_engine_that_cannot_score_is_judged_by_its_words(profile: Profile) -> None:
+def test_an_engine_without_scores_has_its_changes_accepted(profile: Profile) -> None:
     class Mute(FakeEngine):
         def generate(self, prompts: Sequence[Prompt], *_: object) -> list[Generation]:
             written = super().generate(prompts)
             return [replace(answer, nats=(), draft_nats=()) for answer in written]
 
-    found = mend_all([PLAIN, AWKWARD], Mute(answers={AWKWARD: MENDED}), profile)
+    repaired = repair_sentences([PLAIN, AWKWARD], Mute(answers={AWKWARD: MENDED}), profile)
 
-    assert [item.text for item in found] == [PLAIN, MENDED]
-    assert [judged.scores for judged in found[1].changes] == [{}]
+    assert [sentence.text for sentence in repaired] == [PLAIN, MENDED]
+    assert [decision.scores for decision in repaired[1].decisions] == [{}]
 
 
 def test_a_good_proposal_is_used(profile: Profile, engine: FakeEngine) -> None:
-    mended = mend(AWKWARD, MENDED, profile, engine)
+    repaired = repair_sentence(AWKWARD, MENDED, profile, engine)
 
-    assert mended.accepted
-    assert (mended.text, mended.proposal) == (MENDED, MENDED)
-    assert mended.spotted
-    (judged,) = mended.changes
-    assert (judged.change.kind, judged.reason) == (Kind.FORM, Reason.MODEL_REWRITE)
-    assert judged.scores == {"gain_nats": 100.0, "fluency_nats": 100.0}
+    assert repaired.accepted
+    assert (repaired.text, repaired.proposal) == (MENDED, MENDED)
+    assert repaired.awkward
+    (decision,) = repaired.decisions
+    assert (decision.change.kind, decision.reason) == (ChangeKind.FORM, Reason.MODEL_REWRITE)
+    assert decision.scores == {"gain_nats": 100.0, "fluency_nats": 100.0}
 
 
 @pytest.mark.parametrize(
@@ -108,18 +112,18 @@ def test_a_good_proposal_is_used(profile: Profile, engine: FakeEngine) -> None:
     ],
     ids=lambda value: value if isinstance(value, Reason) else "",
 )
-def test_a_change_against_the_law_is_refused_alone(
+def test_a_change_that_fails_a_check_is_refused_alone(
     proposal: str, reason: Reason, detail: str, profile: Profile, engine: FakeEngine
 ) -> None:
-    # Given a proposal that mends the verb, and more than that
-    mended = mend(AWKWARD, proposal, profile, engine)
+    # Given a proposal that repairs the verb and does more
+    repaired = repair_sentence(AWKWARD, proposal, profile, engine)
 
-    (refused,) = [judged for judged in mended.changes if not judged.accepted]
+    (refused,) = [decision for decision in repaired.decisions if not decision.accepted]
     assert refused.reason is reason
     assert detail in refused.detail
-    # Then nothing of what is refused is in the text
-    assert mended.text in {AWKWARD, MENDED}
-    assert mended.proposal == proposal
+    # Then nothing that was refused is in the text
+    assert repaired.text in {AWKWARD, MENDED}
+    assert repaired.proposal == proposal
 
 
 @pytest.mark.parametrize(
@@ -135,73 +139,80 @@ def test_a_change_against_the_law_is_refused_alone(
 def test_a_bad_proposal_is_refused_as_a_whole(
     proposal: str, reason: Reason, detail: str, profile: Profile, engine: FakeEngine
 ) -> None:
-    mended = mend(AWKWARD, proposal, profile, engine)
+    repaired = repair_sentence(AWKWARD, proposal, profile, engine)
 
-    assert (mended.text, mended.reason, mended.changes) == (AWKWARD, reason, ())
-    assert detail in mended.detail
-    assert mended.proposal == proposal
+    assert (repaired.text, repaired.reason, repaired.decisions) == (AWKWARD, reason, ())
+    assert detail in repaired.detail
+    assert repaired.proposal == proposal
 
 
 @pytest.mark.parametrize("proposal", [AWKWARD, f"  {AWKWARD}\n"])
 def test_an_unchanged_sentence_is_no_proposal(
     proposal: str, profile: Profile, engine: FakeEngine
 ) -> None:
-    assert mend(AWKWARD, proposal, profile, engine) == RepairedSentence(AWKWARD, spotted=True)
+    assert repair_sentence(AWKWARD, proposal, profile, engine) == RepairedSentence(
+        AWKWARD, awkward=True
+    )
 
 
 def test_new_typography_alone_is_no_proposal(profile: Profile, engine: FakeEngine) -> None:
     source = AWKWARD.replace("The crew", "The crew's mate")
 
-    mended = mend(source, source.replace("'", "\u2019"), profile, engine)
+    repaired = repair_sentence(source, source.replace("'", "\u2019"), profile, engine)
 
-    assert mended == RepairedSentence(source, spotted=True)
+    assert repaired == RepairedSentence(source, awkward=True)
 
 
 def test_an_answer_that_was_cut_off_is_refused(profile: Profile, engine: FakeEngine) -> None:
-    mended = mend(AWKWARD, MENDED + " Yes." * 20, profile, engine)
+    repaired = repair_sentence(AWKWARD, MENDED + " Yes." * 20, profile, engine)
 
-    assert mended.reason is Reason.UNFINISHED
-    assert mended.text == AWKWARD
+    assert repaired.reason is Reason.UNFINISHED
+    assert repaired.text == AWKWARD
 
 
 @pytest.mark.parametrize(("gain", "accepted"), [(1.9, False), (2.0, True)])
-def test_a_proposal_has_to_read_better(
+def test_a_proposal_must_read_better(
     gain: float, accepted: bool, profile: Profile, engine: FakeEngine
 ) -> None:
     engine.surprisals = {AWKWARD: 10.0, MENDED: 10.0 - gain / len(MENDED.split())}
-    mended = mend(AWKWARD, MENDED, profile, engine)
+    repaired = repair_sentence(AWKWARD, MENDED, profile, engine)
 
-    (judged,) = mended.changes
-    assert judged.scores["gain_nats"] == gain
-    assert judged.reason is (Reason.MODEL_REWRITE if accepted else Reason.NOT_BETTER)
-    assert mended.text == (MENDED if accepted else AWKWARD)
-    assert mended.proposal == MENDED
+    (decision,) = repaired.decisions
+    assert decision.scores["gain_nats"] == gain
+    assert decision.reason is (Reason.MODEL_REWRITE if accepted else Reason.NOT_BETTER)
+    assert repaired.text == (MENDED if accepted else AWKWARD)
+    assert repaired.proposal == MENDED
 
 
-def test_the_limits_are_the_profiles(profile: Profile, engine: FakeEngine) -> None:
+def test_the_limits_come_from_the_profile(profile: Profile, engine: FakeEngine) -> None:
     strict = profile.model_copy(update={"checks": CheckSettings(min_similarity=0.95)})
 
-    assert mend(AWKWARD, MENDED, strict, engine).reason is Reason.TOO_DIFFERENT
+    assert repair_sentence(AWKWARD, MENDED, strict, engine).reason is Reason.TOO_DIFFERENT
 
 
 def test_a_sentence_beyond_the_window_is_not_sent(profile: Profile, engine: FakeEngine) -> None:
     # 12 tokens and an answer of 23.
     engine.window = 12 + 23 + engine.prompt_tokens(profile.prompts[profile.repair.prompt]) - 1
-    mended = mend(AWKWARD, MENDED, profile, engine)
+    repaired = repair_sentence(AWKWARD, MENDED, profile, engine)
 
-    assert (mended.text, mended.reason, mended.spotted) == (AWKWARD, Reason.TOO_LONG, True)
+    assert (repaired.text, repaired.reason, repaired.awkward) == (AWKWARD, Reason.TOO_LONG, True)
     assert engine.prompts == []
     engine.window += 1
-    assert mend(AWKWARD, MENDED, profile, engine).accepted
+    assert repair_sentence(AWKWARD, MENDED, profile, engine).accepted
 
 
 def test_each_sentence_keeps_its_place(profile: Profile, engine: FakeEngine) -> None:
     other = AWKWARD.replace("12", "99")
     engine.answers = {AWKWARD: MENDED, other: MENDED}
-    mended = mend_all([PLAIN, other, AWKWARD, PLAIN], engine, profile)
+    repaired = repair_sentences([PLAIN, other, AWKWARD, PLAIN], engine, profile)
 
-    assert [item.text for item in mended] == [PLAIN, MENDED.replace("12", "99"), MENDED, PLAIN]
-    assert [[judged.reason for judged in item.changes] for item in mended] == [
+    assert [sentence.text for sentence in repaired] == [
+        PLAIN,
+        MENDED.replace("12", "99"),
+        MENDED,
+        PLAIN,
+    ]
+    assert [[decision.reason for decision in sentence.decisions] for sentence in repaired] == [
         [],
         [Reason.MODEL_REWRITE, Reason.NUMBER_CHANGED],
         [Reason.MODEL_REWRITE],
@@ -211,43 +222,47 @@ def test_each_sentence_keeps_its_place(profile: Profile, engine: FakeEngine) -> 
 
 def test_all_sentences_go_through_the_engine_together(profile: Profile, engine: FakeEngine) -> None:
     engine.answers = {AWKWARD: MENDED}
-    mend_all([AWKWARD, PLAIN] * 20, engine, profile)
+    repair_sentences([AWKWARD, PLAIN] * 20, engine, profile)
 
-    # The proposals, what they are worth as repairs, and how they read.
+    # Proposals, their scores as repairs, and their fluency.
     assert engine.calls == {"generate": 3}
 
 
-def test_changes_that_break_the_law_together_are_not_both_made(
+def test_changes_that_fail_a_check_together_are_not_both_made(
     profile: Profile, engine: FakeEngine
 ) -> None:
-    # Given two words that stand near once more, each of which may go, but not both
+    # Given two doubled words, each of which may go, but not both
     source = "The crew comed back back to the harbour harbour town on Monday."
-    mended = mend(source, "The crew comed to the town on Monday.", profile, engine)
-    assert "back" in mended.text
-    assert "harbour" in mended.text
+    repaired = repair_sentence(source, "The crew comed to the town on Monday.", profile, engine)
+    assert "back" in repaired.text
+    assert "harbour" in repaired.text
 
 
 def test_an_acceptor_decides_where_the_adapter_has_one(
     profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given one that likes what gains, but only forms of words
+    # Given an acceptor that accepts gains, but only in forms of words
     names = features(find_changes(AWKWARD, MENDED)[0], ModelScores(0, 0, 0, 1, 1))
     weights = dict.fromkeys(names, 0.0) | {"gain": 1.0, "kind_form": 5.0}
     least = {"careful": 0.9, "bold": 0.5}
     acceptor = Acceptor(intercept=-10.0, weights=weights, least_probability=least)
-    judging = judged_by(acceptor, profile, monkeypatch)
+    profile_with_acceptor = with_acceptor(acceptor, profile, monkeypatch)
 
     # Then a form that gains 12 nats at most passes, and an article does not
-    form = mend(AWKWARD, MENDED, judging, engine)
-    article = mend(AWKWARD, AWKWARD.replace("The crew", "A crew"), judging, engine)
+    form = repair_sentence(AWKWARD, MENDED, profile_with_acceptor, engine)
+    article = repair_sentence(
+        AWKWARD, AWKWARD.replace("The crew", "A crew"), profile_with_acceptor, engine
+    )
     assert form.text == MENDED
-    assert form.changes[0].scores["probability"] == 0.999
+    assert form.decisions[0].scores["probability"] == 0.999
     assert article.text == AWKWARD
-    assert [judged.reason for judged in article.changes] == [Reason.NOT_BETTER]
-    assert not mend(PLAIN, PLAIN.replace("The", "A"), judging, engine).spotted
+    assert [decision.reason for decision in article.decisions] == [Reason.NOT_BETTER]
+    assert not repair_sentence(
+        PLAIN, PLAIN.replace("The", "A"), profile_with_acceptor, engine
+    ).awkward
 
 
-def test_what_may_help_and_is_not_made_is_spotted(
+def test_a_refused_change_that_may_help_makes_a_sentence_awkward(
     profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given an acceptor to whom any change is as likely to help as not
@@ -258,13 +273,13 @@ def test_what_may_help_and_is_not_made_is_spotted(
         weights=weights,
         least_probability={"careful": 0.9, "bold": 0.5},
     )
-    judging = judged_by(acceptor, profile, monkeypatch)
+    profile_with_acceptor = with_acceptor(acceptor, profile, monkeypatch)
 
-    mended = mend(PLAIN, PLAIN.replace("The", "A"), judging, engine)
-    assert (mended.text, mended.spotted) == (PLAIN, True)
+    repaired = repair_sentence(PLAIN, PLAIN.replace("The", "A"), profile_with_acceptor, engine)
+    assert (repaired.text, repaired.awkward) == (PLAIN, True)
 
 
-def test_an_article_is_believed_by_its_own_changes_alone(
+def test_only_an_articles_own_changes_adjust_its_probabilities(
     profile: Profile, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given an acceptor to whom each change is a little less likely to help than it asks for
@@ -275,13 +290,15 @@ def test_an_article_is_believed_by_its_own_changes_alone(
         weights=weights,
         least_probability={"careful": 0.65, "bold": 0.1},
     )
-    judging = judged_by(acceptor, profile, monkeypatch)
+    profile_with_acceptor = with_acceptor(acceptor, profile, monkeypatch)
     engine.answers = {AWKWARD: MENDED}
 
-    alone, rough, plain = repair_articles([[AWKWARD], [AWKWARD] * 4, [PLAIN]], engine, judging)
+    alone, rough, plain = repair_articles(
+        [[AWKWARD], [AWKWARD] * 4, [PLAIN]], engine, profile_with_acceptor
+    )
 
-    assert [one.text for one in alone] == [AWKWARD]
-    assert [one.text for one in rough] == [MENDED] * 4
+    assert [sentence.text for sentence in alone] == [AWKWARD]
+    assert [sentence.text for sentence in rough] == [MENDED] * 4
     assert plain == [RepairedSentence(PLAIN)]
 
 
@@ -289,6 +306,6 @@ def test_no_sentences_are_no_work(profile: Profile, engine: FakeEngine) -> None:
     assert repair_articles([], engine, profile) == []
 
 
-def test_a_failure_of_the_engine_is_the_callers(profile: Profile, engine: FakeEngine) -> None:
+def test_a_failure_of_the_engine_reaches_the_caller(profile: Profile, engine: FakeEngine) -> None:
     with pytest.raises(EngineError, match="told to fail"):
-        mend_all([PLAIN, f"The {FAILS} left the harbour."], engine, profile)
+        repair_sentences([PLAIN, f"The {FAILS} left the harbour."], engine, profile)
