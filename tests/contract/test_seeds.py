@@ -1,4 +1,4 @@
-"""The sample articles: complete, readable, and each one explained."""
+"""The sample articles are complete, readable and explained."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _names_in_table() -> list[str]:
     return _TABLE_ROW.findall((SEEDS / "README.md").read_text(encoding="utf-8"))
 
 
-def test_there_are_at_least_eight_of_our_own() -> None:
+def test_there_are_at_least_eight_of_the_projects_own() -> None:
     assert len({path.name for path in ARTICLES} - {USERS_SAMPLE}) >= 8
 
 
@@ -27,26 +27,26 @@ def test_the_table_names_every_file_once() -> None:
     assert sorted(_names_in_table()) == [path.name for path in ARTICLES]
 
 
-def test_every_format_is_there() -> None:
+def test_every_format_is_represented() -> None:
     assert {path.suffix for path in ARTICLES} == {".txt", ".md", ".html", ".jsonl"}
 
 
 @pytest.mark.parametrize("path", ARTICLES, ids=lambda path: path.name)
-def test_a_seed_is_text_with_something_to_guard(path: Path) -> None:
+def test_a_seed_has_numbers_and_negations_to_preserve(path: Path) -> None:
     text = path.read_bytes().decode("utf-8")
 
     assert re.search(r"\d", text)
     assert re.search(r"\b(not|no|nobody|never|without)\b", text)
 
 
-def test_lengths_reach_from_two_sentences_to_a_long_document() -> None:
+def test_lengths_range_from_two_sentences_to_a_long_document() -> None:
     words = {path.name: len(path.read_text(encoding="utf-8").split()) for path in ARTICLES}
 
     assert words["lift-inspection.txt"] < 60
     assert 2_500 <= words["reservoir-inquiry.txt"] <= 3_500
 
 
-def test_the_jsonl_seed_holds_three_articles_with_ids_of_their_own() -> None:
+def test_the_jsonl_seed_has_three_articles_with_their_own_ids() -> None:
     lines = (SEEDS / "briefs.jsonl").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines]
 
