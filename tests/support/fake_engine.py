@@ -1,4 +1,4 @@
-"""An engine without a model: deterministic, instant, and able to fail when it is told to."""
+"""An engine without a model: deterministic, instant, and able to fail on request."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ __all__ = ["AWKWARD_WORDS", "BREAKS", "FAILS", "FakeEngine", "FixedAnswerEngine"
 #: A text with this word makes the engine raise ``EngineError``, as a model out of memory does.
 FAILS = "ENGINEFAILS"
 
-#: A text with this word makes the engine raise ``RuntimeError``, as a fault of ours does.
+#: A text with this word makes the engine raise ``RuntimeError``, as a bug does.
 BREAKS = "ENGINEBREAKS"
 
-#: A sentence with one of these reads badly to the engine.
+#: Words that make a sentence read badly to the engine.
 AWKWARD_WORDS = frozenset({"gargle", "comed"})
 
-#: A sentence of up to 125 words with one awkward word is over 1 nat a token.
+#: With these, a sentence of up to 125 words with one awkward word has over 1 nat per token.
 _PLAIN_NATS = 0.2
 _AWKWARD_NATS = 100.0
 
-#: What the engine makes of a summary prompt: so many sentences of its text.
+#: Sentences of the text that the engine returns for a summary prompt.
 _SUMMARY_SENTENCES = 2
 
 
 @dataclass(slots=True)
 class FakeEngine:
-    """``worker.engine.Engine`` by rule: a token is a word between blanks.
+    """An engine by rule, whose tokens are words between blanks.
 
-    An answer that is longer than its prompt's budget is cut off there, as a model's is.
+    An answer longer than its prompt's budget is cut off there, as a model's is.
     """
 
     answers: Mapping[str, str] = field(default_factory=dict)
     """Source text → proposal. Default: the text itself."""
     summaries: Mapping[str, str] = field(default_factory=dict)
-    """Any piece of a summary prompt's text → summary. Default: the text's first two sentences."""
+    """Part of a summary prompt's text → summary. Default: the text's first two sentences."""
     surprisals: Mapping[str, float] = field(default_factory=dict)
-    """Text → nats a token. Default: 0.2, and 100 more for each word of ``AWKWARD_WORDS``."""
+    """Text → nats per token. Default: 0.2, and 100 more per text for each awkward word."""
     window: int = 2048
     calls: Counter[str] = field(default_factory=Counter)
-    """How often the model was run, by method."""
+    """Number of calls by method."""
     prompts: list[Prompt] = field(default_factory=list)
-    """Every prompt that was answered, in order."""
+    """Every answered prompt, in order."""
     prepared: list[str] = field(default_factory=list)
-    """Adapters of the templates that it was told of last."""
+    """Adapters of the templates of the last ``prepare``."""
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         checkpoint()
         self.calls["generate"] += 1
-        _fail_if_told(prompt.text for prompt in prompts)
+        _fail_on_request(prompt.text for prompt in prompts)
         self.prompts += prompts
         return [self._generation(prompt) for prompt in prompts]
 
@@ -81,8 +81,8 @@ class FakeEngine:
     def _answer(self, prompt: Prompt) -> str:
         if "summar" not in prompt.template.instruction.lower():
             return self.answers.get(prompt.text, prompt.text)
-        for piece, summary in self.summaries.items():
-            if piece in prompt.text:
+        for part, summary in self.summaries.items():
+            if part in prompt.text:
                 return summary
         return ". ".join(prompt.text.split(". ")[:_SUMMARY_SENTENCES]).removesuffix(".") + "."
 
@@ -96,21 +96,21 @@ class FakeEngine:
 
 
 class FixedAnswerEngine(FakeEngine):
-    """Answers every prompt alike."""
+    """Gives every prompt the same answer."""
 
-    def __init__(self, said: Generation) -> None:
+    def __init__(self, answer: Generation) -> None:
         super().__init__()
-        self.said = said
+        self.answer = answer
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
         checkpoint()
         self.prompts += prompts
-        return [self.said for _ in prompts]
+        return [self.answer for _ in prompts]
 
 
-def _fail_if_told(texts: Iterable[str]) -> None:
+def _fail_on_request(texts: Iterable[str]) -> None:
     for text in texts:
         if FAILS in text:
             raise EngineError("the fake engine was told to fail", hint="a hint")

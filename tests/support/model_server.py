@@ -1,7 +1,7 @@
-"""A real ``transformers serve`` as a process of its own, to be killed and started again.
+"""A real ``transformers serve`` in a process of its own, to be killed and restarted.
 
-It is pinned to one model, so that it loads it before it answers at all, as vLLM does; without,
-it would load on the first request and unload after idle minutes.
+It is pinned to one model, so that it loads the model before it answers, as vLLM does. Otherwise it
+would load on the first request and unload after some idle minutes.
 """
 
 from __future__ import annotations
@@ -21,53 +21,53 @@ from tests.support.waiting import wait_until
 
 __all__ = ["ModelServer", "running_model_server"]
 
-#: It imports torch and loads the model, which takes 5 s; on a busy machine longer.
+#: Importing torch and loading the model takes 5 s, and longer on a busy machine.
 _START_SECONDS = 90.0
 
 _STOP_SECONDS = 10.0
 
-#: Two threads wait for each other in every layer: on two cores that others use too, an answer of
-#: 14 tokens took 17.5 s with two and 1.3 s with one (measured).
+#: Threads wait for each other in every layer: on two busy cores, an answer of 14 tokens took 17.5 s
+#: with two threads and 1.3 s with one (measured).
 _THREADS = "1"
 
-#: What uvicorn logs of each chat it has answered.
+#: What uvicorn logs for each answered chat.
 _ANSWERED = '"POST /v1/chat/completions HTTP/1.1" 200 OK'
 
 
 class ModelServer:
-    """A server on a port that stays its own.
+    """A server that keeps its port over restarts.
 
     Args:
-        model: a folder; also the name that a client has to ask for.
-        folder: for its log, and for what it takes for the hub's cache.
-        dtype: of the weights; by default their own.
+        model: the model's folder, which is also its name for clients.
+        folder: for the log and an empty hub cache.
+        dtype: of the weights; by default as stored.
     """
 
     def __init__(self, model: str, folder: Path, *, dtype: str = "auto") -> None:
         self.model, self._dtype, self._port = model, dtype, _free_port()
         self._log, self._hub = folder / "serve.log", folder / "hub"
-        # Without it the list of models is an internal error.
+        # Without a cache folder, listing models is an internal error.
         self._hub.mkdir()
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0
 
     @property
     def url(self) -> str:
-        """Of its API."""
+        """The URL of the API."""
         return f"http://127.0.0.1:{self._port}/v1"
 
     @property
     def log(self) -> str:
-        """What all its processes have said so far."""
+        """The log of all starts so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     @property
     def answered(self) -> int:
-        """How many chats it has answered so far."""
+        """The number of chats answered so far."""
         return self.log.count(_ANSWERED)
 
     def start(self) -> None:
-        """Begin to start; see ``wait``."""
+        """Start the process; ``wait`` returns once it answers."""
         command = [
             *(str(Path(sys.executable).with_name("transformers")), "serve", self.model),
             *("--host", "127.0.0.1", "--port", str(self._port)),
@@ -90,7 +90,7 @@ class ModelServer:
         self.starts += 1
 
     def wait(self) -> None:
-        """Return when it answers."""
+        """Wait until the server answers."""
         process = self._process
         assert process is not None
         wait_until(
@@ -101,7 +101,7 @@ class ModelServer:
         assert process.poll() is None, self.log
 
     def kill(self) -> None:
-        """End it at once, as a machine that goes down does."""
+        """Kill the process group at once, as a crash does."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(_STOP_SECONDS)
@@ -116,7 +116,7 @@ class ModelServer:
 
 @contextmanager
 def running_model_server(model: str, folder: Path, *, dtype: str = "auto") -> Iterator[ModelServer]:
-    """A server that answers; killed at the end."""
+    """Run a server that answers; kill it at the end."""
     server = ModelServer(model, folder, dtype=dtype)
     try:
         server.start()

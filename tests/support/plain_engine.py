@@ -1,6 +1,6 @@
-"""The plain way: one ``generate`` of transformers for each prompt, one after the other.
+"""The reference engine: one ``generate`` of transformers per prompt, one after the other.
 
-What the local engine is held against: its answers in tests, its speed in benchmarks.
+Tests compare the local engine's answers with it, benchmarks its speed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["KeepBias", "PlainEngine"]
 
 
 class KeepBias(LogitsProcessor):
-    """Lets one answer keep to its draft unless another token is ``nats`` more likely."""
+    """Keeps an answer to its draft unless another token is ``nats`` likelier."""
 
     def __init__(self, draft: Sequence[int], prompt_tokens: int, nats: float) -> None:
         self._guide = Draft(draft, copying=True)
@@ -43,19 +43,19 @@ class KeepBias(LogitsProcessor):
 
 
 class PlainEngine:
-    """``worker.engine.Engine`` by transformers alone, with the same prompts and weights.
+    """An engine on plain transformers, with the prompts and weights of ``LocalEngine``.
 
     Args:
-        model: as for ``LocalEngine``, which lends its tokens and prompts.
-        settings: where the weights are, and how many threads there are.
-        **options: for each ``generate``.
+        model: as for ``LocalEngine``, which encodes the prompts.
+        settings: the home of the weights, and the number of threads.
+        **options: passed to each ``generate``.
     """
 
     def __init__(self, model: ModelSettings, settings: Settings, **options: Any) -> None:
         self.local = LocalEngine(model, settings)
-        # Only its tokens are wanted: its weights would count as this way's memory.
+        # Only its tokenizer is used; its weights would count as memory of this engine.
         self.local._decoders.clear()
-        self._model, self._place = model, locate(model, settings.home)
+        self._model, self._source = model, locate(model, settings.home)
         self._options = options
         self._models: dict[str, Any] = {}
 
@@ -84,27 +84,31 @@ class PlainEngine:
         return answers
 
     def model(self, adapter: str) -> Any:
-        """As transformers loads it, with the adapter's weights in it."""
+        """Load the model as transformers does, with the adapter merged."""
         if adapter not in self._models:
             model: Any = AutoModelForCausalLM.from_pretrained(
-                self._place, dtype=getattr(torch, self._model.dtype), use_safetensors=True
+                self._source, dtype=getattr(torch, self._model.dtype), use_safetensors=True
             )
             if adapter:
                 merge(model, adapter_folder(adapter))
             self._models[adapter] = model.eval()
         return self._models[adapter]
 
-    def tokens(self, prompt: Prompt) -> tuple[list[int], list[int]]:
-        """Tokens of the prompt as the model reads it, and of its draft with its end."""
+    def encode(self, prompt: Prompt) -> tuple[list[int], list[int]]:
+        """Encode the whole prompt, and its draft with the end token."""
         (row,) = self.local._rows([prompt])
         return list(row.prompt), list(row.draft)
 
-    def write(self, prompt: Prompt) -> tuple[list[int], tuple[float, ...]]:
-        """The tokens of the answer, the one that ends it included, and the nats of each."""
-        asked, draft = self.encode(prompt)
-        ids = torch.tensor([asked])
-        bias = [KeepBias(draft, len(asked), prompt.keep_bias_nats)] if prompt.keep_bias_nats else []
-        found = self.model(prompt.template.adapter).generate(
+    def generate_tokens(self, prompt: Prompt) -> tuple[list[int], tuple[float, ...]]:
+        """Generate the answer's tokens, including the end token, and the nats of each."""
+        prompt_ids, draft = self.encode(prompt)
+        ids = torch.tensor([prompt_ids])
+        bias = (
+            [KeepBias(draft, len(prompt_ids), prompt.keep_bias_nats)]
+            if prompt.keep_bias_nats
+            else []
+        )
+        output = self.model(prompt.template.adapter).generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
             max_new_tokens=prompt.max_tokens,
@@ -115,11 +119,11 @@ class PlainEngine:
             return_dict_in_generate=True,
             **self._options,
         )
-        written: list[int] = found.sequences[0, len(asked) :].tolist()
-        return written, _nats(torch.cat(found.logits), written)
+        written: list[int] = output.sequences[0, len(prompt_ids) :].tolist()
+        return written, _nats(torch.cat(output.logits), written)
 
     def _answer(self, prompt: Prompt) -> Generation:
-        asked, draft = self.encode(prompt)
+        prompt_ids, draft = self.encode(prompt)
         written, nats = self.generate_tokens(prompt)
         finished = written[-1] in self.local._end_tokens
         text = self.local._tokenizer.decode(
@@ -129,21 +133,21 @@ class PlainEngine:
             text.strip(),
             finished,
             tokens=len(written),
-            tokens_read=len(asked) + len(draft),
+            tokens_read=len(prompt_ids) + len(draft),
             nats=nats,
             draft_nats=nats if written == draft else self._draft_nats(prompt),
         )
 
     def _draft_nats(self, prompt: Prompt) -> tuple[float, ...]:
-        asked, draft = self.encode(prompt)
+        prompt_ids, draft = self.encode(prompt)
         if not draft:
             return ()
         model = self.model(prompt.template.adapter)
-        logits = model(input_ids=torch.tensor([[*asked, *draft]]), use_cache=False).logits[0]
-        return _nats(logits[len(asked) - 1 : -1], draft)
+        logits = model(input_ids=torch.tensor([[*prompt_ids, *draft]]), use_cache=False).logits[0]
+        return _nats(logits[len(prompt_ids) - 1 : -1], draft)
 
 
 def _nats(logits: Any, tokens: list[int]) -> tuple[float, ...]:
-    """Minus the log-probability of each token under its row of logits."""
+    """Compute each token's negative log-likelihood under its row of logits."""
     chosen = logits.float().log_softmax(-1).gather(-1, torch.tensor(tokens)[:, None])
     return tuple((-chosen[:, 0]).tolist())

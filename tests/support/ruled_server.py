@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server by rule, on a port of this machine: real HTTP, and no model."""
+"""An OpenAI-compatible server that answers by a rule: real HTTP on a local port, no model."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from worker.engine.server import ServerEngine
 
 __all__ = [
     "NAME",
-    "SOON",
-    "Asked",
+    "TIMEOUT_SECONDS",
+    "ReceivedRequest",
     "Reply",
     "RuledServer",
     "completion",
@@ -28,25 +28,25 @@ __all__ = [
     "text_of",
 ]
 
-#: The model that it serves.
+#: Name of the served model.
 NAME = "someone/something"
 
-#: Long against what a test waits for, and short enough to be seen as a failure.
-SOON = 10.0
+#: Far longer than anything a test waits for, so that reaching it is a failure.
+TIMEOUT_SECONDS = 10.0
 
 
 @dataclass
 class Reply:
-    """What the server by rule answers."""
+    """A response of the server."""
 
-    said: Any
+    content: Any
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request as it came."""
+class ReceivedRequest:
+    """A request as the server received it."""
 
     path: str
     key: str | None
@@ -55,8 +55,8 @@ class Asked:
 
 def completion(text: str | None, reason: str = "stop", **usage: int) -> Reply:
     choice = {"index": 0, "message": {"role": "assistant", "content": text}}
-    said = {"object": "chat.completion", "choices": [{**choice, "finish_reason": reason}]}
-    return Reply({**said, "usage": usage} if usage else said)
+    content = {"object": "chat.completion", "choices": [{**choice, "finish_reason": reason}]}
+    return Reply({**content, "usage": usage} if usage else content)
 
 
 def echo(body: Any) -> Reply:
@@ -68,23 +68,23 @@ def text_of(body: Any) -> str:
 
 
 class RuledServer(ThreadingHTTPServer):
-    """Answers by ``rule``, at first with the text in capitals; ``None`` drops the connection."""
+    """Answers each request by ``rule``: by default in capitals; None drops the connection."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.rule: Callable[[Any], Reply | None] = echo
-        self.asked: list[Asked] = []
-        self.over = threading.Event()
-        """Set at the test's end: nobody waits longer."""
+        self.requests: list[ReceivedRequest] = []
+        self.stopping = threading.Event()
+        """Set at the end of the test, to release rules that wait."""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/v1"
 
     def handle_error(self, *_: object) -> None:
-        """A client that has gone is what some tests are about."""
+        """Ignore disconnected clients, which some tests provoke."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -98,17 +98,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(None)
 
     def _answer(self, body: Any) -> None:
-        self.server.asked.append(Asked(self.path, self.headers["Authorization"], body))
+        self.server.requests.append(ReceivedRequest(self.path, self.headers["Authorization"], body))
         reply = self.server.rule(body)
         if reply is None:
             self.close_connection = True
             return
-        said = reply.said if isinstance(reply.said, bytes) else json.dumps(reply.said).encode()
+        content = reply.content
+        payload = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(reply.status)
-        for name, value in {**reply.headers, "Content-Length": str(len(said))}.items():
+        for name, value in {**reply.headers, "Content-Length": str(len(payload))}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(said)
+        self.wfile.write(payload)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -116,21 +117,23 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def ruled_server() -> Iterator[RuledServer]:
-    """A server that runs while in the context."""
+    """Run a server in the context."""
     with RuledServer() as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield running
         finally:
-            running.over.set()
+            running.stopping.set()
             running.shutdown()
             thread.join()
 
 
-def model_at(url: str, **said: Any) -> ModelSettings:
-    return ModelSettings(kind="server", name=NAME, revision="abc", url=url, **said)
+def model_at(url: str, **fields: Any) -> ModelSettings:
+    return ModelSettings(kind="server", name=NAME, revision="abc", url=url, **fields)
 
 
-def engine_at(url: str, *, key: str = "", patience: float = SOON, **said: Any) -> ServerEngine:
-    return ServerEngine(model_at(url, **said), Settings(api_key=key), patience_seconds=patience)
+def engine_at(
+    url: str, *, key: str = "", patience: float = TIMEOUT_SECONDS, **fields: Any
+) -> ServerEngine:
+    return ServerEngine(model_at(url, **fields), Settings(api_key=key), patience_seconds=patience)

@@ -1,6 +1,6 @@
-"""A real Llama with random weights, small enough to build in a blink, for tests of the engine.
+"""A real Llama with random weights, small enough to build within a test.
 
-Its tokenizer takes each word of ``WORDS`` as one token, so that a test can count by eye.
+Its tokenizer maps each word of ``WORDS`` to one token, so that tokens can be counted by eye.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["END_WORDS", "WINDOW", "WORDS", "build_tiny_model"]
 
 _SPECIAL = ("<unk>", "<pad>", "<end>")
 
-#: The whole vocabulary, beside the special tokens.
+#: The vocabulary without special tokens.
 WORDS = tuple(first + second for first in "bdfgklmnprst" for second in ("a", "e", "i", "o", "u"))
 
-#: Any of these ends an answer: with random weights one token alone would hardly come up.
+#: Words that end an answer: a single end token would hardly ever be generated.
 END_WORDS = WORDS[::5]
 
 #: Most tokens of prompt and answer together.
@@ -34,14 +34,14 @@ _CHAT = "{% for message in messages %}{{ message['content'] }} {% endfor %}"
 def build_tiny_model(
     folder: Path, *, padding: bool = True, ends: Sequence[str] = ("<end>", *END_WORDS)
 ) -> Path:
-    """``folder`` with config, tokenizer and safetensors, the same at each call.
+    """Build a model folder with config, tokenizer and safetensors, the same on each call.
 
     Args:
-        folder: is made if it is not there.
-        padding: whether the tokenizer has a token for it; some models' have none.
+        folder: created if it is missing.
+        padding: whether the tokenizer has a padding token; some models have none.
         ends: the words that end an answer.
     """
-    vocabulary = {word: at for at, word in enumerate((*_SPECIAL, *WORDS))}
+    vocabulary = {word: index for index, word in enumerate((*_SPECIAL, *WORDS))}
     words = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106 - no password
     words.pre_tokenizer = WhitespaceSplit()
     tokenizer: Any = PreTrainedTokenizerFast(
@@ -60,7 +60,7 @@ def build_tiny_model(
         num_hidden_layers=2,
         num_attention_heads=4,
         max_position_embeddings=WINDOW,
-        # Far from zero, so that no two tokens are all but equally likely.
+        # Large, so that no two tokens are nearly equally likely.
         initializer_range=0.6,
         bos_token_id=None,
         eos_token_id=[vocabulary[word] for word in ends],

@@ -1,4 +1,4 @@
-"""An adapter's matrices added to a real tiny model's weights."""
+"""An adapter merged into the weights of a tiny model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def adapter(tmp_path: Path) -> Path:
-    """As peft writes it, for one of the layers."""
+    """An adapter as peft writes it, for one layer."""
     torch.manual_seed(3)
     name = f"base_model.model.{LAYER}"
     matrices = {
@@ -50,9 +50,9 @@ def test_the_scaled_product_is_added_to_its_layer_alone(base: Path, adapter: Pat
 
     merge(model, adapter)
 
-    wanted = before[f"{LAYER}.weight"].float() + ALPHA / RANK * (up.float() @ down.float())
+    expected = before[f"{LAYER}.weight"].float() + ALPHA / RANK * (up.float() @ down.float())
     after = model.state_dict()
-    assert torch.equal(after.pop(f"{LAYER}.weight"), wanted.to(torch.bfloat16))
+    assert torch.equal(after.pop(f"{LAYER}.weight"), expected.to(torch.bfloat16))
     assert after
     assert all(torch.equal(weight, before[name]) for name, weight in after.items())
 
@@ -69,34 +69,35 @@ def broken_config(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}", encoding="utf-8")
 
 
-def half_of_it(folder: Path) -> None:
+def only_down_matrices(folder: Path) -> None:
     matrices = load_file(folder / "adapter_model.safetensors")
     save_file(
-        {name: one for name, one in matrices.items() if "lora_A" in name},
+        {name: matrix for name, matrix in matrices.items() if "lora_A" in name},
         folder / "adapter_model.safetensors",
     )
 
 
 def for_another_model(folder: Path) -> None:
     matrices = load_file(folder / "adapter_model.safetensors")
-    renamed = {name.replace("layers.1", "layers.7"): one for name, one in matrices.items()}
+    renamed = {name.replace("layers.1", "layers.7"): matrix for name, matrix in matrices.items()}
     save_file(renamed, folder / "adapter_model.safetensors")
 
 
 def of_another_size(folder: Path) -> None:
     matrices = load_file(folder / "adapter_model.safetensors")
-    cut = {name: one[:, :3].contiguous() for name, one in matrices.items()}
+    cut = {name: matrix[:, :3].contiguous() for name, matrix in matrices.items()}
     save_file(cut, folder / "adapter_model.safetensors")
 
 
 @pytest.mark.parametrize(
-    "harm", [no_file, no_config, broken_config, half_of_it, for_another_model, of_another_size]
+    "damage",
+    [no_file, no_config, broken_config, only_down_matrices, for_another_model, of_another_size],
 )
 def test_an_adapter_that_does_not_fit_is_refused(
-    harm: Callable[[Path], None], base: Path, adapter: Path
+    damage: Callable[[Path], None], base: Path, adapter: Path
 ) -> None:
     model = load(base)
-    harm(adapter)
+    damage(adapter)
 
     with pytest.raises(EngineError, match=f"adapter {adapter.name}") as raised:
         merge(model, adapter)

@@ -1,4 +1,4 @@
-"""The real engine on a tiny model with random weights: order, budgets, batches, failures."""
+"""The local engine on a tiny model with random weights: order, budgets, batches, failures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def text_of(words: int, seed: int) -> str:
 TASK = PromptTemplate(instruction="ba be")
 OTHER_TASK = PromptTemplate(instruction="tu to")
 
-#: Of many lengths, in no order.
+#: Texts of many lengths, unordered.
 TEXTS = tuple(text_of(words, words) for words in (7, 30, 1, 12, 55, 3, 20, 8, 41, 2, 16))
 PROMPTS = tuple(
     Prompt(TASK, text, max_tokens) for text, max_tokens in zip(TEXTS, (12, 5, 30) * 4, strict=False)
@@ -56,8 +56,8 @@ def engine(folder: Path) -> LocalEngine:
 
 
 def written(answers: Sequence[Generation]) -> list[tuple[str, bool, int]]:
-    """Without their probabilities, whose last digits depend on the batch."""
-    return [(one.text, one.finished, one.tokens) for one in answers]
+    """Drop the likelihoods, whose last digits depend on the batch."""
+    return [(answer.text, answer.finished, answer.tokens) for answer in answers]
 
 
 # Answers -------------------------------------------------------------------------------------
@@ -74,18 +74,18 @@ def test_each_prompt_gets_the_answer_it_gets_alone(engine: LocalEngine) -> None:
 def test_a_drafts_mean_hidden_state_is_the_models_own(engine: LocalEngine, folder: Path) -> None:
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    # Given drafts of several lengths in one batch
+    # Given: drafts of several lengths in one batch
     texts = TEXTS[:5]
     prompts = [Prompt(TASK, text, 1, draft=text, state_layer=0) for text in texts]
     for text, answer in zip(texts, engine.generate(prompts), strict=True):
-        asked = tokenizer.apply_chat_template(
+        prompt_ids = tokenizer.apply_chat_template(
             TASK.messages(text), add_generation_prompt=True, return_tensors="pt"
         )["input_ids"]
         draft = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
         with torch.inference_mode():
-            read = model(torch.cat([asked, draft], 1), output_hidden_states=True)
-        # Behind the first layer, from where the draft's first token is foretold.
-        expected = read.hidden_states[1][0, asked.shape[1] - 1 :].mean(0)
+            output = model(torch.cat([prompt_ids, draft], 1), output_hidden_states=True)
+        # After the first layer, from the position that predicts the draft's first token.
+        expected = output.hidden_states[1][0, prompt_ids.shape[1] - 1 :].mean(0)
         assert answer.draft_state == pytest.approx(expected.tolist(), abs=1e-4)
     assert engine.generate([Prompt(TASK, texts[0], 1, draft=texts[0])])[0].draft_state == ()
 
@@ -111,14 +111,15 @@ def test_an_answer_ends_by_itself_or_at_its_budget(engine: LocalEngine) -> None:
     for prompt, answer in zip(PROMPTS, answers, strict=True):
         words = answer.text.split()
         assert len(words) <= prompt.max_tokens - answer.finished
-        # What ends an answer is no part of it.
+        # The end token is not part of the text.
         assert not {*END_WORDS, "<end>", "<pad>"} & set(words)
     assert any(
-        len(one.text.split()) == p.max_tokens for p, one in zip(PROMPTS, answers, strict=True)
+        len(answer.text.split()) == prompt.max_tokens
+        for prompt, answer in zip(PROMPTS, answers, strict=True)
     )
 
 
-def test_a_larger_budget_goes_on_where_a_smaller_was_cut(engine: LocalEngine) -> None:
+def test_a_larger_budget_continues_the_same_answer(engine: LocalEngine) -> None:
     prompts = [Prompt(TASK, text, 3) for text in TEXTS]
     longer = [Prompt(TASK, text, 9) for text in TEXTS]
 
@@ -126,16 +127,16 @@ def test_a_larger_budget_goes_on_where_a_smaller_was_cut(engine: LocalEngine) ->
         assert long.text.startswith(short.text)
 
 
-def test_examples_come_as_turns_before_the_text(engine: LocalEngine) -> None:
+def test_examples_are_turns_before_the_text(engine: LocalEngine) -> None:
     shown = PromptTemplate(instruction="ba be", examples=(("ta", "te"), ("ti", "to")))
     spelled = PromptTemplate(instruction="ba be ta te ti to")
-    one, other, third = engine.generate(
+    with_examples, spelled_out, without_examples = engine.generate(
         [Prompt(template, TEXTS[0], 30) for template in (shown, spelled, TASK)]
     )
 
-    # The tiny model's chat format has no marks for its turns.
-    assert one == other
-    assert one != third
+    # The tiny model's chat format does not mark its turns.
+    assert with_examples == spelled_out
+    assert with_examples != without_examples
 
 
 def test_the_prompt_around_a_text_is_counted(engine: LocalEngine) -> None:
@@ -146,7 +147,7 @@ def test_the_prompt_around_a_text_is_counted(engine: LocalEngine) -> None:
 
 
 def test_instruction_and_text_are_read(engine: LocalEngine) -> None:
-    one, other, third = engine.generate(
+    answers = engine.generate(
         [
             Prompt(TASK, TEXTS[0], 30),
             Prompt(OTHER_TASK, TEXTS[0], 30),
@@ -154,19 +155,19 @@ def test_instruction_and_text_are_read(engine: LocalEngine) -> None:
         ]
     )
 
-    assert len({one.text, other.text, third.text}) == 3
+    assert len({answer.text for answer in answers}) == 3
 
 
-def test_marks_of_the_chat_in_a_text_are_not_read(engine: LocalEngine) -> None:
+def test_special_tokens_in_a_text_are_removed(engine: LocalEngine) -> None:
     plain = text_of(9, 3)
     marked = f"<end>{plain}<<end>end>"
-    prompts = [Prompt(TASK, said, 12, draft=said) for said in (marked, plain)]
-    one, other = engine.generate(prompts)
-    assert written([one]) == written([other])
-    assert one.tokens_read == other.tokens_read
+    prompts = [Prompt(TASK, text, 12, draft=text) for text in (marked, plain)]
+    of_marked, of_plain = engine.generate(prompts)
+    assert written([of_marked]) == written([of_plain])
+    assert of_marked.tokens_read == of_plain.tokens_read
 
 
-def test_nothing_asked_is_nothing_answered(engine: LocalEngine) -> None:
+def test_no_prompts_give_no_answers(engine: LocalEngine) -> None:
     assert engine.generate([]) == []
     assert engine.count_tokens([]) == []
 
@@ -200,7 +201,7 @@ def test_weights_can_be_held_in_bfloat16(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["embedded", "./no-such-folder"])
-def test_weights_that_are_not_here_are_missing(name: str) -> None:
+def test_absent_weights_are_reported_as_missing(name: str) -> None:
     with pytest.raises(ModelMissingError) as raised:
         open_engine(ModelSettings(name=name), settings())
 
@@ -212,14 +213,14 @@ def without(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 
 
-def holding(name: str, content: bytes) -> Callable[[Path], None]:
+def with_content(name: str, content: bytes) -> Callable[[Path], None]:
     def harm(folder: Path) -> None:
         (folder / name).write_bytes(content)
 
     return harm
 
 
-def saying(key: str, value: int) -> Callable[[Path], None]:
+def with_config(key: str, value: int) -> Callable[[Path], None]:
     def harm(folder: Path) -> None:
         path = folder / "config.json"
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -235,13 +236,13 @@ def saying(key: str, value: int) -> Callable[[Path], None]:
         without("model.safetensors"),
         without("tokenizer.json"),
         without("chat_template.jinja"),
-        holding("config.json", b"{"),
-        holding("config.json", b'{"model_type": "nobody knows"}'),
-        saying("hidden_size", 64),
-        saying("num_hidden_layers", 3),
-        holding("model.safetensors", b""),
-        holding("model.safetensors", b"\xff" * 64),
-        holding("tokenizer.json", b'{"version": "1.0"}'),
+        with_content("config.json", b"{"),
+        with_content("config.json", b'{"model_type": "nobody knows"}'),
+        with_config("hidden_size", 64),
+        with_config("num_hidden_layers", 3),
+        with_content("model.safetensors", b""),
+        with_content("model.safetensors", b"\xff" * 64),
+        with_content("tokenizer.json", b'{"version": "1.0"}'),
     ],
     ids=[
         *("no config", "no weights", "no tokenizer", "no chat format"),
@@ -249,7 +250,7 @@ def saying(key: str, value: int) -> Callable[[Path], None]:
         *("empty weights", "broken weights", "broken tokenizer"),
     ],
 )
-def test_a_broken_folder_says_so(harm: Callable[[Path], None], tmp_path: Path) -> None:
+def test_a_broken_folder_is_reported(harm: Callable[[Path], None], tmp_path: Path) -> None:
     broken = build_tiny_model(tmp_path / "broken")
     harm(broken)
 
@@ -272,7 +273,7 @@ def test_pickled_weights_are_never_loaded(tmp_path: Path) -> None:
     assert raised.value.code == "model_load_failed"
 
 
-def test_a_model_may_have_many_ends_and_no_padding(tmp_path: Path) -> None:
+def test_a_model_may_have_many_end_tokens_and_no_padding(tmp_path: Path) -> None:
     bare = open_model(build_tiny_model(tmp_path / "bare", padding=False))
 
     alone = [bare.generate([prompt])[0] for prompt in PROMPTS]

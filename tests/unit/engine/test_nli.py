@@ -1,4 +1,4 @@
-"""A model of natural language inference as judge: a real one, tiny, with random weights."""
+"""The entailment classifier: a real one, tiny, with random weights."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ PAIRS = [
 ]
 
 
-def build(folder: Path, labels: dict[int, str]) -> str:
-    words = Tokenizer(WordLevel({word: at for at, word in enumerate(WORDS)}, unk_token="<unk>"))  # noqa: S106
+def build_classifier(folder: Path, labels: dict[int, str]) -> str:
+    vocabulary = {word: index for index, word in enumerate(WORDS)}
+    words = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106
     words.pre_tokenizer = WhitespaceSplit()
     words.post_processor = TemplateProcessing(
         single="$A <sep>", pair="$A <sep> $B:1 <sep>:1", special_tokens=[("<sep>", 2)]
@@ -45,7 +46,7 @@ def build(folder: Path, labels: dict[int, str]) -> str:
     config = BertConfig(
         vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=32, max_position_embeddings=64, id2label=labels,
-        label2id={text: at for at, text in labels.items()},
+        label2id={label: index for index, label in labels.items()},
     )  # fmt: skip
     BertForSequenceClassification(config).save_pretrained(folder)
     return str(folder)
@@ -53,33 +54,35 @@ def build(folder: Path, labels: dict[int, str]) -> str:
 
 @pytest.fixture
 def model(tmp_path: Path) -> str:
-    return build(tmp_path / "nli", LABELS)
+    return build_classifier(tmp_path / "nli", LABELS)
 
 
-def test_each_pair_gets_what_it_gets_alone(model: str) -> None:
+def test_each_pair_gets_the_probability_it_gets_alone(model: str) -> None:
     together = entailment_probabilities(PAIRS, name=model, revision="1")
     alone = [entailment_probabilities([pair], name=model, revision="1")[0] for pair in PAIRS]
 
     assert together == pytest.approx(alone, abs=1e-5)
     assert together[0] != together[2]
-    assert all(0 < one < 1 for one in together)
+    assert all(0 < probability < 1 for probability in together)
     assert entailment_probabilities([], name=model, revision="1") == []
 
 
-def test_it_is_the_label_for_entailment_that_counts(tmp_path: Path) -> None:
-    named = [
-        entailment_probabilities(PAIRS[:1], name=build(tmp_path / str(at), labels), revision="1")
-        for at, labels in enumerate(
+def test_the_label_for_entailment_counts(tmp_path: Path) -> None:
+    by_label = [
+        entailment_probabilities(
+            PAIRS[:1], name=build_classifier(tmp_path / str(index), labels), revision="1"
+        )
+        for index, labels in enumerate(
             ({**LABELS, 0: "ENTAILMENT", 2: "NEUTRAL", 1: "x"}, {**LABELS, 1: "x"})
         )
     ]
-    # The same weights: the first and the last label's shares.
-    assert named[0] != named[1]
-    assert named[0][0] + named[1][0] < 1
+    # Same weights: these are the probabilities of the first and of the last label.
+    assert by_label[0] != by_label[1]
+    assert by_label[0][0] + by_label[1][0] < 1
 
 
-def test_a_model_that_tells_something_else_is_refused(tmp_path: Path) -> None:
-    moods = build(tmp_path / "moods", {0: "sad", 1: "glad"})
+def test_a_model_without_an_entailment_label_is_refused(tmp_path: Path) -> None:
+    moods = build_classifier(tmp_path / "moods", {0: "sad", 1: "glad"})
     with pytest.raises(EngineError, match="sad, glad, none of them for entailment"):
         entailment_probabilities(PAIRS, name=moods, revision="1")
 
@@ -90,7 +93,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     assert refused.value.code == "model_load_failed"
 
 
-def test_a_profile_that_names_one_asks_it_instead_of_the_engine(
+def test_a_profile_that_names_a_classifier_uses_it_instead_of_the_engine(
     model: str, profile: Profile
 ) -> None:
     checks = CheckSettings(entailment_model=model, entailment_revision="1")
@@ -98,9 +101,11 @@ def test_a_profile_that_names_one_asks_it_instead_of_the_engine(
     engine = FakeEngine()
     evidence = ["the harbour closes", "in June"]
 
-    found = support_probabilities([(evidence, "the harbour closes")], engine, judging)
+    probabilities = support_probabilities([(evidence, "the harbour closes")], engine, judging)
 
-    assert found == pytest.approx(entailment_probabilities(PAIRS[:1], name=model, revision="1"))
+    assert probabilities == pytest.approx(
+        entailment_probabilities(PAIRS[:1], name=model, revision="1")
+    )
     assert engine.prompts == []
     assert support_probabilities([], engine, judging) == []
 

@@ -1,4 +1,4 @@
-"""What a server's failures mean to a person, in the work and to the doctor."""
+"""Failures of a server as errors for a person, in the engine and in the doctor."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cli import doctor
 from cli.output.report import Report
 from tests.support.ruled_server import (
     NAME,
-    SOON,
-    Asked,
+    TIMEOUT_SECONDS,
+    ReceivedRequest,
     Reply,
     RuledServer,
     completion,
@@ -45,12 +45,12 @@ def server() -> Iterator[RuledServer]:
 
 
 def closed_url() -> str:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
-# In the work ----------------------------------------------------------------------------------
+# The engine -----------------------------------------------------------------------------------
 
 
 def test_a_server_that_is_down_is_named(server: RuledServer) -> None:
@@ -62,24 +62,24 @@ def test_a_server_that_is_down_is_named(server: RuledServer) -> None:
     assert raised.value.message.startswith(f"the server {url} does not answer")
     assert raised.value.code == "server_unreachable"
     assert raised.value.hint
-    assert server.asked == []
+    assert server.requests == []
 
 
-def test_an_address_that_is_none_is_not_tried_twice(server: RuledServer) -> None:
+def test_an_invalid_address_is_not_retried(server: RuledServer) -> None:
     started = time.monotonic()
     with pytest.raises(EngineError, match="Invalid IPv6 address") as raised:
         engine_at("http://[::::]/v1").generate(PROMPTS)
 
     assert raised.value.code == "server_unreachable"
-    assert time.monotonic() - started < SOON / 2
-    assert server.asked == []
+    assert time.monotonic() - started < TIMEOUT_SECONDS / 2
+    assert server.requests == []
 
 
-def test_a_server_that_takes_too_long_is_said_so(server: RuledServer) -> None:
-    def lost(_: Any) -> None:
-        server.over.wait(SOON)
+def test_a_timeout_is_named(server: RuledServer) -> None:
+    def never_answer(_: Any) -> None:
+        server.stopping.wait(TIMEOUT_SECONDS)
 
-    server.rule = lost
+    server.rule = never_answer
 
     with pytest.raises(EngineError, match="took too long") as raised:
         engine_at(server.url, timeout_seconds=0.2, patience=0.1).generate(PROMPTS[:1])
@@ -88,7 +88,7 @@ def test_a_server_that_takes_too_long_is_said_so(server: RuledServer) -> None:
     assert "timeout_seconds" in str(raised.value.hint)
 
 
-def test_a_wait_that_is_longer_than_the_patience_is_not_begun(server: RuledServer) -> None:
+def test_a_wait_longer_than_the_patience_is_not_started(server: RuledServer) -> None:
     server.rule = lambda _: Reply({}, 429, {"Retry-After": "3600"})
 
     started = time.monotonic()
@@ -96,8 +96,8 @@ def test_a_wait_that_is_longer_than_the_patience_is_not_begun(server: RuledServe
         engine_at(server.url).generate(PROMPTS[:1])
 
     assert raised.value.code == "server_unreachable"
-    assert time.monotonic() - started < SOON / 2
-    assert len(server.asked) == 1
+    assert time.monotonic() - started < TIMEOUT_SECONDS / 2
+    assert len(server.requests) == 1
 
 
 TOO_LONG = "lower window under [model]"
@@ -119,7 +119,7 @@ NO_KEY = "COPYDESK_API_KEY set?"
     ],
     ids=lambda value: str(value.status) if isinstance(value, Reply) else "",
 )
-def test_a_refusal_is_told_in_the_servers_own_words(
+def test_a_refusal_quotes_the_servers_message(
     server: RuledServer, reply: Reply, message: str, hint: str
 ) -> None:
     server.rule = lambda _: reply
@@ -133,7 +133,7 @@ def test_a_refusal_is_told_in_the_servers_own_words(
     assert len(raised.value.message) < 400
     assert hint in str(raised.value.hint)
     assert "Sentence" not in raised.value.message
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_key_that_is_refused_is_not_shown(server: RuledServer) -> None:
@@ -148,22 +148,24 @@ def test_a_key_that_is_refused_is_not_shown(server: RuledServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"<html>", b"[]", {"choices": []}, {"choices": [{"text": "It is."}]}]
+    "content", [b"", b"<html>", b"[]", {"choices": []}, {"choices": [{"text": "It is."}]}]
 )
-def test_another_kind_of_server_is_said_to_be_one(server: RuledServer, said: Any) -> None:
-    server.rule = lambda _: Reply(said)
+def test_another_kind_of_server_is_reported(server: RuledServer, content: Any) -> None:
+    server.rule = lambda _: Reply(content)
 
-    with pytest.raises(EngineError, match="does not answer like an OpenAI-compatible server") as raised:
+    with pytest.raises(
+        EngineError, match="does not answer like an OpenAI-compatible server"
+    ) as raised:
         engine_at(server.url).generate(PROMPTS[:1])
 
     assert raised.value.code == "server_refused"
 
 
-def test_a_refusal_drops_what_else_is_in_flight(server: RuledServer) -> None:
+def test_a_refusal_cancels_all_other_requests(server: RuledServer) -> None:
     def refuse_one(body: Any) -> Reply:
         if text_of(body) == PROMPTS[3].text:
             return Reply({"detail": "too long"}, 400)
-        server.over.wait(SOON)
+        server.stopping.wait(TIMEOUT_SECONDS)
         return echo(body)
 
     server.rule = refuse_one
@@ -172,10 +174,10 @@ def test_a_refusal_drops_what_else_is_in_flight(server: RuledServer) -> None:
     with pytest.raises(EngineError, match="too long"):
         engine_at(server.url).generate(PROMPTS)
 
-    assert time.monotonic() - started < SOON / 2
+    assert time.monotonic() - started < TIMEOUT_SECONDS / 2
 
 
-def test_an_article_that_the_server_refuses_costs_no_other(
+def test_an_article_that_the_server_refuses_does_not_affect_others(
     server: RuledServer, settings: Settings
 ) -> None:
     text = "The harbour of Milltown will close for two weeks in June, the council said on Monday."
@@ -190,7 +192,7 @@ def test_an_article_that_the_server_refuses_costs_no_other(
 
     processed = process(articles, lambda: engine_at(server.url), profile)
 
-    assert [one.outcome.state for one in processed] == [
+    assert [result.outcome.state for result in processed] == [
         ArticleState.DONE,
         ArticleState.FAILED,
         ArticleState.DONE,
@@ -206,7 +208,7 @@ def test_an_article_that_the_server_refuses_costs_no_other(
 def diagnose(
     server: RuledServer, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], Report]:
-    """The doctor's report where the profile's model is the server by rule."""
+    """Run the doctor with a profile whose model is on the test server."""
     profile = tmp_path / "profiles" / "mine.toml"
     profile.parent.mkdir()
     (tmp_path / "prompts").symlink_to((settings.configs / "prompts").resolve())
@@ -221,29 +223,29 @@ def diagnose(
 
 
 @pytest.mark.parametrize(
-    ("names", "found"),
+    ("names", "expected"),
     [
         (["other", NAME], f"{NAME}, served at "),
         (["other"], f"answers; it lists other, not {NAME}"),
         ([], f"answers; it lists nothing, not {NAME}"),
     ],
 )
-def test_the_doctor_says_whether_the_server_has_the_model(
-    server: RuledServer, diagnose: Callable[[], Report], names: Sequence[str], found: str
+def test_the_doctor_reports_whether_the_server_has_the_model(
+    server: RuledServer, diagnose: Callable[[], Report], names: Sequence[str], expected: str
 ) -> None:
     server.rule = lambda _: Reply({"object": "list", "data": [{"id": name} for name in names]})
 
     report = diagnose()
 
     assert report.exit_code == ExitCode.OK
-    assert found in report.data["checks"]["model"]["found"]
-    assert server.asked == [Asked("/v1/models", "Bearer sk-1234", None)]
+    assert expected in report.data["checks"]["model"]["found"]
+    assert server.requests == [ReceivedRequest("/v1/models", "Bearer sk-1234", None)]
     assert "sk-1234" not in f"{report.text} {report.data}"
     assert "api_key" not in report.data["settings"]
 
 
 @pytest.mark.parametrize(
-    ("reply", "code", "said"),
+    ("reply", "code", "message"),
     [
         (Reply({"detail": "no"}, 401), "server_refused", "401 Unauthorized: no"),
         (Reply({}, 404), "server_refused", "404 Not Found"),
@@ -252,12 +254,12 @@ def test_the_doctor_says_whether_the_server_has_the_model(
         (Reply(b"<html>"), "server_refused", "does not answer like an OpenAI-compatible server"),
     ],
 )
-def test_the_doctor_says_what_is_wrong_with_the_server(
+def test_the_doctor_reports_a_failure_of_the_server(
     server: RuledServer,
     diagnose: Callable[[], Report],
     reply: Reply | None,
     code: str,
-    said: str,
+    message: str,
 ) -> None:
     server.rule = lambda _: reply
 
@@ -266,5 +268,5 @@ def test_the_doctor_says_what_is_wrong_with_the_server(
     assert report.exit_code == ExitCode.SOME_FAILED
     (problem,) = report.problems
     assert problem.code == code
-    assert said in problem.message
-    assert len(server.asked) == 1
+    assert message in problem.message
+    assert len(server.requests) == 1

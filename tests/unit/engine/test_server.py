@@ -1,6 +1,6 @@
-"""The server engine against a server by rule: what is asked, what is tried again, what stops it.
+"""The server engine against a scripted server: requests, retries and cancellation.
 
-What fails is in test_endpoint.py, the real server in tests/integration/test_server_engine.py.
+Failures are tested in test_openai_api.py, a real server in tests/integration/test_server_engine.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from tests.support.ruled_server import (
     NAME,
-    SOON,
+    TIMEOUT_SECONDS,
     Reply,
     RuledServer,
     completion,
@@ -48,20 +48,20 @@ def server() -> Iterator[RuledServer]:
 
 
 def first_then(first: Callable[[Any], Reply | None]) -> Callable[[Any], Reply | None]:
-    """The rule by which only the first request is answered as ``first`` says."""
-    asked = iter([first])
-    return lambda body: next(asked, echo)(body)  # noqa: PLW0108 - another one each time
+    """Answer the first request by ``first``, and all others by ``echo``."""
+    rules = iter([first])
+    return lambda body: next(rules, echo)(body)  # noqa: PLW0108 - a new rule on each call
 
 
-# What is asked -------------------------------------------------------------------------------
+# Requests ------------------------------------------------------------------------------------
 
 
-def test_a_prompt_is_asked_as_a_chat_without_sampling(server: RuledServer) -> None:
+def test_a_prompt_is_sent_as_a_chat_without_sampling(server: RuledServer) -> None:
     engine_at(server.url).generate([Prompt(TASK, "It were.", 12, "It were.", keep_bias_nats=0.7)])
 
-    (asked,) = server.asked
-    assert asked.path == "/v1/chat/completions"
-    assert asked.body == {
+    (request,) = server.requests
+    assert request.path == "/v1/chat/completions"
+    assert request.body == {
         "model": NAME,
         "messages": [
             {"role": "system", "content": "Mend it."},
@@ -78,29 +78,27 @@ def test_a_prompt_is_asked_as_a_chat_without_sampling(server: RuledServer) -> No
 def test_a_slash_at_the_end_of_the_url_changes_nothing(server: RuledServer) -> None:
     engine_at(server.url + "/").generate(PROMPTS[:1])
 
-    assert server.asked[0].path == "/v1/chat/completions"
+    assert server.requests[0].path == "/v1/chat/completions"
 
 
 @pytest.mark.parametrize(("key", "sent"), [("sk-1234", "Bearer sk-1234"), ("", None)])
-def test_the_key_is_sent_where_there_is_one(
-    server: RuledServer, key: str, sent: str | None
-) -> None:
+def test_the_key_is_sent_if_there_is_one(server: RuledServer, key: str, sent: str | None) -> None:
     engine_at(server.url, key=key).generate(PROMPTS[:1])
 
-    assert server.asked[0].key == sent
+    assert server.requests[0].key == sent
 
 
-def test_nothing_asked_is_nothing_answered(server: RuledServer) -> None:
+def test_no_prompts_give_no_answers(server: RuledServer) -> None:
     assert engine_at(server.url).generate([]) == []
-    assert server.asked == []
+    assert server.requests == []
 
 
-def test_nothing_is_asked_before_the_first_prompt(server: RuledServer) -> None:
+def test_nothing_is_sent_before_the_first_prompt(server: RuledServer) -> None:
     engine = open_engine(model_at(server.url), Settings())
     engine.prepare([TASK])
 
     assert isinstance(engine, ServerEngine)
-    assert server.asked == []
+    assert server.requests == []
 
 
 # Answers -------------------------------------------------------------------------------------
@@ -109,15 +107,15 @@ def test_nothing_is_asked_before_the_first_prompt(server: RuledServer) -> None:
 def test_answers_come_in_the_order_of_the_prompts(server: RuledServer) -> None:
     others = threading.Semaphore(0)
 
-    def first_comes_last(body: Any) -> Reply:
+    def answer_first_last(body: Any) -> Reply:
         if text_of(body) == PROMPTS[0].text:
             for _ in PROMPTS[1:]:
-                assert others.acquire(timeout=SOON)
+                assert others.acquire(timeout=TIMEOUT_SECONDS)
         else:
             others.release()
         return echo(body)
 
-    server.rule = first_comes_last
+    server.rule = answer_first_last
 
     answers = engine_at(server.url).generate(PROMPTS)
 
@@ -136,7 +134,7 @@ def test_answers_come_in_the_order_of_the_prompts(server: RuledServer) -> None:
         (completion("It is."), Generation("It is.", finished=True)),
     ],
 )
-def test_an_answer_says_how_it_ended_and_what_it_took(
+def test_an_answer_has_its_end_and_its_token_counts(
     server: RuledServer, reply: Reply, expected: Generation
 ) -> None:
     server.rule = lambda _: reply
@@ -147,15 +145,15 @@ def test_an_answer_says_how_it_ended_and_what_it_took(
 
 
 def test_as_many_requests_as_allowed_are_in_flight(server: RuledServer) -> None:
-    # No request is answered before three are there: with two in flight none would ever be.
-    meeting = threading.Barrier(3, timeout=SOON)
+    # Each request waits for two others: with only two in flight, none would be answered.
+    meeting = threading.Barrier(3, timeout=TIMEOUT_SECONDS)
     present: set[str] = set()
-    most = 0
+    max_present = 0
 
     def meet(body: Any) -> Reply:
-        nonlocal most
+        nonlocal max_present
         present.add(text_of(body))
-        most = max(most, len(present))
+        max_present = max(max_present, len(present))
         meeting.wait()
         present.discard(text_of(body))
         return echo(body)
@@ -165,36 +163,36 @@ def test_as_many_requests_as_allowed_are_in_flight(server: RuledServer) -> None:
     answers = engine_at(server.url, in_flight=3).generate((*PROMPTS, PROMPTS[0]))
 
     assert len(answers) == 9
-    assert most == 3
+    assert max_present == 3
 
 
-# What is tried again -------------------------------------------------------------------------
+# Retries -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_a_server_that_is_busy_is_asked_again(server: RuledServer, status: int) -> None:
+def test_a_busy_server_is_asked_again(server: RuledServer, status: int) -> None:
     server.rule = first_then(lambda _: Reply({"error": "wait"}, status))
 
     answers = engine_at(server.url).generate(PROMPTS[:2])
 
-    assert [answer.text for answer in answers] == [one.text.upper() for one in PROMPTS[:2]]
-    assert len(server.asked) == 3
+    assert [answer.text for answer in answers] == [prompt.text.upper() for prompt in PROMPTS[:2]]
+    assert len(server.requests) == 3
 
 
-def test_a_connection_that_is_lost_is_made_again(server: RuledServer) -> None:
+def test_a_lost_connection_is_reopened(server: RuledServer) -> None:
     server.rule = first_then(lambda _: None)
 
     assert engine_at(server.url).generate(PROMPTS[:1])[0].text == PROMPTS[0].text.upper()
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
-def test_patience_begins_when_an_answer_fails_to_come(server: RuledServer) -> None:
-    def lost(_: Any) -> None:
-        server.over.wait(SOON)
+def test_patience_starts_with_the_first_failure(server: RuledServer) -> None:
+    def never_answer(_: Any) -> None:
+        server.stopping.wait(TIMEOUT_SECONDS)
 
-    server.rule = first_then(lost)
+    server.rule = first_then(never_answer)
 
-    # The first try alone takes longer than there is patience.
+    # The first attempt alone takes longer than the patience.
     engine = engine_at(server.url, timeout_seconds=0.6, patience=0.5)
 
     assert engine.generate(PROMPTS[:1])[0].text == PROMPTS[0].text.upper()
@@ -236,62 +234,62 @@ def test_waits_grow_and_stay_bounded() -> None:
     assert len(set(waits[2])) > 100
 
 
-def test_the_server_is_left_alone_as_long_as_it_asks_for() -> None:
+def test_a_retry_waits_as_long_as_the_server_asks_for() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
 
     assert 7.0 <= server_module._wait(failed(busy("7"))) <= 7.25
     assert 28.0 <= server_module._wait(failed(busy(date))) <= 30.25
-    for nothing in ("", "soon", "-3", "Wed, 21 Oct 2015 07:28:00 GMT"):
-        assert 0.0 <= server_module._wait(failed(busy(nothing))) <= 0.25
+    for no_wait in ("", "soon", "-3", "Wed, 21 Oct 2015 07:28:00 GMT"):
+        assert 0.0 <= server_module._wait(failed(busy(no_wait))) <= 0.25
 
 
-def test_patience_is_with_the_server_and_not_with_a_request(
+def test_patience_is_shared_by_all_requests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     patience = server_module._Patience(model_at("http://127.0.0.1/v1"), 60.0)
-    over = []
+    stops = []
     for now, answered in ((0, False), (50, True), (100, False), (155, False), (161, False)):  # noqa: B007
         if answered:
             patience.reset()
         else:
-            over.append(patience(failed(httpx2.ConnectError(""), wait=5.0)))
+            stops.append(patience(failed(httpx2.ConnectError(""), wait=5.0)))
 
-    assert over == [False, False, False, True]
+    assert stops == [False, False, False, True]
 
 
-# Going on ------------------------------------------------------------------------------------
+# Cancellation --------------------------------------------------------------------------------
 
 
 class StopError(Exception):
     """Raised by a checkpoint."""
 
 
-def test_who_is_stopped_at_once_asks_nothing(server: RuledServer) -> None:
+def test_a_first_checkpoint_that_raises_sends_nothing(server: RuledServer) -> None:
     def stop() -> None:
         raise StopError
 
     with pytest.raises(StopError):
         engine_at(server.url).generate(PROMPTS, stop)
 
-    assert server.asked == []
+    assert server.requests == []
 
 
-def test_the_caller_is_asked_in_its_own_thread_while_it_waits(
+def test_the_checkpoint_is_called_in_the_callers_thread(
     server: RuledServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "_CHECKPOINT_SECONDS", 0.02)
     threads: list[threading.Thread] = []
-    often = threading.Event()
+    called_often = threading.Event()
 
     def checkpoint() -> None:
         threads.append(threading.current_thread())
         if len(threads) >= 3:
-            often.set()
+            called_often.set()
 
     def wait_for_checkpoints(body: Any) -> Reply:
-        assert often.wait(SOON)
+        assert called_often.wait(TIMEOUT_SECONDS)
         return echo(body)
 
     server.rule = wait_for_checkpoints
@@ -300,17 +298,17 @@ def test_the_caller_is_asked_in_its_own_thread_while_it_waits(
     assert set(threads) == {threading.current_thread()}
 
 
-def test_who_is_stopped_drops_what_is_in_flight(
+def test_a_checkpoint_that_raises_cancels_the_requests_in_flight(
     server: RuledServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "_CHECKPOINT_SECONDS", 0.02)
 
     def stop() -> None:
-        if len(server.asked) == 2:
+        if len(server.requests) == 2:
             raise StopError
 
     def wait(body: Any) -> Reply:
-        server.over.wait(SOON)
+        server.stopping.wait(TIMEOUT_SECONDS)
         return echo(body)
 
     server.rule = wait
@@ -320,9 +318,9 @@ def test_who_is_stopped_drops_what_is_in_flight(
     with pytest.raises(StopError):
         engine_at(server.url, in_flight=2).generate(PROMPTS, stop)
 
-    assert time.monotonic() - started < SOON / 2
-    assert len(server.asked) == 2
-    # But for the server's own two, which wait.
+    assert time.monotonic() - started < TIMEOUT_SECONDS / 2
+    assert len(server.requests) == 2
+    # Two threads of the test server still wait.
     assert threading.active_count() <= before + 2
 
 

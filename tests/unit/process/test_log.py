@@ -1,3 +1,5 @@
+"""The log's format, and what it keeps out: the text of articles."""
+
 from __future__ import annotations
 
 import io
@@ -23,7 +25,7 @@ from worker.errors import EngineError
 from worker.process import log
 from worker.process.log import configure_logging, get_logger, log_context
 
-#: No test may find it in a log; the second one passes for a name.
+#: Texts that must not get into a log; the second one looks like a name.
 QUOTES = ["The mayor of Sandwick resigned", "Sandwick"]
 
 
@@ -44,8 +46,8 @@ class Stream(io.StringIO):
 
 
 @pytest.fixture
-def _undone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give the process back what ``configure_logging`` and Celery change in it."""
+def _restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Restore what ``configure_logging`` and Celery change in the process."""
     root, pool = logging.root, billiard_util.get_logger()
     handlers, propagate = root.handlers[:], pool.propagate
     loggers = [root, pool, *(logging.getLogger(name) for name in log._REDUNDANT_LOGGERS)]
@@ -69,7 +71,7 @@ def configured(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> Stream:
 
 
 @pytest.fixture
-def stream(_undone: None, monkeypatch: pytest.MonkeyPatch) -> Stream:
+def stream(_restored: None, monkeypatch: pytest.MonkeyPatch) -> Stream:
     return configured(monkeypatch, terminal=False)
 
 
@@ -77,8 +79,8 @@ class Figures(BaseModel):
     words: int
 
 
-def ours() -> logging.Handler:
-    """The handler by itself: pytest's, beside it, is louder about a record it cannot write."""
+def own_handler() -> logging.Handler:
+    """Our handler; pytest adds its own, which raises on a record that it cannot write."""
     return logging.root.handlers[0]
 
 
@@ -97,23 +99,23 @@ def not_a_key(quote: str) -> None:
 def test_an_event_is_one_json_object_with_its_fields(stream: Stream) -> None:
     get_logger("worker.queue.tasks").info("chunk_recorded", job="j1", articles=8, seconds=1.25)
 
-    told = stream.record()
-    assert list(told)[:4] == ["time", "level", "logger", "event"]
-    assert told["time"].endswith("Z")
-    assert datetime.now(UTC) - datetime.fromisoformat(told.pop("time")) < timedelta(seconds=5)
-    said = {"level": "info", "logger": "worker.queue.tasks", "event": "chunk_recorded"}
-    assert told == said | {"job": "j1", "articles": 8, "seconds": 1.25}
+    record = stream.record()
+    assert list(record)[:4] == ["time", "level", "logger", "event"]
+    assert record["time"].endswith("Z")
+    assert datetime.now(UTC) - datetime.fromisoformat(record.pop("time")) < timedelta(seconds=5)
+    fields = {"level": "info", "logger": "worker.queue.tasks", "event": "chunk_recorded"}
+    assert record == fields | {"job": "j1", "articles": 8, "seconds": 1.25}
 
 
-def test_our_own_standard_loggers_come_out_alike(stream: Stream) -> None:
+def test_standard_loggers_of_the_project_give_the_same_format(stream: Stream) -> None:
     logging.getLogger("worker.stages.clean.html_page").warning("gave up after %d tries", 3)
 
-    told = stream.record()
-    assert (told["level"], told["logger"]) == ("warning", "worker.stages.clean.html_page")
-    assert told["event"] == "gave up after 3 tries"
+    record = stream.record()
+    assert (record["level"], record["logger"]) == ("warning", "worker.stages.clean.html_page")
+    assert record["event"] == "gave up after 3 tries"
 
 
-def test_what_is_bound_is_in_all_records_within(stream: Stream) -> None:
+def test_the_context_is_in_all_records_within_it(stream: Stream) -> None:
     with log_context(job="j1", chunk=4):
         get_logger("worker.queue.tasks").info("inside")
         logging.getLogger("celery.worker").info("inside")
@@ -141,7 +143,7 @@ def test_below_the_level_nothing_is_written(stream: Stream) -> None:
         (not_a_key, "KeyError"),
     ],
 )
-def test_of_an_exception_the_type_and_the_frames_are_logged(
+def test_an_exception_is_logged_as_its_type_and_frames(
     stream: Stream, fails: Callable[[str], None], kind: str, quote: str
 ) -> None:
     try:
@@ -149,9 +151,9 @@ def test_of_an_exception_the_type_and_the_frames_are_logged(
     except (KeyError, ValueError) as error:
         get_logger("worker.queue.tasks").exception("failed", error=error)
 
-    told = stream.record()
-    assert (told["level"], told["event"], told["error"]) == ("error", "failed", kind)
-    lines = told["exception"].splitlines()
+    record = stream.record()
+    assert (record["level"], record["event"], record["error"]) == ("error", "failed", kind)
+    lines = record["exception"].splitlines()
     assert lines[0] == kind
     assert lines[1].startswith(f"  {__file__}:")
     assert lines[2].endswith(f" {fails.__name__}")
@@ -167,14 +169,14 @@ def test_our_own_exceptions_keep_their_message_and_their_causes_do_not(stream: S
     except EngineError as error:
         get_logger("worker.queue.tasks").exception("failed", error=error)
 
-    told = stream.record()
-    named = [line for line in told["exception"].splitlines() if not line.startswith(" ")]
+    record = stream.record()
+    named = [line for line in record["exception"].splitlines() if not line.startswith(" ")]
     assert named == ["worker.errors.EngineError: the model is gone", "KeyError"]
-    assert told["error"] == "worker.errors.EngineError: the model is gone"
+    assert record["error"] == "worker.errors.EngineError: the model is gone"
     assert QUOTES[0] not in stream.getvalue()
 
 
-def test_exceptions_are_told_to_a_limit(stream: Stream) -> None:
+def test_causes_and_frames_are_limited(stream: Stream) -> None:
     def deeper() -> None:
         deeper()
 
@@ -190,27 +192,29 @@ def test_exceptions_are_told_to_a_limit(stream: Stream) -> None:
     assert len(lines) <= 5 * 41
 
 
-def test_an_exception_that_is_not_there_adds_nothing(stream: Stream) -> None:
+def test_exc_info_without_an_exception_adds_nothing(stream: Stream) -> None:
     get_logger("worker.queue.tasks").error("failed", exc_info=True)
     logging.getLogger("celery").error("failed", exc_info=True)  # noqa: LOG014
 
-    assert [set(told) for told in stream.records()] == [{"time", "level", "logger", "event"}] * 2
+    assert [set(record) for record in stream.records()] == [
+        {"time", "level", "logger", "event"}
+    ] * 2
 
 
-def test_of_a_field_that_is_an_object_the_type_is_logged(stream: Stream) -> None:
+def test_a_field_that_is_an_object_is_logged_as_its_type(stream: Stream) -> None:
     figures = Figures.model_construct(words=QUOTES[0])  # type: ignore[arg-type]
-    get_logger("worker.queue.tasks").info("told", one=figures, many=[figures, 3], raw=b"Sandwick")
+    get_logger("worker.queue.tasks").info(
+        "told", single=figures, many=[figures, 3], raw=b"Sandwick"
+    )
 
-    told = stream.record()
-    assert told["one"] == "tests.unit.process.test_log.Figures"
-    assert told["many"] == ["tests.unit.process.test_log.Figures", 3]
-    assert told["raw"] == "bytes"
+    record = stream.record()
+    assert record["single"] == "tests.unit.process.test_log.Figures"
+    assert record["many"] == ["tests.unit.process.test_log.Figures", 3]
+    assert record["raw"] == "bytes"
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_celery_tells_of_a_failed_task_without_what_it_was_given(
-    stream: Stream, quote: str
-) -> None:
+def test_celerys_record_of_a_failed_task_has_no_arguments(stream: Stream, quote: str) -> None:
     app = Celery("desk", set_as_current=False, broker="memory://")
 
     @app.task(name="desk.fail")  # type: ignore[untyped-decorator]
@@ -219,17 +223,17 @@ def test_celery_tells_of_a_failed_task_without_what_it_was_given(
 
     fail.apply(args=[quote], task_id="t-1")
 
-    told = stream.record()
-    assert (told["level"], told["logger"]) == ("error", "celery.app.trace")
-    assert told["event"] == "Task desk.fail[t-1] raised unexpected: KeyError"
-    assert told["task"] == "t-1"
-    assert told["exception"].startswith("KeyError\n")
-    assert told["exception"].endswith(" not_a_key")
+    record = stream.record()
+    assert (record["level"], record["logger"]) == ("error", "celery.app.trace")
+    assert record["event"] == "Task desk.fail[t-1] raised unexpected: KeyError"
+    assert record["task"] == "t-1"
+    assert record["exception"].startswith("KeyError\n")
+    assert record["exception"].endswith(" not_a_key")
     assert quote not in stream.getvalue()
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_celery_tells_of_results_and_retries_without_their_text(stream: Stream, quote: str) -> None:
+def test_celerys_records_of_results_and_retries_have_no_text(stream: Stream, quote: str) -> None:
     logger = logging.getLogger("celery.worker.request")
     task = {"id": "t-1", "name": "desk.fix"}
     logger.info(
@@ -238,14 +242,14 @@ def test_celery_tells_of_results_and_retries_without_their_text(stream: Stream, 
     )
     logger.info("Task %(name)s[%(id)s] retry: %(exc)s", task | {"exc": quote, "traceback": quote})
 
-    assert [told["event"] for told in stream.records()] == [
+    assert [record["event"] for record in stream.records()] == [
         "Task desk.fix[t-1] succeeded in 0.5s: …",
         "Task desk.fix[t-1] retry: …",
     ]
 
 
 @pytest.mark.parametrize("name", ["celery.worker.strategy", "celery.app.trace"])
-def test_what_our_records_say_celery_does_not_say_again(stream: Stream, name: str) -> None:
+def test_celery_does_not_repeat_our_own_records(stream: Stream, name: str) -> None:
     logging.getLogger(name).info("Task received")
     logging.getLogger(name).warning("Task rejected")
 
@@ -262,9 +266,9 @@ def test_an_exception_from_another_process_has_its_frames(stream: Stream, quote:
         "Task handler raised error: %r", info.exception.exc, exc_info=info.exc_info
     )
 
-    told = stream.record()
-    assert told["event"] == "Task handler raised error: KeyError"
-    lines = told["exception"].splitlines()
+    record = stream.record()
+    assert record["event"] == "Task handler raised error: KeyError"
+    lines = record["exception"].splitlines()
     assert lines[0] == "KeyError"
     assert lines[2].startswith(f"  {__file__}:")
     assert quote not in stream.getvalue()
@@ -278,9 +282,9 @@ def test_an_argument_is_shown_when_it_is_a_number_or_a_name(stream: Stream) -> N
     )
     logger.info(ValueError(QUOTES[0]))
 
-    shown, raised = (told["event"] for told in stream.records())
-    where = "tests.unit.process.test_log.not_utf8"
-    assert shown == f"7 desk@host redis://localhost:6379/0 … dict {where} None"
+    shown, raised = (record["event"] for record in stream.records())
+    type_name = "tests.unit.process.test_log.not_utf8"
+    assert shown == f"7 desk@host redis://localhost:6379/0 … dict {type_name} None"
     assert raised == "ValueError"
 
 
@@ -288,7 +292,9 @@ def test_an_argument_is_shown_when_it_is_a_number_or_a_name(stream: Stream) -> N
 def test_a_template_that_does_not_fit_is_logged_as_it_is(
     stream: Stream, arguments: tuple[object, ...]
 ) -> None:
-    ours().handle(logging.LogRecord("celery", logging.INFO, "", 1, "takes %d", arguments, None))
+    own_handler().handle(
+        logging.LogRecord("celery", logging.INFO, "", 1, "takes %d", arguments, None)
+    )
 
     assert stream.record()["event"] == "takes %d"
 
@@ -296,41 +302,41 @@ def test_a_template_that_does_not_fit_is_logged_as_it_is(
 def test_billiard_says_how_a_child_ended(stream: Stream) -> None:
     billiard_util.error("Process %r pid:%r exited with %r", "Fork-1", 12, "signal 9 (SIGKILL)")
 
-    told = stream.record()
-    assert told["logger"] == "multiprocessing"
-    assert told["event"] == "Process Fork-1 pid:12 exited with signal 9 (SIGKILL)"
+    record = stream.record()
+    assert record["logger"] == "multiprocessing"
+    assert record["event"] == "Process Fork-1 pid:12 exited with signal 9 (SIGKILL)"
 
 
-def test_of_other_libraries_only_the_place_is_logged(stream: Stream) -> None:
+def test_other_libraries_are_logged_as_their_location(stream: Stream) -> None:
     logger = logging.getLogger("justext.core")
     logger.info("parsed %s", "Sandwick")
     logger.error("not parsed: Sandwick %s", "Sandwick", stack_info=True)
 
-    told = stream.record()
-    assert (told["level"], told["event"]) == ("error", "library_record")
-    place, function = told["where"].split()
+    record = stream.record()
+    assert (record["level"], record["event"]) == ("error", "library_record")
+    place, function = record["where"].split()
     assert place.startswith(f"{__file__}:")
-    assert function == "test_of_other_libraries_only_the_place_is_logged"
-    assert "stack_info" not in told
+    assert function == "test_other_libraries_are_logged_as_their_location"
+    assert "stack_info" not in record
     assert "not parsed" not in stream.getvalue()
 
 
-@pytest.mark.usefixtures("_undone")
-def test_of_a_warning_its_place_and_type_are_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("_restored")
+def test_a_warning_is_logged_as_its_location_and_type(monkeypatch: pytest.MonkeyPatch) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        # Here: pytest has its own way with warnings, from the beginning of a test on.
+        # Configured here, since pytest replaces the handling of warnings at the start of a test on.
         stream = configured(monkeypatch, terminal=False)
         warnings.warn("odd: Sandwick: quoted", FutureWarning, stacklevel=1)
         logging.captureWarnings(False)
 
-    told = stream.record()
-    assert (told["event"], told["type"]) == ("python_warning", "FutureWarning")
-    assert told["where"].startswith(f"{__file__}:")
+    record = stream.record()
+    assert (record["event"], record["type"]) == ("python_warning", "FutureWarning")
+    assert record["where"].startswith(f"{__file__}:")
     assert "quoted" not in stream.getvalue()
 
 
-def test_what_nobody_catches_is_logged_alike(stream: Stream) -> None:
+def test_uncaught_exceptions_are_logged_the_same_way(stream: Stream) -> None:
     thread = threading.Thread(target=not_a_key, args=[QUOTES[0]])
     thread.start()
     thread.join()
@@ -350,14 +356,14 @@ def test_a_record_that_cannot_be_written_is_named(
         raise TypeError
 
     monkeypatch.setattr(ProcessorFormatter, "format", fail)
-    ours().handle(logging.LogRecord("celery", logging.INFO, "", 1, QUOTES[0], None, None))
+    own_handler().handle(logging.LogRecord("celery", logging.INFO, "", 1, QUOTES[0], None, None))
 
     assert stream.record() == {"event": "record_lost", "logger": "celery"}
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.usefixtures("_undone")
-def test_a_terminal_gets_prose(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("_restored")
+def test_a_terminal_gets_readable_text(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = configured(monkeypatch, terminal=True)
     try:
         not_a_key(QUOTES[0])
@@ -387,14 +393,16 @@ def test_celery_installs_no_handler_and_sets_the_level(
 
     assert [type(handler) for handler in logging.root.handlers] == [log._Handler]
     for name in ("celery", "celery.task"):
-        assert {type(each) for each in logging.getLogger(name).handlers} <= {logging.NullHandler}
-    assert [told["event"] for told in stream.records()] == ["Timer wakes in 0.5", "exitcode 1"]
+        assert {type(handler) for handler in logging.getLogger(name).handlers} <= {
+            logging.NullHandler
+        }
+    assert [record["event"] for record in stream.records()] == ["Timer wakes in 0.5", "exitcode 1"]
 
 
 def test_without_configuration_nothing_is_printed() -> None:
     logger = "get_logger('worker.queue.lease')"
     program = f"from worker.process.log import get_logger; {logger}.error('lease_lost')"
     command = [sys.executable, "-P", "-c", program]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    completed = subprocess.run(command, capture_output=True, timeout=60, check=True)
 
-    assert (done.stdout, done.stderr) == (b"", b"")
+    assert (completed.stdout, completed.stderr) == (b"", b"")

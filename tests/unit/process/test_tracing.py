@@ -1,3 +1,5 @@
+"""Traces: spans of chunks and stages, and when tracing starts and stops."""
+
 from __future__ import annotations
 
 import json
@@ -17,12 +19,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 from structlog.testing import capture_logs
 
-from worker.process import tracing as telemetry
+from worker.process import tracing
 from worker.process.tracing import chunk_span, start_tracing, stop_tracing
 
 QUOTE = "The mayor of Sandwick resigned"
 
-#: Works on a chunk, and says which packages that has imported.
+#: A program that traces a chunk and prints the packages that it has imported.
 WORK = """
 import json, sys
 from worker.process.log import configure_logging
@@ -35,7 +37,7 @@ stop_tracing()
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
-#: Before it: an interpreter in which the extra is not installed.
+#: Run before it: makes the extra look not installed.
 BLOCK = """
 import sys
 class Blocker:
@@ -48,23 +50,23 @@ sys.meta_path.insert(0, Blocker())
 
 @pytest.fixture(autouse=True)
 def _no_switches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in (*telemetry._SWITCHES, "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
+    for name in (*tracing._SWITCHES, "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
         monkeypatch.delenv(name, raising=False)
     yield
     stop_tracing()
 
 
 class Memory:
-    """A process that traces into a list."""
+    """Traces of this process, kept in memory."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._exporter = InMemorySpanExporter()
         monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
-        monkeypatch.setattr(telemetry, "_open_exporter", lambda _: self._exporter)
+        monkeypatch.setattr(tracing, "_open_exporter", lambda _: self._exporter)
         start_tracing()
 
     def spans(self) -> list[ReadableSpan]:
-        """What was sent, by its start."""
+        """Return the spans that were sent, by their start."""
         stop_tracing()
         return sorted(self._exporter.get_finished_spans(), key=lambda span: span.start_time or 0)
 
@@ -108,7 +110,7 @@ def test_a_chunk_is_a_span_with_a_child_for_each_stage(memory: Memory) -> None:
     assert [span.status.status_code for span in (chunk, strip, repair)] == [StatusCode.UNSET] * 3
 
 
-def test_an_error_marks_the_chunk_and_the_stage_and_is_not_quoted(memory: Memory) -> None:
+def test_an_exception_marks_chunk_and_stage_without_its_message(memory: Memory) -> None:
     def work() -> None:
         with chunk_span("j1", 4, 8, 2) as span:
             span.stage("strip")
@@ -137,19 +139,19 @@ def test_chunks_are_traces_of_their_own(memory: Memory) -> None:
     assert first.context.trace_id != second.context.trace_id
 
 
-def test_it_starts_once(memory: Memory) -> None:
+def test_tracing_starts_once(memory: Memory) -> None:
     start_tracing()
 
-    assert len(telemetry._providers) == 1
+    assert len(tracing._providers) == 1
     assert memory.spans() == []
 
 
-def test_celery_stops_it_when_a_child_ends(memory: Memory) -> None:
+def test_celery_stops_tracing_when_a_child_exits(memory: Memory) -> None:
     with chunk_span("j1", 4, 8, 1):
         pass
     signals.worker_process_shutdown.send(sender=None, pid=1, exitcode=0)
 
-    assert telemetry._providers == []
+    assert tracing._providers == []
     assert [span.name for span in memory.spans()] == ["chunk"]
 
 
@@ -161,7 +163,7 @@ def test_celery_stops_it_when_a_child_ends(memory: Memory) -> None:
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_TRACES_EXPORTER": "none"},
     ],
 )
-def test_it_does_nothing_unless_it_is_asked_to(
+def test_tracing_starts_only_on_request(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in environment.items():
@@ -169,11 +171,13 @@ def test_it_does_nothing_unless_it_is_asked_to(
     with capture_logs() as logs:
         start_tracing()
 
-    assert telemetry._providers == []
+    assert tracing._providers == []
     assert logs == []
 
 
-def test_an_unknown_exporter_is_told_and_the_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_exporter_is_logged_and_the_work_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin")
     with capture_logs() as logs:
         start_tracing()
@@ -181,27 +185,27 @@ def test_an_unknown_exporter_is_told_and_the_work_goes_on(monkeypatch: pytest.Mo
         span.stage("repair")
 
     assert logs == [{"event": "tracing_not_started", "log_level": "warning", "why": "ValueError"}]
-    assert telemetry._providers == []
+    assert tracing._providers == []
 
 
-def test_without_the_extra_it_is_told_and_the_work_goes_on() -> None:
-    done = run(BLOCK + WORK, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+def test_a_missing_extra_is_logged_and_the_work_goes_on() -> None:
+    completed = run(BLOCK + WORK, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
 
-    told = json.loads(done.stderr)
-    assert (told["event"], told["why"]) == ("tracing_not_started", "ModuleNotFoundError")
-    assert "opentelemetry" not in json.loads(done.stdout)
+    record = json.loads(completed.stderr)
+    assert (record["event"], record["why"]) == ("tracing_not_started", "ModuleNotFoundError")
+    assert "opentelemetry" not in json.loads(completed.stdout)
 
 
-def test_with_the_extra_and_unasked_nothing_is_imported() -> None:
-    done = run(WORK)
+def test_nothing_is_imported_without_a_request() -> None:
+    completed = run(WORK)
 
-    assert done.stderr == ""
-    assert "worker" in json.loads(done.stdout)
-    assert "opentelemetry" not in json.loads(done.stdout)
+    assert completed.stderr == ""
+    assert "worker" in json.loads(completed.stdout)
+    assert "opentelemetry" not in json.loads(completed.stdout)
 
 
 class Collector(HTTPServer):
-    """An OTLP collector on this machine."""
+    """A local OTLP collector."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
@@ -232,12 +236,12 @@ def collector() -> Iterator[Collector]:
         thread.join()
 
 
-@pytest.mark.parametrize(("given", "expected"), [("", "copydesk"), ("desk-2", "desk-2")])
+@pytest.mark.parametrize(("name", "expected"), [("", "copydesk"), ("desk-2", "desk-2")])
 def test_a_collector_gets_the_spans(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch, given: str, expected: str
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, name: str, expected: str
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")
-    monkeypatch.setenv("OTEL_SERVICE_NAME", given)
+    monkeypatch.setenv("OTEL_SERVICE_NAME", name)
     start_tracing()
     with chunk_span("j1", 4, 8, 1) as span:
         span.stage("repair")
@@ -246,12 +250,12 @@ def test_a_collector_gets_the_spans(
     assert collector.paths == ["/v1/traces"]
     request = ExportTraceServiceRequest.FromString(collector.bodies[0])
     (resource,) = request.resource_spans
-    named = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
-    assert named["service.name"] == expected
+    attributes = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
+    assert attributes["service.name"] == expected
     assert [span.name for span in resource.scope_spans[0].spans] == ["repair", "chunk"]
 
 
-def test_a_collector_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collector_that_hangs_does_not_delay_the_exit(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
 
     class Hanging(InMemorySpanExporter):
@@ -261,8 +265,8 @@ def test_a_collector_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch)
             return SpanExportResult.FAILURE
 
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
-    monkeypatch.setattr(telemetry, "_open_exporter", lambda _: Hanging())
-    monkeypatch.setattr(telemetry, "_MAX_STOP_SECONDS", 0.1)
+    monkeypatch.setattr(tracing, "_open_exporter", lambda _: Hanging())
+    monkeypatch.setattr(tracing, "_MAX_STOP_SECONDS", 0.1)
     start_tracing()
     with chunk_span("j1", 4, 8, 1):
         pass

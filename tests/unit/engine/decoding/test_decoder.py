@@ -1,4 +1,4 @@
-"""Answers of the real decoder on a tiny model, held against transformers' own greedy decoding."""
+"""The decoder on a tiny model, compared with the greedy decoding of transformers."""
 
 from __future__ import annotations
 
@@ -46,30 +46,31 @@ def plain(folder: Path) -> PlainEngine:
 
 @pytest.fixture(scope="module")
 def prompts(plain: PlainEngine) -> list[Prompt]:
-    """Of many lengths, with drafts that are near their answers, as a source is near its repair."""
+    """Prompts of many lengths, with drafts close to their answers, as a source is to its repair."""
     rng = random.Random(3)  # noqa: S311
     bare = [
         Prompt(TASK, " ".join(rng.choices(WORDS, k=rng.randrange(1, 30))), rng.randrange(1, 31))
         for _ in range(MANY)
     ]
     return [
-        replace(prompt, draft=_harmed(answer.text.split(), rng))
+        replace(prompt, draft=_damaged(answer.text.split(), rng))
         for prompt, answer in zip(bare, plain.generate(bare), strict=True)
     ]
 
 
-def _harmed(words: list[str], rng: random.Random) -> str:
-    """A word left out, put in or changed; up to three of them."""
+def _damaged(words: list[str], rng: random.Random) -> str:
+    """Delete, insert or replace up to three words."""
     words = words or ["be"]
     for _ in range(rng.randrange(4)):
-        at = rng.randrange(len(words))
-        words[at : at + 1] = rng.choice(([], ["de"], ["de", words[at]], [words[at], "de"]))
+        index = rng.randrange(len(words))
+        word = words[index]
+        words[index : index + 1] = rng.choice(([], ["de"], ["de", word], [word, "de"]))
         words = words or ["be"]
     return " ".join(words)
 
 
 def written(answers: Sequence[Generation]) -> list[tuple[str, bool, int, int]]:
-    return [(one.text, one.finished, one.tokens, one.tokens_read) for one in answers]
+    return [(answer.text, answer.finished, answer.tokens, answer.tokens_read) for answer in answers]
 
 
 def test_a_draft_changes_no_answer(
@@ -78,7 +79,7 @@ def test_a_draft_changes_no_answer(
     answers = engine.generate(prompts)
 
     assert written(answers) == written(plain.generate(prompts))
-    kept = sum(one.text == prompt.draft for one, prompt in zip(answers, prompts, strict=True))
+    kept = sum(answer.text == prompt.draft for answer, prompt in zip(answers, prompts, strict=True))
     assert 5 < kept < MANY - 20
 
 
@@ -91,7 +92,7 @@ def test_without_a_draft_the_text_is_looked_up_and_changes_no_answer(
 
 
 @pytest.mark.parametrize("nats", [2.0, 6.0])
-def test_the_draft_is_left_only_where_another_token_is_so_much_likelier(
+def test_the_draft_is_left_only_for_a_token_that_is_likelier_by_the_bias(
     nats: float, engine: LocalEngine, plain: PlainEngine, prompts: list[Prompt]
 ) -> None:
     biased = [replace(prompt, keep_bias_nats=nats) for prompt in prompts]
@@ -101,23 +102,25 @@ def test_the_draft_is_left_only_where_another_token_is_so_much_likelier(
     assert written(answers) != written(engine.generate(prompts))
 
 
-def test_a_great_bias_keeps_every_draft_that_its_budget_lets_end(
+def test_a_large_bias_keeps_every_draft_within_its_budget(
     engine: LocalEngine, prompts: list[Prompt]
 ) -> None:
     biased = [replace(prompt, keep_bias_nats=1e4, max_tokens=60) for prompt in prompts]
 
-    assert [one.text for one in engine.generate(biased)] == [one.draft for one in prompts]
+    assert [answer.text for answer in engine.generate(biased)] == [
+        prompt.draft for prompt in prompts
+    ]
 
 
 def test_each_token_has_the_probability_that_the_model_gives_it(
     engine: LocalEngine, plain: PlainEngine, prompts: list[Prompt]
 ) -> None:
-    answers, wanted = engine.generate(prompts), plain.generate(prompts)
+    answers, references = engine.generate(prompts), plain.generate(prompts)
 
-    assert all(len(one.nats) == one.tokens for one in answers)
-    for one, other in zip(answers, wanted, strict=True):
-        assert one.nats == pytest.approx(other.nats, abs=1e-4)
-        assert one.draft_nats == pytest.approx(other.draft_nats, abs=1e-4)
+    assert all(len(answer.nats) == answer.tokens for answer in answers)
+    for answer, reference in zip(answers, references, strict=True):
+        assert answer.nats == pytest.approx(reference.nats, abs=1e-4)
+        assert answer.draft_nats == pytest.approx(reference.draft_nats, abs=1e-4)
 
 
 def test_neighbours_change_no_answer(
@@ -127,30 +130,34 @@ def test_neighbours_change_no_answer(
 
     assert written(engine.generate(prompts[::-1])) == together[::-1]
     assert written(opened(folder, 4096).generate(prompts)) == together
-    assert [one for prompt in prompts for one in written(engine.generate([prompt]))] == together
+    assert [
+        answer for prompt in prompts for answer in written(engine.generate([prompt]))
+    ] == together
 
 
-def test_rows_wait_in_bounded_memory_and_change_no_answer(
+def test_active_rows_stay_within_bounded_memory_and_change_no_answer(
     engine: LocalEngine, prompts: list[Prompt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = written(engine.generate(prompts))
     monkeypatch.setattr(decoder_module, "_ACTIVE_SLOTS", 300)
-    room: list[int] = []
+    slots: list[int] = []
     advance = decoder_module.Decoder._advance
 
-    def watched(self: decoder_module.Decoder, active: decoder_module._ActiveRows, *rest: int) -> None:
-        room.append(active.slots)
+    def watched(
+        self: decoder_module.Decoder, active: decoder_module._ActiveRows, *rest: int
+    ) -> None:
+        slots.append(active.slots)
         advance(self, active, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(decoder_module.Decoder, "_advance", watched)
 
     assert written(engine.generate(prompts)) == together
-    # One batch more than the limit may be there, of rows of up to 70 slots.
-    assert len(room) > 3
-    assert max(room) < 300 + 20 * 70
+    # The limit may be exceeded by one batch, of rows of up to 70 slots.
+    assert len(slots) > 3
+    assert max(slots) < 300 + 20 * 70
 
 
-def test_a_checkpoint_ends_the_work(engine: LocalEngine, prompts: list[Prompt]) -> None:
+def test_a_checkpoint_that_raises_ends_the_work(engine: LocalEngine, prompts: list[Prompt]) -> None:
     calls = 0
 
     def stop() -> None:
@@ -164,7 +171,7 @@ def test_a_checkpoint_ends_the_work(engine: LocalEngine, prompts: list[Prompt]) 
     assert calls == 3
 
 
-def test_what_the_prompts_share_is_computed_once(
+def test_a_shared_prefix_is_computed_once(
     folder: Path, prompts: list[Prompt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = opened(folder)
@@ -188,7 +195,7 @@ def test_what_the_prompts_share_is_computed_once(
     fed.clear()
     engine.generate(few)
 
-    # 39 of the instruction; then, of each prompt, the 40th and its text twice, once as the draft.
+    # 39 of the instruction; then the 40th of each prompt, and its text twice, once as the draft.
     own = sum(1 + 2 * len(prompt.text.split()) for prompt in few)
     assert first == 39 + own
     assert sum(fed) == own
@@ -209,6 +216,6 @@ def test_a_model_whose_attention_is_not_plain_is_refused(
     assert raised.value.code == "model_load_failed"
 
 
-def test_nothing_is_asked_of_the_model_for_nothing(engine: LocalEngine) -> None:
+def test_no_prompts_give_no_answers(engine: LocalEngine) -> None:
     assert engine.generate([], no_checkpoint) == []
     assert torch.is_inference_mode_enabled() is False

@@ -1,4 +1,4 @@
-"""Packed linear layers give what the plain ones give."""
+"""Packed linear layers compute the same as plain ones."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def network(dtype: torch.dtype, *, bias: bool) -> torch.nn.Sequential:
     return torch.nn.Sequential(inner, torch.nn.Linear(64, 16, bias=bias)).to(dtype)
 
 
-@pytest.mark.skipif(not SUPPORTED, reason="this CPU has no products in bfloat16")
+@pytest.mark.skipif(not SUPPORTED, reason="this CPU has no bfloat16 products")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("rows", [1, 7, 300])
 def test_a_packed_layer_gives_the_same(rows: int, bias: bool) -> None:
     plain, packed = network(torch.bfloat16, bias=bias), network(torch.bfloat16, bias=bias)
     pack(packed)
-    given = torch.randn(rows, 32).bfloat16()
+    inputs = torch.randn(rows, 32).bfloat16()
 
     assert sum(isinstance(part, _PackedLinear) for part in packed.modules()) == 2
     with torch.inference_mode():
-        torch.testing.assert_close(packed(given), plain(given), rtol=0.02, atol=0.02)
+        torch.testing.assert_close(packed(inputs), plain(inputs), rtol=0.02, atol=0.02)
 
 
 def test_in_float32_nothing_is_packed() -> None:
