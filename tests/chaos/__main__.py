@@ -1,24 +1,23 @@
-"""Kills workers, children, clients and the broker while they work, and looks what is lost.
+"""Kill workers, children, clients and the broker while they work, and check that nothing is lost.
 
     python -m tests.chaos --kills 100 --broker-kills 10 [--seed N] [--keep FOLDER]
 
-Three real workers, each a main process and a child, with an engine of a few milliseconds, on a
-Valkey of their own; articles are submitted all along, and some jobs are cancelled. The order of the
-kills and their victims come from the seed; what each meets does not, since time is real.
+Three real workers, each a main process and a child, run an engine of a few milliseconds on a Valkey
+of their own. Articles are submitted all the time, and some jobs are cancelled. The seed decides the
+kills and their victims, but not what each kill hits, since time is real.
 
 Prints one JSON line:
 
-- ``lost``: accepted articles that have not ended, are done without a result, or are not there
-- ``recorded_twice``: chunks recorded again (what ``Ledger.complete`` answered, written down outside
-  of the ledger), articles that a job has twice, and by how many its counters are wrong
+- ``lost``: accepted articles that have not ended, are done without a result, or are missing
+- ``recorded_twice``: chunks recorded again (by the answers of ``Ledger.complete``, kept outside the
+  ledger), articles that a job has twice, and articles by which its counters are wrong
 - ``run_twice``: attempts at chunks beyond the first
-- ``worst_recovery_s``: longest time from a kill of a whole worker, its main process or all of them
-  until every chunk that was held had another holder or was done; ``worst_child_recovery_s`` and
-  ``worst_broker_recovery_s`` the same for the other kills. The time in which the broker is down, in
-  which no worker is there because new ones still start, and in which the chunk waits behind others
-  in the queue counts
+- ``worst_recovery_s``: longest time from a kill of a whole worker, its main process or all workers
+  until every chunk that was held has another holder or is done; ``worst_child_recovery_s`` and
+  ``worst_broker_recovery_s`` are the same for the other kills. This includes the time in which the
+  broker is down, new workers start, or the chunk waits behind others in the queue
 
-Exit code 1 when something was lost or recorded twice, 3 when the run did not come to its end.
+The exit code is 1 when something was lost or recorded twice, 3 when the run did not finish.
 """
 
 from __future__ import annotations
@@ -49,28 +48,31 @@ __all__ = ["main"]
 
 _WORKERS = 3
 
-#: The kills end when they have taken so long on average: three times what was measured.
+#: The run ends when kills take longer than this on average: three times what was measured.
 _SECONDS_PER_KILL = 20.0
 
-#: What is left at the last kill is done within a lease and a few seconds.
+#: Work left at the last kill is done within a lease and a few seconds.
 _FINISH_SECONDS = 120.0
 
-#: A paused worker goes on at the latest after 40 s, and is ended some seconds later.
+#: A paused worker goes on after 40 s at the latest, and is killed some seconds later.
 _SLEEPER_SECONDS = 60.0
 
 
 def main() -> int:
-    """Run, print the line, and return the exit code."""
-    said = _arguments()
+    """Run, print the JSON line, and return the exit code."""
+    arguments = _arguments()
     for variable in [name for name in os.environ if name.startswith("COPYDESK_")]:
-        # A broker that the user has set must not be meant.
+        # Never touch the user's own broker.
         del os.environ[variable]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    kinds = plan(said.kills, said.broker_kills, random.Random(f"plan {said.seed}"))  # noqa: S311
-    say(f"seed {said.seed}")
+    rng = random.Random(f"plan {arguments.seed}")  # noqa: S311
+    kinds = plan(arguments.kills, arguments.broker_kills, rng)
+    say(f"seed {arguments.seed}")
     with contextlib.ExitStack() as stack:
-        root = said.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
-        figures, complete = _run(Place.make(root), kinds, said.seed)
+        root = arguments.keep or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-"))
+        )
+        figures, complete = _run(Place.make(root), kinds, arguments.seed)
     sys.stdout.write(json.dumps(figures) + "\n")
     if figures["lost"] or figures["recorded_twice"]:
         return 1
@@ -79,18 +81,18 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", allow_abbrev=False)
-    parser.add_argument("--kills", type=int, default=100, help="in all")
-    parser.add_argument("--broker-kills", type=int, default=10, help="that many of them of Valkey")
+    parser.add_argument("--kills", type=int, default=100, help="number of kills")
+    parser.add_argument("--broker-kills", type=int, default=10, help="how many of them hit Valkey")
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--keep", type=Path, help="a new folder for logs and data, to look at")
-    said = parser.parse_args()
-    if not 0 <= said.broker_kills <= said.kills:
-        parser.error("--broker-kills counts among --kills")
-    return said
+    parser.add_argument("--keep", type=Path, help="a new folder that keeps logs and data")
+    arguments = parser.parse_args()
+    if not 0 <= arguments.broker_kills <= arguments.kills:
+        parser.error("--broker-kills is part of --kills, and cannot exceed it")
+    return arguments
 
 
 def _run(place: Place, kinds: list[Kill], seed: int) -> tuple[dict[str, Any], bool]:
-    """The figures, and whether all kills were made and every job has finished."""
+    """Return the figures, and whether all kills were made and every job has finished."""
     started = time.monotonic()
     register = Register()
     with _broker(place):
@@ -117,7 +119,7 @@ def _run(place: Place, kinds: list[Kill], seed: int) -> tuple[dict[str, Any], bo
         finally:
             fleet.end()
     if fleet.died_alone:
-        say(f"{fleet.died_alone} workers ended by themselves, or did not go")
+        say(f"{fleet.died_alone} workers ended by themselves, or did not stop")
     seconds = time.monotonic() - started
     complete = finished and striker.kills.total() == len(kinds)
     return _figures(account, striker, watch, seconds), complete
@@ -133,9 +135,9 @@ def _broker(place: Place) -> Iterator[None]:
         broker.stop()
 
 
-def _wait(striker: Striker, is_so: Callable[[], bool], timeout: float) -> bool:
+def _wait(striker: Striker, predicate: Callable[[], bool], timeout: float) -> bool:
     end = time.monotonic() + timeout
-    while not is_so():
+    while not predicate():
         if time.monotonic() > end:
             return False
         striker.rest(0.2)
@@ -144,8 +146,8 @@ def _wait(striker: Striker, is_so: Callable[[], bool], timeout: float) -> bool:
 
 def _figures(account: Account, striker: Striker, watch: Watch, seconds: float) -> dict[str, Any]:
     def worst(kinds: Sequence[str]) -> float:
-        wanted = [one.seconds for one in watch.recoveries if one.what in kinds]
-        return round(max(wanted, default=0.0), 1)
+        seconds = [recovery.seconds for recovery in watch.recoveries if recovery.kind in kinds]
+        return round(max(seconds, default=0.0), 1)
 
     return {
         "accepted": account.accepted,

@@ -1,4 +1,4 @@
-"""What has become of everything, against the store and the witness."""
+"""Audit the end of a run, against the store and the witness file."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from worker.records.job import JobId
 
 __all__ = ["Account", "audit", "is_over"]
 
-#: Of each kind of trouble so many are named in the log.
+#: Number of articles or chunks that the log names for each problem.
 _NAMED = 10
 
 
 @dataclass(slots=True)
 class Account:
-    """Articles and chunks of a whole run."""
+    """The figures of a whole run."""
 
     accepted: int = 0
-    """Articles that the store has, or that it was known to have accepted."""
+    """Articles in the store, or registered as accepted."""
     states: Counter[ArticleState] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why those are not done that are not."""
+    """Reasons of the articles that are not done."""
     lost: int = 0
-    """Accepted articles that have not ended, that are done without a result, or not there."""
+    """Accepted articles that have not ended, are done without a result, or are missing."""
     recorded_twice: int = 0
-    """Chunks whose outcome was recorded again, articles that are there more than once, and
-    articles by which a job's counters are wrong."""
+    """Chunks that were recorded again, articles that a job has more than once, and articles by
+    which its counters are wrong."""
     run_twice: int = 0
     """Attempts beyond the first, of all chunks."""
 
 
 def is_over(store: JobStore) -> bool:
-    """Whether every job is finished."""
+    """Return whether every job is finished."""
     return all(progress.finished for progress in store.jobs())
 
 
 def audit(place: Place, accepted: dict[JobId, set[str]]) -> Account:
-    """The account of all jobs of the store, and of those that it should have."""
+    """Return the account of all jobs in the store, and of those that should be there."""
     store = place.open_store()
     account = Account()
     jobs = {progress.id for progress in store.jobs()}
     for job in jobs | accepted.keys():
-        _audit_job(store, job, accepted.get(job, set()), account, is_there=job in jobs)
+        _audit_job(store, job, accepted.get(job, set()), account, in_store=job in jobs)
     say(f"not done, and why: {dict(account.reasons)}")
     _audit_witness(place, account)
     for key in (Key.LEASES, Key.ACTIVE, *(Key.notified(lane) for lane in range(6))):
@@ -59,29 +59,33 @@ def audit(place: Place, accepted: dict[JobId, set[str]]) -> Account:
 
 
 def _audit_job(
-    store: JobStore, job: JobId, known: set[str], account: Account, *, is_there: bool
+    store: JobStore, job: JobId, accepted: set[str], account: Account, *, in_store: bool
 ) -> None:
-    found = list(store.collection.articles(job)) if is_there else []
-    rows = Counter(one.article.id for one in found)
-    missing = known - rows.keys()
+    articles = list(store.collection.articles(job)) if in_store else []
+    copies = Counter(article.article.id for article in articles)
+    missing = accepted - copies.keys()
     _name(f"job {job}: accepted, and not in the store", missing)
-    account.accepted += len(rows.keys() | known)
+    account.accepted += len(copies.keys() | accepted)
 
-    states = Counter(one.outcome.state for one in found)
-    unfinished = [one.article.id for one in found if one.outcome.state in ACTIVE_STATES]
+    states = Counter(article.outcome.state for article in articles)
+    unfinished = [
+        article.article.id for article in articles if article.outcome.state in ACTIVE_STATES
+    ]
     _name(f"job {job}: not ended", unfinished)
-    # ``collect`` says of these that they have failed: the store has lost their result.
-    without = [one.article.id for one in found if one.result_is_lost]
-    _name(f"job {job}: done without a result", without)
+    # ``collect`` reports these as failed: the store has lost their result.
+    without_result = [article.article.id for article in articles if article.result_is_lost]
+    _name(f"job {job}: done without a result", without_result)
     account.states += states
-    account.reasons += Counter(one.outcome.reason.value for one in found if one.outcome.reason)
-    account.lost += len(missing) + len(unfinished) + len(without)
+    account.reasons += Counter(
+        article.outcome.reason.value for article in articles if article.outcome.reason
+    )
+    account.lost += len(missing) + len(unfinished) + len(without_result)
 
-    repeated = [one for one, times in rows.items() if times > 1]
+    repeated = [id_ for id_, times in copies.items() if times > 1]
     _name(f"job {job}: more than once", repeated)
-    account.recorded_twice += sum(rows[one] - 1 for one in repeated)
-    if is_there:
-        account.recorded_twice += _miscounted(store, job, states, len(without))
+    account.recorded_twice += sum(copies[id_] - 1 for id_ in repeated)
+    if in_store:
+        account.recorded_twice += _miscounted(store, job, states, len(without_result))
         chunks = int(store._redis.hget(Key.job(job), "chunks"))
         for number in range(chunks):
             attempts = int(store._redis.hget(Key.chunk(job, number), "attempts") or 0)
@@ -91,7 +95,7 @@ def _audit_job(
 def _miscounted(
     store: JobStore, job: JobId, states: Counter[ArticleState], without_result: int
 ) -> int:
-    """By how many articles the job's counters differ from its articles."""
+    """Return by how many articles the job's counters are wrong."""
     progress = store.progress(job)
     counted: dict[ArticleState, int] = {
         state: getattr(progress, state.value) for state in ArticleState
@@ -109,23 +113,23 @@ def _miscounted(
 
 
 def _audit_witness(place: Place, account: Account) -> None:
-    """Count every answer of ``Ledger.complete``, whatever the ledger itself has come to."""
+    """Count every answer of ``Ledger.complete``, independently of the ledger."""
     answers: dict[str, Counter[str]] = {RECORDED: Counter(), LATE: Counter()}
     file = place.notes / WITNESS
     for line in file.read_text(encoding="ascii").splitlines() if file.exists() else ():
         chunk, answer, _ = line.split()
         answers[answer][chunk] += 1
-    twice = {chunk: times for chunk, times in answers[RECORDED].items() if times > 1}
-    _name("recorded more than once", twice)
-    account.recorded_twice += sum(times - 1 for times in twice.values())
+    repeated = {chunk: times for chunk, times in answers[RECORDED].items() if times > 1}
+    _name("recorded more than once", repeated)
+    account.recorded_twice += sum(times - 1 for times in repeated.values())
     say(
         f"{answers[RECORDED].total()} recordings were witnessed, "
         f"{answers[LATE].total()} late ones were refused"
     )
 
 
-def _name(trouble: str, what: Iterable[str]) -> None:
-    found = sorted(what)
-    if found:
-        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-        say(f"{trouble}: {', '.join(found[:_NAMED])}{more}")
+def _name(problem: str, names: Iterable[str]) -> None:
+    ordered = sorted(names)
+    if ordered:
+        more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
+        say(f"{problem}: {', '.join(ordered[:_NAMED])}{more}")

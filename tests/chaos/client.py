@@ -1,8 +1,7 @@
-"""``python -m tests.chaos.client``: the real ``copydesk``, which accepts a few articles at a time.
+"""``python -m tests.chaos.client``: the real ``copydesk``, with small windows of articles.
 
-With windows of 2,048 articles a submit that is killed half-way would need thousands of them. It
-also takes a moment between what is noted in the store and the message that is sent for it: the
-worst one to be killed in.
+With the real windows of 2,048 articles, a submit that is killed half-way would need thousands. It
+also pauses between noting a notification in the store and sending it: the worst moment for a kill.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ _SENDING_SECONDS = 0.04
 
 
 def main() -> None:
-    """One command, and exit with its code."""
+    """Run a command, and exit with its code."""
     from cli.main import main as run  # noqa: PLC0415
-    from worker.queue import intake as dispatch  # noqa: PLC0415
+    from worker.queue import intake  # noqa: PLC0415
 
-    send = dispatch.send
+    send = intake.send
 
     def send_late(app: Celery, notifications: Sequence[Notification]) -> None:
         time.sleep(_SENDING_SECONDS)
         send(app, notifications)
 
-    vars(dispatch).update(_WINDOW_ARTICLES=WINDOW_ARTICLES, send=send_late)
+    vars(intake).update(_WINDOW_ARTICLES=WINDOW_ARTICLES, send=send_late)
     run()
 
 

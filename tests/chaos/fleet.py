@@ -1,4 +1,4 @@
-"""The workers of a run: started, killed in every way, started again, and all ended at the end."""
+"""The workers of a run: started, killed in every way, restarted, and killed at the end."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tests.chaos.worker import child_file
 
 __all__ = ["Fleet", "Worker"]
 
-#: A worker that is told to go gets 30 s for its chunk.
+#: Longest wait for a worker after a signal to stop; it gets 30 s for its chunk.
 _LEAVING_SECONDS = 60.0
 
-#: A paused worker goes on at the latest after this: its chunk should be another's long since.
+#: Longest pause of a worker: by then another one should long have its chunk.
 _PAUSE_SECONDS = 40.0
 
-#: What it then gets to come late with what it has in hand, and to take something new.
+#: Time it then gets to send its late result, and to claim something new.
 _AWAKE_SECONDS = 2.0
 
-#: What an orphan gets to record what it has in hand. On Linux there is none: Celery has the kernel
+#: Time for an orphaned child to record its chunk. On Linux there are none: Celery has the kernel
 #: kill the child with its main process.
 _ORPHAN_SECONDS = 8.0
 
@@ -44,53 +44,53 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the main process is there."""
+        """Whether the main process runs."""
         return self._process.poll() is None
 
     @property
     def code(self) -> int | None:
-        """How the main process ended."""
+        """The exit code of the main process."""
         return self._process.returncode
 
     @property
     def child(self) -> int | None:
-        """Id of the child that has an engine; ``None`` before there is one."""
+        """The id of the child with the engine; None until it is loaded."""
         with contextlib.suppress(FileNotFoundError):
             return int(child_file(self._folder, self.pid).read_text(encoding="ascii"))
         return None
 
     @property
-    def child_is_there(self) -> bool:
-        """Whether the child lives, be it with its main process or without."""
+    def child_is_alive(self) -> bool:
+        """Whether the child runs, with or without its main process."""
         return self.child is not None and _signal(self.child, 0)
 
-    def tell(self, how: signal.Signals) -> None:
-        """A signal to the main process only."""
+    def signal_main(self, how: signal.Signals) -> None:
+        """Send a signal to the main process only."""
         _signal(self.pid, how)
 
-    def tell_child(self, how: signal.Signals) -> None:
-        """A signal to the child only."""
+    def signal_child(self, how: signal.Signals) -> None:
+        """Send a signal to the child only."""
         if self.child is not None:
             _signal(self.child, how)
 
-    def tell_all(self, how: signal.Signals) -> None:
-        """A signal to the main process and its child at once."""
+    def signal_all(self, how: signal.Signals) -> None:
+        """Send a signal to the main process and its child at once."""
         with contextlib.suppress(*_GONE):
             os.killpg(self.pid, how)
 
     def kill(self) -> None:
-        """End all that is left of it, as a machine that goes down does."""
-        self.tell_all(signal.SIGKILL)
+        """Kill all that is left of it, as a power failure does."""
+        self.signal_all(signal.SIGKILL)
 
     def reap(self) -> None:
-        """Collect what was killed."""
+        """Reap the killed main process."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(10)
 
 
 @dataclass(slots=True)
-class _Parted:
-    """A worker that was told to go, or of which only the child may be left."""
+class _Leaver:
+    """A worker that was told to stop, or of which only the child may be left."""
 
     worker: Worker
     until: float
@@ -99,7 +99,7 @@ class _Parted:
 
 @dataclass(slots=True)
 class _Sleeper:
-    """A worker that is paused, and comes late with what it had in hand."""
+    """A paused worker, whose result will come late."""
 
     worker: Worker
     until: float
@@ -109,16 +109,16 @@ class _Sleeper:
 
 
 class Fleet:
-    """As many workers as were asked for; whichever is killed is started again at once."""
+    """A fixed number of workers; killed ones are replaced at once."""
 
     def __init__(self, place: Place, size: int) -> None:
         self._place = place
         self._started = 0
-        self._parted: list[_Parted] = []
+        self._leavers: list[_Leaver] = []
         self._sleepers: list[_Sleeper] = []
         self.active: list[Worker] = []
         self.died_alone = 0
-        """Main processes that ended though nobody had told them to, or did not go when told."""
+        """Main processes that ended by themselves, or did not stop when told."""
         for _ in range(size):
             self.active.append(self._start())
 
@@ -127,11 +127,11 @@ class Fleet:
         return Worker(self._place, self._started)
 
     def replace(self, worker: Worker) -> None:
-        """Start another in place of ``worker``."""
+        """Start another worker in place of ``worker``."""
         self.active[self.active.index(worker)] = self._start()
 
     def kill(self, *workers: Worker) -> None:
-        """Kill whole workers at the same time, and start others."""
+        """Kill whole workers at the same time, and replace them."""
         for worker in workers:
             worker.kill()
         for worker in workers:
@@ -139,26 +139,26 @@ class Fleet:
             worker.reap()
 
     def dismiss(self, worker: Worker, how: signal.Signals) -> None:
-        """Tell a worker to go, and start another."""
-        worker.tell(how)
-        self._parted.append(_Parted(worker, time.monotonic() + _LEAVING_SECONDS))
+        """Tell a worker to stop, and replace it."""
+        worker.signal_main(how)
+        self._leavers.append(_Leaver(worker, time.monotonic() + _LEAVING_SECONDS))
         self.replace(worker)
 
-    def behead(self, worker: Worker) -> None:
-        """Kill a main process only."""
-        worker.tell(signal.SIGKILL)
+    def kill_main(self, worker: Worker) -> None:
+        """Kill only the main process of a worker."""
+        worker.signal_main(signal.SIGKILL)
         worker.reap()
-        self._parted.append(_Parted(worker, time.monotonic() + _ORPHAN_SECONDS, is_orphan=True))
+        self._leavers.append(_Leaver(worker, time.monotonic() + _ORPHAN_SECONDS, is_orphan=True))
 
     def pause(
         self, worker: Worker, *, may_go_on: Callable[[], bool], end: Callable[[Worker], None]
     ) -> None:
-        """Take note of a worker that was stopped, and start another.
+        """Keep a paused worker, and replace it.
 
         Args:
-            worker: it and its child do nothing for now.
-            may_go_on: says when they go on.
-            end: is called some moments later.
+            worker: the worker, paused with its child.
+            may_go_on: returns whether to resume it.
+            end: called with the worker a moment after that.
         """
         until = time.monotonic() + _PAUSE_SECONDS
         self._sleepers.append(_Sleeper(worker, until, may_go_on, end))
@@ -166,31 +166,31 @@ class Fleet:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nobody sleeps, and no orphan is there."""
-        return not self._sleepers and not any(one.is_orphan for one in self._parted)
+        """Whether there is no paused worker and no orphan."""
+        return not self._sleepers and not any(leaver.is_orphan for leaver in self._leavers)
 
     def tend(self) -> None:
-        """Look after those that leave, those that sleep, and those that ended by themselves."""
+        """Handle workers that leave, that are paused, and that ended by themselves."""
         now = time.monotonic()
-        for worker in [one for one in self.active if not one.alive]:
+        for worker in [worker for worker in self.active if not worker.alive]:
             say(f"worker {worker.pid} ended by itself with {worker.code}, see {worker.log.name}")
             self.died_alone += 1
             self.kill(worker)
-        for parted in list(self._parted):
-            if now > parted.until or not (parted.worker.alive or parted.worker.child_is_there):
-                self._parted.remove(parted)
-                self._finish(parted)
+        for leaver in list(self._leavers):
+            if now > leaver.until or not (leaver.worker.alive or leaver.worker.child_is_alive):
+                self._leavers.remove(leaver)
+                self._finish(leaver)
         for sleeper in list(self._sleepers):
             self._wake_or_end(sleeper, now)
 
-    def _finish(self, parted: _Parted) -> None:
-        if parted.worker.alive:
-            say(f"worker {parted.worker.pid} did not go, see {parted.worker.log.name}")
+    def _finish(self, leaver: _Leaver) -> None:
+        if leaver.worker.alive:
+            say(f"worker {leaver.worker.pid} did not stop, see {leaver.worker.log.name}")
             self.died_alone += 1
-        elif parted.is_orphan and parted.worker.child_is_there:
-            say(f"  the child of {parted.worker.pid} is still there, and is ended")
-        parted.worker.kill()
-        parted.worker.reap()
+        elif leaver.is_orphan and leaver.worker.child_is_alive:
+            say(f"  the child of {leaver.worker.pid} still runs, and is killed")
+        leaver.worker.kill()
+        leaver.worker.reap()
 
     def _wake_or_end(self, sleeper: _Sleeper, now: float) -> None:
         if sleeper.is_awake and now > sleeper.until:
@@ -198,24 +198,24 @@ class Fleet:
             sleeper.end(sleeper.worker)
         elif not sleeper.is_awake and (sleeper.may_go_on() or now > sleeper.until):
             say(f"  paused worker {sleeper.worker.pid} goes on")
-            sleeper.worker.tell_all(signal.SIGCONT)
+            sleeper.worker.signal_all(signal.SIGCONT)
             sleeper.is_awake, sleeper.until = True, now + _AWAKE_SECONDS
 
     def end(self) -> None:
-        """End all that was started and is still there."""
-        left = [
+        """Kill every worker that still runs."""
+        workers = [
             *self.active,
-            *(parted.worker for parted in self._parted),
+            *(leaver.worker for leaver in self._leavers),
             *(sleeper.worker for sleeper in self._sleepers),
         ]
-        for worker in left:
+        for worker in workers:
             worker.kill()
-        for worker in left:
+        for worker in workers:
             worker.reap()
 
 
 def _signal(pid: int, how: int) -> bool:
-    """Whether the process was there to get it."""
+    """Send a signal, and return whether the process exists."""
     try:
         os.kill(pid, how)
     except _GONE:

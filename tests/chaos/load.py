@@ -1,4 +1,4 @@
-"""The articles of a run, and the thread that submits them all along."""
+"""The articles of a run, and the thread that submits them."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from worker.records.priority import Priority
 
 __all__ = ["Load", "Register", "find_job", "make_article"]
 
-#: One article in so many makes the engine fail.
+#: One article in 40 makes the engine fail.
 _FAILING = 40
 
-#: One job in so many is cancelled in the middle, from the second on.
+#: One job in nine, from the second on, is cancelled while it runs.
 _CANCELLED = 9
 
-#: Articles of a job: from one chunk to more than a job's window of 16 chunks.
+#: Articles in a job: from one chunk to more than the window of 16 chunks.
 _SIZES = (3, 8, 16, 24, 40, 80)
 
 _POLL_SECONDS = 0.05
 
-#: Two submit at a time; a job that is looked for is among these.
+#: Number of newest jobs to search: only two clients submit at a time.
 _NEWEST = 20
 
-#: The broker is killed, and started again within seconds.
+#: Longest wait for the broker, which is restarted within seconds of a kill.
 _BROKER_SECONDS = 60.0
 
 _AWAY = (redis.RedisError, BrokerUnavailableError)
@@ -50,7 +50,7 @@ _PLACES = ("station", "harbour", "market", "hospital", "school", "old quay")
 
 
 def make_article(name: str, rng: random.Random, *, fails: bool = False) -> Article:
-    """A short sound article like no other; one that ``fails`` makes the engine fail."""
+    """Return a short, unique, sound article; with ``fails`` the engine fails on it."""
     text = (
         f"The council of {rng.choice(_TOWNS)} voted on {rng.choice(_DAYS)} to repair bridge {name} "
         f"before winter. Engineers said {FAILS if fails else 'that'} the work would take "
@@ -61,26 +61,26 @@ def make_article(name: str, rng: random.Random, *, fails: bool = False) -> Artic
 
 
 class Register:
-    """What is known to be accepted: ids by job. Used by several threads."""
+    """The ids of accepted articles by job; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._accepted: dict[JobId, set[str]] = {}
 
     def note(self, job: JobId, ids: set[str]) -> None:
-        """These were accepted into the job."""
+        """Record that the job has accepted these articles."""
         with self._lock:
             self._accepted.setdefault(job, set()).update(ids)
 
     @property
     def accepted(self) -> dict[JobId, set[str]]:
-        """All of it."""
+        """A copy of all accepted ids by job."""
         with self._lock:
             return {job: set(ids) for job, ids in self._accepted.items()}
 
 
 def find_job(store: JobStore, name: str) -> JobId | None:
-    """The job that was made of the input ``name``, among the newest of the store."""
+    """Return the job of the input ``name``, or None; searches the newest jobs."""
     for member in store._redis.zrevrange(Key.JOBS, 0, _NEWEST - 1):
         job = JobId(member.decode())
         try:
@@ -93,9 +93,9 @@ def find_job(store: JobStore, name: str) -> JobId | None:
 
 
 class Load(threading.Thread):
-    """Submits jobs whenever no message waits, so that there is always work, and never for long.
+    """Submits a job whenever no message waits, so that there is always a little work.
 
-    A queue that grew would be measured as a part of every recovery.
+    A long queue would be measured as a part of every recovery.
     """
 
     def __init__(self, place: Place, register: Register, seed: int) -> None:
@@ -105,35 +105,35 @@ class Load(threading.Thread):
         self._intake_of = (create_app(place.settings), place.settings)
         self._profile: Profile = with_digest(load_profile(place.settings), place.settings)
         self._register = register
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._articles, self._jobs = count(), count()
         self._cancel_at: dict[JobId, float] = {}
         self.cancelled = 0
-        """Jobs that were cancelled with articles in them that were not done."""
+        """Jobs that were cancelled before all their articles were done."""
         self.error: BaseException | None = None
 
     def stop(self) -> None:
-        """Let it finish what it does, and end it."""
-        self._over.set()
+        """Stop the thread after its current submit."""
+        self._stopped.set()
         self.join(2 * _BROKER_SECONDS)
         if self.is_alive():
             raise TimeoutError("the thread that submits does not end")
 
     def check(self) -> None:
-        """Raise what has ended the thread, if anything has."""
+        """Raise the error that has ended the thread, if any."""
         if self.error is not None:
             raise RuntimeError("the thread that submits has ended") from self.error
 
     def run(self) -> None:
         """Submit until ``stop``."""
         try:
-            while not self._over.wait(_POLL_SECONDS):
+            while not self._stopped.wait(_POLL_SECONDS):
                 try:
                     self._cancel_due()
                     if sum(self._store.roster.queue_lengths(QUEUE)) == 0:
                         self._submit()
                 except _AWAY:
-                    # It has been killed; the next look may find it back.
+                    # The broker was killed, and may be back next time.
                     continue
         except BaseException as error:  # noqa: BLE001 - the main thread raises it
             self.error = error
@@ -144,8 +144,8 @@ class Load(threading.Thread):
         size = max(_SIZES) if is_cancelled else self._random.choice(_SIZES)
         articles = [self._article() for _ in range(size)]
         name = f"chaos job {number}"
-        order = JobOptions(self._profile, self._random.choice(tuple(Priority)), inputs=(name,))
-        job = self._submit_patiently(articles, order)
+        options = JobOptions(self._profile, self._random.choice(tuple(Priority)), inputs=(name,))
+        job = self._submit_patiently(articles, options)
         self._register.note(job, {article.id for article in articles})
         if is_cancelled:
             self._cancel_at[job] = time.monotonic() + self._random.uniform(0.1, 1.0)
@@ -154,17 +154,17 @@ class Load(threading.Thread):
         number = next(self._articles)
         return make_article(f"a{number}", self._random, fails=number % _FAILING == 1)
 
-    def _submit_patiently(self, articles: list[Article], order: JobOptions) -> JobId:
-        """Submit, and where the broker is killed on the way, resume."""
+    def _submit_patiently(self, articles: list[Article], options: JobOptions) -> JobId:
+        """Submit, and resume if the broker is killed meanwhile."""
         end = time.monotonic() + _BROKER_SECONDS
         app, settings = self._intake_of
         cut_off = False
         while True:
             intake = Intake(self._store, app, settings)
             try:
-                job = find_job(self._store, order.inputs[0]) if cut_off else None
+                job = find_job(self._store, options.inputs[0]) if cut_off else None
                 if job is None:
-                    return intake.submit(articles, order).job
+                    return intake.submit(articles, options).job
                 if not self._store.progress(job).closed:
                     intake.resume(job, articles)
             except _AWAY as error:
@@ -181,12 +181,12 @@ class Load(threading.Thread):
             if time.monotonic() < due:
                 continue
             try:
-                taken = self._store.cancel(job)
+                articles = self._store.cancel(job)
             except JobStateError:
                 say(f"  job {job} had ended before it was cancelled")
             except JobNotFoundError:
-                say(f"  job {job} is not there any more")
+                say(f"  job {job} is gone")
             else:
-                say(f"  job {job} cancelled, {taken} articles at once")
+                say(f"  job {job} cancelled, {articles} articles at once")
                 self.cancelled += 1
             del self._cancel_at[job]

@@ -1,4 +1,4 @@
-"""Where a run happens: its folders, its settings, and the processes' environment."""
+"""The place of a run: its folders, its settings, and the environment of its processes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["Place", "say"]
 
 _ROOT = Path(__file__).parents[2]
 
-#: What a process needs to run at all.
-_PASSED_ON = ("PATH", "HOME", "TMPDIR")
+#: Environment variables that every process needs.
+_INHERITED = ("PATH", "HOME", "TMPDIR")
 
-#: Articles of a chunk: few, so that there are many chunks, and a kill meets one soon.
+#: Articles in a chunk: few, so that there are many chunks for a kill to hit.
 _CHUNK_ARTICLES = 4
 
 _started = time.monotonic()
 
 
-def say(what: str) -> None:
-    """One line to stderr, with the seconds since the start."""
-    sys.stderr.write(f"{time.monotonic() - _started:7.1f}  {what}\n")
+def say(text: str) -> None:
+    """Write a line to stderr, with the seconds since the start."""
+    sys.stderr.write(f"{time.monotonic() - _started:7.1f}  {text}\n")
     sys.stderr.flush()
 
 
@@ -44,30 +44,30 @@ class Place:
 
     @classmethod
     def make(cls, root: Path) -> Place:
-        """A new one in the folder ``root``."""
+        """Create a place in the folder ``root``."""
         place = cls(root / "home", root / "notes")
         for folder in (place.home, place.notes):
             folder.mkdir(parents=True)
-        # It is looked for, and not loaded: the engine is by rule.
+        # The folder must exist, but no model is loaded.
         embedded_folder(place.home).mkdir(parents=True)
         return place
 
     @property
     def settings(self) -> Settings:
-        """With small chunks, on the embedded broker of the home folder."""
+        """Settings with small chunks, on the embedded broker of the home folder."""
         return load_settings(home=self.home, chunk_articles=_CHUNK_ARTICLES)
 
     def open_store(self) -> JobStore:
-        """The job store over a connection of its own."""
+        """Open the job store with a connection of its own."""
         settings = self.settings
         ttl_seconds = int(settings.job_ttl.total_seconds())
         return JobStore(connect(broker_url(settings)), ttl_seconds=ttl_seconds)
 
     def start(self, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-        """``python -m`` with these words, in a session of its own; it talks into ``log``."""
-        passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        """Start ``python -m`` with ``command`` in its own session; its output goes to ``log``."""
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         environment = {
-            **passed,
+            **inherited,
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(_ROOT),
             "COPYDESK_HOME": str(self.home),

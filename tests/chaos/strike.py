@@ -1,4 +1,4 @@
-"""The kills: which, in what order, whom, and what happens right after each."""
+"""The kills: their kinds, order and victims, and what follows each."""
 
 from __future__ import annotations
 
@@ -38,24 +38,23 @@ class Kill(StrEnum):
     CHILD_KILL = "child_kill"
     """SIGKILL to a child."""
     MAIN_KILL = "main_kill"
-    """SIGKILL to a main process. Every other one is paused first, with their child, until their
-    chunk is another's: that is when their death is felt. They come late with what they had, and
-    are killed two seconds later."""
+    """SIGKILL to a main process. Every other victim is first paused, with its child, until another
+    worker has its chunk: then its late result is refused, and it is killed two seconds later."""
     ALL_KILL = "all_kill"
     """SIGKILL to all workers at once."""
     CLIENT_KILL = "client_kill"
-    """SIGKILL to a ``copydesk submit`` that is half-way; ``copydesk resume`` does the rest."""
+    """SIGKILL to a ``copydesk submit`` that is half-way; ``copydesk resume`` adds the rest."""
     BROKER_KILL = "broker_kill"
     """SIGKILL to Valkey."""
 
 
-#: Kills that take a whole worker, or its main process.
+#: Kills of a whole worker, or of its main process.
 WHOLE_WORKERS = (
     *(Kill.WORKER_KILL, Kill.WORKER_TERM, Kill.WORKER_QUIT),
     *(Kill.MAIN_KILL, Kill.ALL_KILL),
 )
 
-#: How often each kind comes among those that do not kill the broker.
+#: Share of each kind, in percent of the kills that do not hit the broker.
 _SHARES = {
     Kill.WORKER_KILL: 30,
     Kill.CHILD_KILL: 26,
@@ -66,26 +65,26 @@ _SHARES = {
     Kill.CLIENT_KILL: 8,
 }
 
-#: Before each kill. A worker that was killed needs two or three seconds to be at work again.
+#: Pause before each kill. A killed worker needs two or three seconds to work again.
 _PAUSE_SECONDS = (0.3, 2.0)
 
-#: A chunk takes about a quarter of a second: the kill meets it, or what comes right after.
+#: A chunk takes about a quarter of a second: the kill hits it, or what comes right after.
 _PHASE_SECONDS = 0.25
 
-#: Longest wait for a worker that is at work.
+#: Longest wait for a busy worker.
 _VICTIM_SECONDS = 60.0
 
-#: A kill of a child finds all workers there, and is over before the next kill of anything: two
-#: kills of the same chunk would be measured as one, and workers that start as a long queue.
+#: A child is killed while all workers run, and the next kill waits for its recovery: two kills of
+#: a chunk would be measured as one, and starting workers as a long queue.
 _CHILD_SECONDS = 10.0
 
 #: Longest time that the broker stays away.
 _DOWN_SECONDS = 2.0
 
-#: Articles of a submit that is killed: eight windows.
+#: Articles of a killed submit: eight windows.
 _CLIENT_ARTICLES = 8 * WINDOW_ARTICLES
 
-#: What a window of a submit takes; see ``tests.chaos.client``.
+#: Time for a window of a submit; see ``tests.chaos.client``.
 _WINDOW_SECONDS = 0.05
 
 _CLIENT_SECONDS = 60.0
@@ -93,17 +92,17 @@ _POLL_SECONDS = 0.01
 
 
 def plan(kills: int, broker_kills: int, rng: random.Random) -> list[Kill]:
-    """So many kills, so many of them of the broker; of the others each kind once, if they reach."""
-    others = kills - broker_kills
-    kinds = list(_SHARES)[:others]
-    kinds += rng.choices(list(_SHARES), list(_SHARES.values()), k=others - len(kinds))
+    """Return that many kills in random order, each kind at least once if there are enough."""
+    worker_kills = kills - broker_kills
+    kinds = list(_SHARES)[:worker_kills]
+    kinds += rng.choices(list(_SHARES), list(_SHARES.values()), k=worker_kills - len(kinds))
     kinds += [Kill.BROKER_KILL] * broker_kills
     rng.shuffle(kinds)
     return kinds
 
 
 class Striker:
-    """Kills one thing after the other, each at work."""
+    """Kills one process after the other, each while it works."""
 
     def __init__(
         self, place: Place, fleet: Fleet, watch: Watch, register: Register, seed: int
@@ -116,10 +115,10 @@ class Striker:
         self.kills: Counter[Kill] = Counter()
 
     def strike(self, kind: Kill) -> None:
-        """One kill, and what it needs to go on.
+        """Make a kill, and start whatever replaces the victim.
 
         Raises:
-            TimeoutError: nothing was at work, or a client did not end.
+            TimeoutError: no worker was busy, or a client did not end.
         """
         self.rest(self._random.uniform(*_PAUSE_SECONDS))
         say(f"{sum(self.kills.values()) + 1} {kind}")
@@ -130,7 +129,7 @@ class Striker:
                 self._victim()
                 self._kill_whole(kind, *self._fleet.active)
             case Kill.WORKER_TERM | Kill.WORKER_QUIT:
-                self._dismiss(kind)
+                self._signal_main(kind)
             case Kill.CHILD_KILL:
                 self._kill_child()
             case Kill.MAIN_KILL:
@@ -142,7 +141,7 @@ class Striker:
         self.kills[kind] += 1
 
     def rest(self, seconds: float) -> None:
-        """Wait, and look after the workers meanwhile."""
+        """Wait, and tend the workers meanwhile."""
         end = time.monotonic() + seconds
         while True:
             self._fleet.tend()
@@ -152,34 +151,34 @@ class Striker:
             time.sleep(min(left, 0.05))
 
     def _victim(self, *, of_whole_fleet: bool = False) -> Worker:
-        """A worker that is at work, at a random moment of it.
+        """Return a busy worker, at a random moment of its work.
 
         Args:
-            of_whole_fleet: all others have started, too.
+            of_whole_fleet: wait until all workers have started.
         """
         end = time.monotonic() + _VICTIM_SECONDS
         while time.monotonic() < end:
             holders = self._watch.holders()
             busy = [
-                one
-                for one in self._fleet.active
-                if one.name in holders and one.child_is_there and one.alive
+                worker
+                for worker in self._fleet.active
+                if worker.name in holders and worker.child_is_alive and worker.alive
             ]
-            ready = all(one.child_is_there for one in self._fleet.active)
+            ready = all(worker.child_is_alive for worker in self._fleet.active)
             if busy and (ready or not of_whole_fleet):
-                worker = self._random.choice(busy)
+                victim = self._random.choice(busy)
                 time.sleep(self._random.uniform(0, _PHASE_SECONDS))
-                return worker
+                return victim
             self.rest(_POLL_SECONDS)
-        raise TimeoutError(f"no worker was at work for {_VICTIM_SECONDS:g} s")
+        raise TimeoutError(f"no worker was busy for {_VICTIM_SECONDS:g} s")
 
     def _kill_whole(self, kind: Kill, *workers: Worker) -> None:
         since = time.monotonic()
         self._fleet.kill(*workers)
-        # The dead hold what they held: nothing of it can change but by what is measured.
-        self._watch.begin(kind, since, self._watch.held(*(one.name for one in workers)))
+        # Dead workers cannot change what they held: only the recovery can.
+        self._watch.begin(kind, since, self._watch.held(*(worker.name for worker in workers)))
 
-    def _dismiss(self, kind: Kill) -> None:
+    def _signal_main(self, kind: Kill) -> None:
         worker = self._victim()
         held, since = self._watch.held(worker.name), time.monotonic()
         self._fleet.dismiss(worker, signal.Signals[f"SIG{kind.name.partition('_')[2]}"])
@@ -188,7 +187,7 @@ class Striker:
     def _kill_child(self) -> None:
         worker = self._victim(of_whole_fleet=True)
         since = time.monotonic()
-        worker.tell_child(signal.SIGKILL)
+        worker.signal_child(signal.SIGKILL)
         recovery = self._watch.begin(Kill.CHILD_KILL, since, self._watch.held(worker.name))
         while not recovery.settled and time.monotonic() < since + _CHILD_SECONDS:
             self.rest(_POLL_SECONDS)
@@ -196,24 +195,24 @@ class Striker:
     def _kill_main(self) -> None:
         if self.kills[Kill.MAIN_KILL] % 2:
             worker = self._victim()
-            self._behead(worker)
+            self._kill_only_main(worker)
             self._fleet.replace(worker)
             return
         held: dict[str, bytes] = {}
         while not held:
             worker, since = self._victim(), time.monotonic()
-            worker.tell_all(signal.SIGSTOP)
+            worker.signal_all(signal.SIGSTOP)
             held = self._watch.held(worker.name)
             if not held:
-                # It was between two chunks, and would come late with nothing.
-                worker.tell_all(signal.SIGCONT)
+                # It was between two chunks, and would have no late result.
+                worker.signal_all(signal.SIGCONT)
         recovery = self._watch.begin(Kill.MAIN_KILL, since, held)
         say(f"  worker {worker.pid} is paused")
-        self._fleet.pause(worker, may_go_on=lambda: recovery.settled, end=self._behead)
+        self._fleet.pause(worker, may_go_on=lambda: recovery.settled, end=self._kill_only_main)
 
-    def _behead(self, worker: Worker) -> None:
+    def _kill_only_main(self, worker: Worker) -> None:
         since = time.monotonic()
-        self._fleet.behead(worker)
+        self._fleet.kill_main(worker)
         self._watch.begin(Kill.MAIN_KILL, since, self._watch.held(worker.name))
 
     def _kill_broker(self) -> None:
@@ -230,45 +229,47 @@ class Striker:
         say(f"  Valkey is back after {time.monotonic() - recovery.since:.1f} s")
 
     def _kill_client(self) -> None:
-        """A submit from the command line, killed between two windows or in one; then the rest."""
+        """Kill a ``copydesk submit`` between two windows or in one, then add the rest."""
         while True:
             self._clients += 1
             articles = [
                 make_article(f"c{self._clients}-{number}", self._random, fails=number == 0)
                 for number in range(_CLIENT_ARTICLES)
             ]
-            lines = (json.dumps({"id": one.id, "text": one.text}) + "\n" for one in articles)
+            lines = (
+                json.dumps({"id": article.id, "text": article.text}) + "\n" for article in articles
+            )
             file = self._place.home / f"client-{self._clients}.jsonl"
             file.write_text("".join(lines), encoding="utf-8")
             priority = self._random.choice(tuple(Priority)).value
             submit = ["submit", file.name, "--priority", priority]
             was_killed = self._kill_submit(submit, file.name)
             job = self._finish_submit(submit, file.name)
-            self._register.note(job, {one.id for one in articles})
+            self._register.note(job, {article.id for article in articles})
             if was_killed:
                 return
 
     def _kill_submit(self, submit: list[str], name: str) -> bool:
-        """Whether it was killed before its end."""
-        least = self._random.randrange(_CLIENT_ARTICLES)
+        """Return whether the submit was killed before its end."""
+        threshold = self._random.randrange(_CLIENT_ARTICLES)
         with self._client(submit) as client:
             end = time.monotonic() + _CLIENT_SECONDS
             while time.monotonic() < end and client.poll() is None:
                 job = find_job(self._store, name)
-                if job and self._store.progress(job).total >= least:
+                if job and self._store.progress(job).total >= threshold:
                     time.sleep(self._random.uniform(0, _WINDOW_SECONDS))
                     break
                 self.rest(_POLL_SECONDS / 5)
             client.kill()
         job = find_job(self._store, name)
-        there = self._store._redis.hkeys(Key.ids(job)) if job else []
-        say(f"  submit has ended with {len(there)} of {_CLIENT_ARTICLES} articles in")
+        ids = self._store._redis.hkeys(Key.ids(job)) if job else []
+        say(f"  submit has ended with {len(ids)} of {_CLIENT_ARTICLES} articles accepted")
         if job:
-            self._register.note(job, {one.decode() for one in there})
+            self._register.note(job, {id_.decode() for id_ in ids})
         return client.returncode == -signal.SIGKILL
 
     def _finish_submit(self, submit: list[str], name: str) -> JobId:
-        """``copydesk resume``; or, where no job had been made yet, ``submit`` once more."""
+        """Run ``copydesk resume``, or ``submit`` again if there is no job yet."""
         job = find_job(self._store, name)
         if job and self._store.progress(job).closed:
             return job
@@ -283,7 +284,7 @@ class Striker:
 
     @contextmanager
     def _client(self, words: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-        """``copydesk`` with these words; killed at the end if it has none."""
+        """Run ``copydesk`` with these words; kill it at the end if it still runs."""
         client = self._place.start(["tests.chaos.client", *words], self._client_log)
         try:
             yield client

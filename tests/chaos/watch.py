@@ -1,4 +1,4 @@
-"""Looks at the ledger every 50 ms: who holds what, and when a killed one's chunks go on."""
+"""Sample the ledger every 50 ms: who holds which chunk, and when chunks go on after a kill."""
 
 from __future__ import annotations
 
@@ -21,78 +21,78 @@ _SAMPLE_SECONDS = 0.05
 
 @dataclass(slots=True)
 class Recovery:
-    """The chunks that were held at a kill, until each has another token or is done."""
+    """The chunks held at a kill, until each has another token or is done."""
 
-    what: str
+    kind: str
     since: float
-    """When the kill was, on the monotonic clock."""
+    """Time of the kill, on the monotonic clock."""
     held: dict[str, bytes]
-    """``job:chunk`` → token; those that have gone on are taken out."""
+    """Token by ``job:chunk``; chunks that have gone on are removed."""
     seconds: float = 0.0
-    """How long the last one took, or has taken so far."""
+    """Time until the last chunk went on, or so far."""
 
     @property
     def settled(self) -> bool:
-        """Whether every chunk goes on."""
+        """Whether every chunk has gone on."""
         return not self.held
 
 
 class Watch(threading.Thread):
-    """The sampling thread. Time in which the broker is down, or no worker is there, counts."""
+    """The sampling thread. Time without a broker or a worker counts."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(name="watch", daemon=True)
         self._redis: Any = connect(broker_url(place.settings))
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._lock = threading.Lock()
         self.recoveries: list[Recovery] = []
 
     def holders(self) -> dict[str, dict[str, bytes]]:
-        """For each worker the chunks it holds at this moment, with their tokens.
+        """Return the chunks that each worker holds now, with their tokens.
 
         Raises:
             redis.RedisError: the broker is away.
         """
         members = [member.decode() for member in self._redis.zrange(Key.LEASES, 0, -1)]
-        found: dict[str, dict[str, bytes]] = {}
+        holders: dict[str, dict[str, bytes]] = {}
         for member, (worker, token) in self._read(members, "worker", "token"):
             if worker is not None and token is not None:
-                found.setdefault(worker.decode(), {})[member] = token
-        return found
+                holders.setdefault(worker.decode(), {})[member] = token
+        return holders
 
     def held(self, *workers: str) -> dict[str, bytes]:
-        """What these hold; all workers' where none is named."""
+        """Return the chunks that these workers hold, or all workers if none is named."""
         holders = self.holders()
-        wanted = workers or tuple(holders)
+        names = workers or tuple(holders)
         return {
-            member: token for worker in wanted for member, token in holders.get(worker, {}).items()
+            member: token for worker in names for member, token in holders.get(worker, {}).items()
         }
 
-    def begin(self, what: str, since: float, held: dict[str, bytes]) -> Recovery:
-        """Watch what was held when something was killed."""
-        recovery = Recovery(what, since, dict(held))
+    def begin(self, kind: str, since: float, held: dict[str, bytes]) -> Recovery:
+        """Watch the chunks that were held at a kill."""
+        recovery = Recovery(kind, since, dict(held))
         with self._lock:
             self.recoveries.append(recovery)
         return recovery
 
     def stop(self) -> None:
-        """End the thread."""
-        self._over.set()
+        """Stop the thread."""
+        self._stopped.set()
         self.join()
         self._redis.close()
 
     def run(self) -> None:
         """Sample until ``stop``."""
-        while not self._over.wait(_SAMPLE_SECONDS):
+        while not self._stopped.wait(_SAMPLE_SECONDS):
             with self._lock:
-                opened = [one for one in self.recoveries if not one.settled]
-            for recovery in opened:
+                pending = [recovery for recovery in self.recoveries if not recovery.settled]
+            for recovery in pending:
                 try:
-                    self._look(recovery)
+                    self._update(recovery)
                 except redis.RedisError:
                     recovery.seconds = time.monotonic() - recovery.since
 
-    def _look(self, recovery: Recovery) -> None:
+    def _update(self, recovery: Recovery) -> None:
         members = list(recovery.held)
         states = self._read(members, "state", "token")
         cancelled = {job: self._redis.hget(Key.job(job), "cancel") for job in _jobs(members)}
@@ -102,9 +102,7 @@ class Watch(threading.Thread):
             if ended or (token is not None and token != recovery.held[member]):
                 del recovery.held[member]
         if recovery.settled:
-            say(
-                f"  {recovery.what}: all goes on after {recovery.seconds:.1f} s, {members[-1]} last"
-            )
+            say(f"  {recovery.kind}: all go on after {recovery.seconds:.1f} s, {members[-1]} last")
 
     def _read(
         self, members: list[str], *fields: str

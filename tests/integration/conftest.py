@@ -1,7 +1,7 @@
-"""Real brokers for each test, empty at its start and without a leaked key at its end.
+"""Real brokers for each test: empty at its start, and checked for leaked keys at its end.
 
-A test that asks for ``broker``, ``client``, ``store`` or ``settings`` runs once against each kind
-of broker: the embedded Valkey, Debian's Redis with a login, the same over TLS.
+A test that uses ``broker``, ``client``, ``store`` or ``settings`` runs once against each kind of
+broker: the embedded Valkey, Debian's Redis with a login, and the same over TLS.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from worker.config.settings import Settings, load_settings
 from worker.queue.connection import connect
 from worker.queue.store.jobs import JobStore
 
-#: Longer than any test, and not a round number that a default could have.
+#: Longer than any test, and not a round number that might be a default.
 TTL_SECONDS = 3_603
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--brokers``, known where this folder or a file of it is named on the command line."""
+    """Add ``--brokers``; it works when the command line names this folder or a file in it."""
     parser.addoption(
         "--brokers",
         metavar="KINDS",
-        type=lambda said: said.split(","),
+        type=lambda kinds: kinds.split(","),
         default=list(BROKER_KINDS),
         help=f"run against these brokers only, of {','.join(BROKER_KINDS)}",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a kind of broker that there is not."""
+    """Refuse an unknown kind of broker."""
     unknown = set(_chosen(config)) - set(BROKER_KINDS)
     if unknown:
-        raise pytest.UsageError(f"--brokers: {', '.join(sorted(unknown))} is none of them")
+        raise pytest.UsageError(f"--brokers: {', '.join(sorted(unknown))} is unknown")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the brokers that were not chosen; let daemons run on.
+    """Deselect the brokers that were not chosen, and ignore warnings about running daemons.
 
-    A daemon is left running: that is its purpose, and no leak.
+    A daemon outlives its test on purpose.
     """
     daemons = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
-    others = [item for item in items if not _runs_on(item, _chosen(config))]
-    if others:
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in others]
+    deselected = [item for item in items if not _runs_on(item, _chosen(config))]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(daemons)
@@ -75,7 +75,7 @@ def broker_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def broker(
     request: pytest.FixtureRequest, broker_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningBroker]:
-    """One broker of each kind for all tests."""
+    """A running broker of each kind, shared by all tests."""
     if request.param == "embedded":
         with embedded_broker(broker_home) as running:
             yield running
@@ -87,19 +87,19 @@ def broker(
 
 @pytest.fixture
 def client(broker: RunningBroker) -> Iterator[redis.Redis]:
-    """A client that may do everything, on an empty database; at the end no key may have leaked."""
+    """An admin client on an empty database; fails the test if a key has leaked."""
     with connect(broker.admin_url) as connected:
         connected.flushall()
         yield connected
         leaked = leaked_keys(connected)
-        # Nothing stays for a worker that a module starts before its first test.
+        # Leaves nothing for a worker that a module starts before its first test.
         connected.flushall()
         assert leaked == []
 
 
 @pytest.fixture
 def store(broker: RunningBroker, client: redis.Redis) -> Iterator[JobStore]:
-    """The job store on the empty database, with the program's own login."""
+    """The job store on the empty database, with the program's login."""
     del client
     with connect(broker.url) as connected:
         yield JobStore(connected, ttl_seconds=TTL_SECONDS)
@@ -107,6 +107,6 @@ def store(broker: RunningBroker, client: redis.Redis) -> Iterator[JobStore]:
 
 @pytest.fixture
 def settings(broker_home: Path, broker: RunningBroker, client: redis.Redis) -> Settings:
-    """Settings that lead to the session's broker."""
+    """Settings for the session's broker."""
     del client
     return load_settings(home=broker_home, broker_url=broker.url, chunk_articles=16)

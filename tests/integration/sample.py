@@ -31,13 +31,13 @@ __all__ = [
 
 PROFILE = Profile(name="test")
 
-#: Who claims, and what its work took.
+#: The worker that claims chunks, and the cost of its work.
 WORKER = "worker-1"
 TALLY = ChunkCost(worker=WORKER, seconds=0.25, tokens_read=40, tokens_written=20)
 
 
 def make_article(name: str, *, word: str = "") -> Article:
-    """A short sound article; ``word`` is one that the fake engine obeys."""
+    """Return a short sound article; the fake engine obeys ``word``."""
     text = (
         f"The council of Harrow Vale voted on Tuesday to repair bridge {name} before winter. "
         f"Engineers said {word or 'that'} the work would take nine weeks and cost two million "
@@ -47,12 +47,12 @@ def make_article(name: str, *, word: str = "") -> Article:
 
 
 def make_articles(count: int) -> list[Article]:
-    """``count`` articles, no two alike."""
+    """Return ``count`` different articles."""
     return [make_article(f"b{number}") for number in range(count)]
 
 
 def done(articles: Sequence[Article]) -> list[ProcessedArticle]:
-    """Each article as done, with a result that tells it from the others."""
+    """Return each article as done, with a result of its own."""
     return [
         ProcessedArticle(outcome=Outcome(state=ArticleState.DONE), result=_result(article))
         for article in articles
@@ -60,11 +60,11 @@ def done(articles: Sequence[Article]) -> list[ProcessedArticle]:
 
 
 def failed(reason: Reason, *, attempts: int = 0, stage: str = "") -> ProcessedArticle:
-    """An article that failed; a failure of the queue's has attempts and a stage."""
+    """Return a failed article; failures in the queue have attempts and a stage."""
     outcome = Outcome(
         state=ArticleState.FAILED,
         reason=reason,
-        message="so it is",
+        message="the reason",
         attempts=attempts,
         stage=stage,
     )
@@ -72,12 +72,12 @@ def failed(reason: Reason, *, attempts: int = 0, stage: str = "") -> ProcessedAr
 
 
 def cancelled(why: Reason) -> ProcessedArticle:
-    """An article whose job was taken back."""
+    """Return an article whose job was cancelled."""
     return ProcessedArticle(outcome=cancelled_outcome(why))
 
 
 def counts_sum(progress: JobProgress) -> bool:
-    """Whether each article is counted in exactly one state."""
+    """Return whether each article is counted in exactly one state."""
     counted = sum(getattr(progress, state.value) for state in ArticleState)
     return counted == progress.total and progress.cached <= progress.done
 

@@ -1,4 +1,4 @@
-"""The alarms of configs/prometheus, against what an exporter really has to tell."""
+"""The alerts of configs/prometheus use metrics that the exporter really has."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ _RULES: list[dict[str, Any]] = [
     for rule in group["rules"]
 ]
 
-#: Words of PromQL that the rules use; every other word of an ``expr`` is a metric.
+#: PromQL words in the rules; every other word of an ``expr`` is a metric.
 _PROMQL = {"absent", "and", "histogram_quantile", "increase", "rate", "sum", "without"}
 
 
 @pytest.mark.parametrize("rule", _RULES, ids=lambda rule: rule["alert"])
-def test_an_alarm_looks_at_figures_that_there_are(rule: dict[str, Any], settings: Settings) -> None:
+def test_an_alert_uses_existing_metrics(rule: dict[str, Any], settings: Settings) -> None:
     registry = CollectorRegistry()
     registry.register(DeskCollector(settings))
     samples = [sample for family in registry.collect() for sample in family.samples]
     expr = re.sub(r"without \(state\)|\[\w+\]", "", rule["expr"])
-    looked_at = re.findall(r'(?<![\w."])([a-zA-Z]\w*)(?:\{(\w+)=~?"([^"]*)"\})?', expr)
-    metrics = [found for found in looked_at if found[0] not in _PROMQL]
+    words = re.findall(r'(?<![\w."])([a-zA-Z]\w*)(?:\{(\w+)=~?"([^"]*)"\})?', expr)
+    metrics = [word for word in words if word[0] not in _PROMQL]
 
     assert metrics
     for name, label, values in metrics:
         assert name in {sample.name for sample in samples}
-        there = {sample.labels.get(label) for sample in samples if sample.name == name}
-        assert set(values.split("|") if label else ()) <= there
+        labels = {sample.labels.get(label) for sample in samples if sample.name == name}
+        assert set(values.split("|") if label else ()) <= labels
 
 
 @pytest.mark.parametrize("rule", _RULES, ids=lambda rule: rule["alert"])
-def test_an_alarm_waits_and_says_what_to_do(rule: dict[str, Any]) -> None:
+def test_an_alert_waits_and_says_what_to_do(rule: dict[str, Any]) -> None:
     assert re.fullmatch(r"[1-9]\d*m", rule["for"])
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert set(rule["annotations"]) == {"summary", "description"}
-    # What happened, in a line; what to do, in more.
+    # The summary says what happened, the description what to do.
     assert len(rule["annotations"]["summary"]) <= 100
     assert len(rule["annotations"]["description"].split()) >= 20
 
 
-def test_prometheus_is_led_to_the_exporter_and_the_alarms() -> None:
-    said = yaml.safe_load((_PROMETHEUS / "prometheus.yml").read_text("utf-8"))
+def test_prometheus_scrapes_the_exporter_and_loads_the_alerts() -> None:
+    config = yaml.safe_load((_PROMETHEUS / "prometheus.yml").read_text("utf-8"))
 
-    assert said["rule_files"] == ["alerts.yml"]
-    assert said["scrape_configs"][0]["static_configs"] == [{"targets": ["127.0.0.1:9808"]}]
+    assert config["rule_files"] == ["alerts.yml"]
+    assert config["scrape_configs"][0]["static_configs"] == [{"targets": ["127.0.0.1:9808"]}]
     assert len({rule["alert"] for rule in _RULES}) == len(_RULES) == 10
 
 

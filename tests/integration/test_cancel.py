@@ -1,4 +1,4 @@
-"""A job that is taken back: by a person, or by its deadline."""
+"""A job that a person or its deadline cancels."""
 
 from __future__ import annotations
 
@@ -43,12 +43,14 @@ from worker.records.reason import Reason
 
 
 def _reasons(store: JobStore, job: JobId) -> list[tuple[str, Reason | None]]:
-    """State and reason of each article, in order."""
-    found = store.collection.articles(job)
-    return [(one.outcome.state.value, one.outcome.reason) for one in found]
+    """Return state and reason of each article, in order."""
+    return [
+        (collected.outcome.state.value, collected.outcome.reason)
+        for collected in store.collection.articles(job)
+    ]
 
 
-def test_what_waits_is_cancelled_at_once(store: JobStore, client: redis.Redis) -> None:
+def test_waiting_articles_are_cancelled_at_once(store: JobStore, client: redis.Redis) -> None:
     job = make_job(store, 2, 1, 3)
     claim = claim_chunk(store, job, 0)
     record(store, claim, [*done(claim.articles[:1]), failed(Reason.NO_STORY)])
@@ -68,25 +70,23 @@ def test_what_waits_is_cancelled_at_once(store: JobStore, client: redis.Redis) -
     assert last == {"what": "cancelled", "articles": "4", "why": "cancelled"}
 
 
-def test_the_notifications_of_a_cancelled_job_are_answered_with_no(
-    store: JobStore, client: redis.Redis
-) -> None:
+def test_no_chunk_of_a_cancelled_job_can_be_claimed(store: JobStore, client: redis.Redis) -> None:
     job = make_job(store, 1, 1)
     store.ledger.notify_next(job)
     store.cancel(job)
 
-    said = [
+    answers = [
         store.ledger.claim(job, chunk, worker=WORKER, task="task-a", retried=False)
         for chunk in (0, 1)
     ]
 
-    assert said == ["cancelled", "cancelled"]
+    assert answers == ["cancelled", "cancelled"]
     assert client.exists(Key.notified(2)) == 0
     assert store.ledger.notify_next(job) == []
     assert states(store, job) == {"cancelled": 2}
 
 
-def test_what_runs_is_told_and_what_is_done_of_it_stays(store: JobStore) -> None:
+def test_a_running_chunk_learns_of_the_cancel_and_keeps_its_results(store: JobStore) -> None:
     job = make_job(store, 3, 1)
     claim = claim_chunk(store, job)
     assert store.cancel(job) == 1
@@ -94,8 +94,8 @@ def test_what_runs_is_told_and_what_is_done_of_it_stays(store: JobStore) -> None
     assert not store.progress(job).finished
 
     assert store.ledger.renew(claim, delivery="tag") is LeaseState.CANCELLED
-    taken_back = [cancelled(Reason.CANCELLED)] * 2
-    record(store, claim, [*done(claim.articles[:1]), *taken_back])
+    rest = [cancelled(Reason.CANCELLED)] * 2
+    record(store, claim, [*done(claim.articles[:1]), *rest])
 
     assert states(store, job) == {"done": 1, "cancelled": 3}
     assert store.progress(job).finished
@@ -103,7 +103,7 @@ def test_what_runs_is_told_and_what_is_done_of_it_stays(store: JobStore) -> None
 
 
 @pytest.mark.parametrize("how", ["release", "expired"])
-def test_a_chunk_that_comes_back_to_a_cancelled_job_is_cancelled(
+def test_a_released_chunk_of_a_cancelled_job_is_cancelled(
     store: JobStore, client: redis.Redis, how: str
 ) -> None:
     job = make_job(store, 2)
@@ -111,7 +111,7 @@ def test_a_chunk_that_comes_back_to_a_cancelled_job_is_cancelled(
     store.cancel(job)
     end_lease(client, job)
 
-    # It wants no notification.
+    # A cancelled chunk needs no notification.
     if how == "release":
         assert not release(store, claim)
     else:
@@ -129,7 +129,7 @@ def test_an_open_job_that_is_cancelled_is_finished(store: JobStore) -> None:
     assert store.progress(job).finished
 
 
-def test_a_cancelled_job_takes_no_more(store: JobStore, client: redis.Redis) -> None:
+def test_a_cancelled_job_accepts_no_more_articles(store: JobStore, client: redis.Redis) -> None:
     job = store.create(PROFILE)
     store.add(job, [NewChunk(make_articles(1), cached=False)])
     store.cancel(job)
@@ -169,7 +169,7 @@ def test_a_job_that_has_ended_is_not_cancelled(
     assert contents(client) == before
 
 
-def test_a_job_that_is_not_there_is_not_cancelled(store: JobStore, client: redis.Redis) -> None:
+def test_a_missing_job_is_not_cancelled(store: JobStore, client: redis.Redis) -> None:
     with pytest.raises(JobNotFoundError):
         store.cancel(JobId("260101-0000-abcdef"))
 
@@ -179,7 +179,7 @@ def test_a_job_that_is_not_there_is_not_cancelled(store: JobStore, client: redis
 # The holder of a lease --------------------------------------------------------------------------
 
 
-def test_a_lease_is_kept_until_the_work_has_come_to_its_checkpoint(
+def test_a_cancelled_jobs_lease_is_renewed_until_the_checkpoint(
     store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A batch of the model may take longer than a lease.
@@ -187,26 +187,28 @@ def test_a_lease_is_kept_until_the_work_has_come_to_its_checkpoint(
     monkeypatch.setattr(lease_module, "_RENEWAL_SECONDS", 0.01)
     job = make_job(store, 1)
     claim = claim_chunk(store, job)
-    told: list[LeaseState] = []
+    renewed_states: list[LeaseState] = []
     renew = store.ledger.renew
 
-    def renew_and_tell(*args: Any, **said: Any) -> LeaseState:
-        told.append(renew(*args, **said))
-        return told[-1]
+    def renew_and_record(*args: Any, **kwargs: Any) -> LeaseState:
+        renewed_states.append(renew(*args, **kwargs))
+        return renewed_states[-1]
 
-    monkeypatch.setattr(store.ledger, "renew", renew_and_tell)
+    monkeypatch.setattr(store.ledger, "renew", renew_and_record)
     with Lease(store.ledger, claim, delivery="tag", meanwhile=lambda: None) as lease:
         lease.checkpoint("repair")
         store.cancel(job)
         wait_until(
-            lambda: LeaseState.CANCELLED in told, timeout=10, description="a holder that knows"
+            lambda: LeaseState.CANCELLED in renewed_states,
+            timeout=10,
+            description="a renewal that learns of the cancel",
         )
         end_lease(client, job)
 
         wait_until(
             lambda: untyped.zscore(Key.LEASES, f"{job}:0") > 1,
             timeout=10,
-            description="a lease that is renewed",
+            description="a renewed lease",
         )
         with pytest.raises(JobCancelledError):
             lease.checkpoint()
@@ -216,7 +218,7 @@ def test_a_lease_is_kept_until_the_work_has_come_to_its_checkpoint(
 
 
 def _with_deadline(store: JobStore, client: redis.Redis) -> JobId:
-    """A closed job of two articles whose deadline is over."""
+    """Make a closed job of two articles whose deadline is over."""
     job = store.create(PROFILE, deadline=timedelta(hours=1))
     store.add(job, [NewChunk(make_articles(2), cached=False)])
     store.close(job)
@@ -227,7 +229,7 @@ def _with_deadline(store: JobStore, client: redis.Redis) -> JobId:
     return job
 
 
-def test_a_job_past_its_deadline_is_cancelled_with_that_reason(
+def test_a_job_past_its_deadline_is_cancelled_with_reason_deadline(
     store: JobStore, settings: Settings, client: redis.Redis
 ) -> None:
     job = _with_deadline(store, client)
@@ -241,7 +243,7 @@ def test_a_job_past_its_deadline_is_cancelled_with_that_reason(
 
 
 @pytest.mark.parametrize("end", ["finished", "refused", "removed", "expired"])
-def test_a_deadline_goes_with_its_job(
+def test_a_deadline_is_removed_with_its_job(
     store: JobStore, settings: Settings, client: redis.Redis, end: str
 ) -> None:
     job = _with_deadline(store, client)

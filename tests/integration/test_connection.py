@@ -23,8 +23,8 @@ from worker.queue.celery_app import create_app
 from worker.queue.connection import broker_url, connect, open_store
 from worker.queue.store.jobs import JobStore
 
-#: A port that is reserved, and that nothing listens on (RFC 6335: tcpmux, long out of use).
-_NOBODYS_PORT = 1
+#: A reserved port on which nothing listens (tcpmux, long out of use).
+_UNUSED_PORT = 1
 
 
 def _url(socket: str, login: str = "") -> str:
@@ -32,7 +32,7 @@ def _url(socket: str, login: str = "") -> str:
 
 
 def _refusal(settings: Settings) -> BrokerUnavailableError:
-    """What opening the store and making a job comes to."""
+    """Return the error of opening the store and creating a job."""
     with pytest.raises(BrokerUnavailableError) as caught, open_store(settings) as store:
         store.create(PROFILE)
     assert caught.value.exit_code is ExitCode.NO_BROKER
@@ -44,7 +44,7 @@ def _refusal(settings: Settings) -> BrokerUnavailableError:
     ("url", "hint"),
     [
         ("", "copydesk up"),
-        (f"redis://127.0.0.1:{_NOBODYS_PORT}/0", "COPYDESK_BROKER_URL"),
+        (f"redis://127.0.0.1:{_UNUSED_PORT}/0", "COPYDESK_BROKER_URL"),
         ("redis+socket:///nowhere/valkey.sock?virtual_host=0", "COPYDESK_BROKER_URL"),
     ],
 )
@@ -94,7 +94,7 @@ def _fill_memory_and_ask(settings: Settings, store: JobStore) -> None:
     store.create(PROFILE)
 
 
-def test_the_memory_fills_up_in_the_middle(tmp_path: Path) -> None:
+def test_the_memory_fills_up_while_in_use(tmp_path: Path) -> None:
     with valkey_server(tmp_path, {"maxmemory-policy": "noeviction"}) as socket:
         settings = load_settings(broker_url=_url(socket))
         with pytest.raises(BrokerUnavailableError) as caught, open_store(settings) as store:
@@ -103,11 +103,11 @@ def test_the_memory_fills_up_in_the_middle(tmp_path: Path) -> None:
     assert caught.value.code == "broker_full"
 
 
-#: Of ``ulimit -f``: enough for its start, and less than a megabyte.
+#: Blocks for ``ulimit -f``: enough to start, less than a megabyte.
 _DISK_BLOCKS = 512
 
 _STEPS: dict[str, Callable[[JobStore, Settings], object]] = {
-    # At the start, in a transaction, by a script: each says it in its own way.
+    # Each step reports a full disk in a different way.
     "open": lambda _, settings: open_store(settings).__enter__(),
     "transaction": lambda store, _: store.create(PROFILE),
     "script": lambda store, _: store._redis.eval("redis.call('SET', KEYS[1], 1)", 1, "cd:key"),
@@ -116,7 +116,7 @@ _STEPS: dict[str, Callable[[JobStore, Settings], object]] = {
 
 def _fill_disk_and(step: str, store: JobStore, settings: Settings) -> None:
     with connect(broker_url(settings)) as client:
-        # The file is written after the answer: it is the next command that finds it full.
+        # The file is written after the reply, so the next command finds the disk full.
         client.set("cd:large", "x" * 1_000_000, ex=600)
         wait_until(
             lambda: client.info("persistence")["aof_last_write_status"] != "ok",
@@ -128,7 +128,7 @@ def _fill_disk_and(step: str, store: JobStore, settings: Settings) -> None:
 
 @pytest.mark.parametrize("step", _STEPS)
 def test_the_disk_is_full(tmp_path: Path, step: str) -> None:
-    with valkey_server(tmp_path, {"appendonly": "yes"}, most_file_blocks=_DISK_BLOCKS) as socket:
+    with valkey_server(tmp_path, {"appendonly": "yes"}, max_file_blocks=_DISK_BLOCKS) as socket:
         settings = load_settings(broker_url=_url(socket))
         with pytest.raises(BrokerUnavailableError) as caught, open_store(settings) as store:
             _fill_disk_and(step, store, settings)
@@ -144,7 +144,7 @@ def _shut_down_and_ask(settings: Settings, store: JobStore) -> None:
     store.progress(job)
 
 
-def test_the_broker_goes_away_in_the_middle(tmp_path: Path) -> None:
+def test_the_broker_goes_away_while_in_use(tmp_path: Path) -> None:
     with valkey_server(tmp_path, {}) as socket:
         settings = load_settings(broker_url=_url(socket))
         with pytest.raises(BrokerUnavailableError) as caught, open_store(settings) as store:
@@ -154,7 +154,7 @@ def test_the_broker_goes_away_in_the_middle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:6379", "127.0.0.1:6379", "unix:///a.sock"])
-def test_a_scheme_that_no_broker_has(url: str) -> None:
+def test_an_unknown_scheme(url: str) -> None:
     with pytest.raises(ConfigError) as caught, open_store(load_settings(broker_url=url)):
         pass
 
@@ -162,7 +162,7 @@ def test_a_scheme_that_no_broker_has(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:notaport/0", "redis://[::1/0"])
-def test_an_address_that_cannot_be_read(url: str) -> None:
+def test_an_invalid_address(url: str) -> None:
     with pytest.raises(ConfigError), open_store(load_settings(broker_url=url)):
         pass
 
@@ -179,7 +179,7 @@ def tls_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBrok
 
 @pytest.fixture
 def authority(tls_broker: RunningBroker, tmp_path: Path) -> Path:
-    """A file with the CA that the broker's certificate is of, in a folder with special letters."""
+    """The CA file of the broker's certificate, in a folder with special characters."""
     assert tls_broker.ca
     folder = tmp_path / "of & for+us"
     folder.mkdir()
@@ -194,7 +194,7 @@ def _tls_url(broker: RunningBroker, *, host: str = "127.0.0.1", **options: str |
 
 def _celery_answers(settings: Settings) -> bool:
     with create_app(settings).connection_for_write() as broker:
-        # Without the retries that a Connection adds.
+        # The transport does not retry, unlike the connection.
         return bool(broker.transport.create_channel(broker.transport).client.ping())
 
 
@@ -202,7 +202,7 @@ def _celery_answers(settings: Settings) -> bool:
     "options",
     [{}, {"ssl_cert_reqs": "required"}, {"ssl_cert_reqs": "CERT_REQUIRED"}, {"ssl_cert_reqs": ""}],
 )
-def test_one_spelling_of_tls_is_for_the_store_and_for_celery(
+def test_the_store_and_celery_read_tls_options_alike(
     tls_broker: RunningBroker,
     authority: Path,
     options: dict[str, str],
@@ -224,8 +224,8 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
 ) -> None:
     foreign = tmp_path / "foreign.pem"
     trustme.CA().cert_pem.write_to_path(str(foreign))
-    for said in (options, {**options, "ssl_ca_certs": foreign}):
-        settings = load_settings(broker_url=_tls_url(tls_broker, **said))
+    for tls_options in (options, {**options, "ssl_ca_certs": foreign}):
+        settings = load_settings(broker_url=_tls_url(tls_broker, **tls_options))
 
         refused = _refusal(settings)
 
@@ -238,7 +238,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
             _celery_answers(settings)
 
 
-def test_only_who_says_so_looks_at_no_certificate(tls_broker: RunningBroker) -> None:
+def test_certificate_checks_can_be_turned_off(tls_broker: RunningBroker) -> None:
     settings = load_settings(broker_url=_tls_url(tls_broker, ssl_cert_reqs="none"))
 
     with open_store(settings) as store:
@@ -249,16 +249,18 @@ def test_only_who_says_so_looks_at_no_certificate(tls_broker: RunningBroker) -> 
 def test_a_certificate_of_another_host_is_refused(
     tls_broker: RunningBroker, authority: Path
 ) -> None:
-    said: dict[str, Any] = {"host": "localhost", "ssl_ca_certs": authority}
-    other = load_settings(broker_url=_tls_url(tls_broker, **said))
-    unlooked = load_settings(broker_url=_tls_url(tls_broker, **said, ssl_check_hostname="false"))
+    options: dict[str, Any] = {"host": "localhost", "ssl_ca_certs": authority}
+    wrong_host = load_settings(broker_url=_tls_url(tls_broker, **options))
+    unchecked = load_settings(
+        broker_url=_tls_url(tls_broker, **options, ssl_check_hostname="false")
+    )
 
-    assert "host name" in (_refusal(other).hint or "")
+    assert "host name" in (_refusal(wrong_host).hint or "")
     with pytest.raises(redis.ConnectionError, match="certificate"):
-        _celery_answers(other)
-    with open_store(unlooked) as store:
+        _celery_answers(wrong_host)
+    with open_store(unchecked) as store:
         assert store.jobs() == []
-    assert _celery_answers(unlooked)
+    assert _celery_answers(unchecked)
 
 
 @pytest.mark.parametrize(
@@ -273,25 +275,25 @@ def test_a_certificate_of_another_host_is_refused(
         "redis://h/0?socket_timeout=3",
     ],
 )
-def test_an_option_that_one_of_both_would_not_understand(url: str) -> None:
+def test_an_option_that_kombu_or_redis_py_would_not_understand(url: str) -> None:
     with pytest.raises(ConfigError) as caught, open_store(load_settings(broker_url=url)):
         pass
 
     assert caught.value.code == "config_invalid"
 
 
-def test_a_password_that_is_not_quoted_is_not_shown() -> None:
+def test_an_unquoted_password_is_not_shown() -> None:
     with pytest.raises(ConfigError) as caught:
         broker_url(load_settings(broker_url="rediss://user:hid?den=key@host/0"))
 
     assert not any(word in str(caught.value) for word in ("hid", "den", "key@"))
 
 
-# A login that may do little ----------------------------------------------------------------
+# A login with few rights ------------------------------------------------------------------
 
 
 def _exercise(client: Any) -> None:
-    """What the program asks of its broker, one command of each kind."""
+    """Send one command of each kind that the program uses."""
     digest = client.script_load("return redis.call('TIME')[1]")
     assert client.script_exists(digest) == [True]
     assert int(client.evalsha(digest, 0)) > 0
@@ -323,7 +325,7 @@ def _exercise(client: Any) -> None:
     assert client.unlink("cd:set", "cd:hash", "cd:lock", "cd:events") == 4
 
 
-def test_the_acl_lets_the_program_through_and_keeps_it_in(tmp_path: Path) -> None:
+def test_the_acl_allows_what_the_program_needs_and_no_more(tmp_path: Path) -> None:
     with redis_server(tmp_path, tls=False) as broker, connect(broker.url) as client:
         _exercise(client)
 
@@ -336,48 +338,48 @@ def test_the_acl_lets_the_program_through_and_keeps_it_in(tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def way(tmp_path: Path) -> Iterator[Proxy]:
-    """A way to a broker of the test's own."""
-    with valkey_server(tmp_path, {}) as socket, proxy_to(_url(socket)) as proxy:
-        yield proxy
+def proxy(tmp_path: Path) -> Iterator[Proxy]:
+    """A proxy to a broker of the test's own."""
+    with valkey_server(tmp_path, {}) as socket, proxy_to(_url(socket)) as opened:
+        yield opened
 
 
-def test_a_patient_client_waits_for_a_broker_that_is_away(way: Proxy) -> None:
-    with connect(way.url, patient=True) as patient, connect(way.url) as impatient:
+def test_a_patient_client_waits_for_a_broker_that_is_away(proxy: Proxy) -> None:
+    with connect(proxy.url, patient=True) as patient, connect(proxy.url) as impatient:
         assert patient.incr("cd:count") == 1
-        way.cut()
+        proxy.cut()
         with ThreadPoolExecutor(max_workers=1) as pool:
             waiting = pool.submit(patient.incr, "cd:count")
             with pytest.raises(redis.ConnectionError):
                 impatient.ping()
             assert not waiting.done()
 
-            way.mend()
+            proxy.mend()
 
             assert waiting.result(timeout=10) == 2
 
 
-def test_a_patient_client_waits_at_its_first_connection(way: Proxy) -> None:
-    way.cut()
-    with connect(way.url, patient=True) as patient, ThreadPoolExecutor(max_workers=1) as pool:
+def test_a_patient_client_waits_at_its_first_connection(proxy: Proxy) -> None:
+    proxy.cut()
+    with connect(proxy.url, patient=True) as patient, ThreadPoolExecutor(max_workers=1) as pool:
         waiting = pool.submit(patient.ping)
         assert not waiting.done()
 
-        way.mend()
+        proxy.mend()
 
         assert waiting.result(timeout=10)
 
 
 @pytest.mark.parametrize("trouble", ["cut", "stall"])
-def test_patience_has_one_end_however_the_tries_are_nested(
-    way: Proxy, monkeypatch: pytest.MonkeyPatch, trouble: str
+def test_nested_retries_share_one_deadline(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     monkeypatch.setattr(connection, "_RETRY_SECONDS", 1)
-    # Each answer is waited for, and the health check asks before each command.
+    # Each reply is waited for, and a health check comes before each command.
     monkeypatch.setattr(connection, "_SOCKET_SECONDS", 0.2)
-    with connect(way.url, patient=True) as patient:
+    with connect(proxy.url, patient=True) as patient:
         patient.ping()
-        getattr(way, trouble)()
+        getattr(proxy, trouble)()
         start = time.monotonic()
 
         with pytest.raises((redis.ConnectionError, redis.TimeoutError)):
@@ -386,7 +388,7 @@ def test_patience_has_one_end_however_the_tries_are_nested(
     assert 1 <= time.monotonic() - start < 10
 
 
-def test_no_patience_makes_a_wrong_password_right(tmp_path: Path) -> None:
+def test_a_wrong_password_is_not_retried(tmp_path: Path) -> None:
     start = time.monotonic()
     with (
         valkey_server(tmp_path, {"requirepass": "secret"}) as socket,

@@ -14,7 +14,7 @@ from worker.process.daemon import Daemon
 
 _WAITS = (sys.executable, "-c", "import signal; print('ready', flush=True); signal.pause()")
 
-#: Heeds no polite signal, and has a child that holds the inherited lock as well.
+#: Ignores SIGTERM, and has a child that also holds the inherited lock.
 _STUBBORN = (
     sys.executable,
     "-c",
@@ -29,10 +29,10 @@ while True: signal.pause()
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon that is not started; gone at the end."""
-    one = Daemon(tmp_path / "daemon", "sleeper")
-    yield one
-    one.stop(signal.SIGKILL, patience_seconds=5)
+    """A daemon that is not started; killed at the end."""
+    sleeper = Daemon(tmp_path / "daemon", "sleeper")
+    yield sleeper
+    sleeper.stop(signal.SIGKILL, patience_seconds=5)
 
 
 def _start(daemon: Daemon, command: tuple[str, ...] = _WAITS) -> int:
@@ -43,7 +43,7 @@ def _start(daemon: Daemon, command: tuple[str, ...] = _WAITS) -> int:
     return pid
 
 
-def test_before_its_start_it_does_not_run(daemon: Daemon) -> None:
+def test_it_does_not_run_before_its_start(daemon: Daemon) -> None:
     assert (daemon.running, daemon.pid, daemon.tail()) == (False, None, "")
     assert not daemon.stop(signal.SIGTERM, patience_seconds=1)
 
@@ -57,7 +57,7 @@ def test_it_runs_detached_until_it_is_stopped(daemon: Daemon) -> None:
     assert (daemon.running, daemon.pid) == (False, None)
 
 
-def test_there_are_never_two(daemon: Daemon, tmp_path: Path) -> None:
+def test_it_never_runs_twice(daemon: Daemon, tmp_path: Path) -> None:
     pid = _start(daemon)
 
     assert not daemon.start(_WAITS)
@@ -67,17 +67,17 @@ def test_there_are_never_two(daemon: Daemon, tmp_path: Path) -> None:
 
 def test_another_name_is_another_daemon(daemon: Daemon, tmp_path: Path) -> None:
     _start(daemon)
-    other = Daemon(tmp_path / "daemon", "other")
+    second = Daemon(tmp_path / "daemon", "other")
     try:
-        _start(other)
-        assert other.pid != daemon.pid
+        _start(second)
+        assert second.pid != daemon.pid
     finally:
-        other.stop(signal.SIGKILL, patience_seconds=5)
+        second.stop(signal.SIGKILL, patience_seconds=5)
 
 
 def test_it_outlives_the_process_that_started_it(daemon: Daemon, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from worker.daemon import Daemon; "
+        "import sys; from pathlib import Path; from worker.process.daemon import Daemon; "
         f"Daemon(Path({str(tmp_path / 'daemon')!r}), 'sleeper').start({_WAITS!r})"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
@@ -86,8 +86,8 @@ def test_it_outlives_the_process_that_started_it(daemon: Daemon, tmp_path: Path)
     assert daemon.stop(signal.SIGTERM, patience_seconds=10)
 
 
-def test_the_pid_in_a_stale_lock_file_fools_nobody(daemon: Daemon, tmp_path: Path) -> None:
-    # The number may long be another process's: here it is this very test's.
+def test_a_stale_lock_file_is_ignored(daemon: Daemon, tmp_path: Path) -> None:
+    # Another process may have the pid by now; here the test itself has it.
     (tmp_path / "daemon").mkdir()
     (tmp_path / "daemon" / "sleeper.lock").write_text(str(os.getpid()))
 
@@ -96,7 +96,7 @@ def test_the_pid_in_a_stale_lock_file_fools_nobody(daemon: Daemon, tmp_path: Pat
     assert _start(daemon) != os.getpid()
 
 
-def test_one_that_was_killed_can_be_started_again(daemon: Daemon) -> None:
+def test_a_killed_daemon_can_be_started_again(daemon: Daemon) -> None:
     killed = _start(daemon)
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: not daemon.running, timeout=10, description="the daemon to be gone")
@@ -105,7 +105,7 @@ def test_one_that_was_killed_can_be_started_again(daemon: Daemon) -> None:
     assert daemon.pid != killed
 
 
-def test_one_that_does_not_go_is_killed_with_its_children(daemon: Daemon) -> None:
+def test_a_daemon_that_ignores_sigterm_is_killed_with_its_children(daemon: Daemon) -> None:
     _start(daemon, _STUBBORN)
 
     assert daemon.stop(signal.SIGTERM, patience_seconds=0.2)
@@ -122,7 +122,7 @@ def test_its_environment_and_its_log(daemon: Daemon) -> None:
     assert daemon.log.read_text() == "said boo\n"
 
 
-def test_of_a_long_log_the_end_is_shown(daemon: Daemon) -> None:
+def test_the_tail_shows_the_end_of_a_long_log(daemon: Daemon) -> None:
     daemon.start((sys.executable, "-c", "print(*range(20), sep='\\n')"))
     wait_until(lambda: not daemon.running, timeout=10, description="the end of the daemon")
 

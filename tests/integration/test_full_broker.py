@@ -1,4 +1,4 @@
-"""Submit waits for room in the broker, and a broker that is full loses nothing."""
+"""Submit waits for room in the broker, and a full broker loses nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.fake_worker import WAITS
 from tests.support.waiting import wait_until
 from worker.config.settings import Settings, load_settings
 from worker.errors import BrokerUnavailableError, ExitCode
-from worker.queue import intake as dispatch
+from worker.queue import intake as intake_module
 from worker.queue.celery_app import create_app
 from worker.queue.connection import broker_url, connect, open_store
 from worker.queue.intake import Intake, JobOptions, send
@@ -39,83 +39,83 @@ from worker.records.job import JobId
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four articles are taken in at a time, and nobody waits for long."""
-    monkeypatch.setattr(dispatch, "_WINDOW_ARTICLES", 4)
-    monkeypatch.setattr(dispatch, "_WAIT_SECONDS", 0.001)
+    """Accept four articles at a time, and wait for milliseconds only."""
+    monkeypatch.setattr(intake_module, "_WINDOW_ARTICLES", 4)
+    monkeypatch.setattr(intake_module, "_WAIT_SECONDS", 0.001)
 
 
 @pytest.fixture
 def one_each(settings: Settings) -> Settings:
-    """Each article is a chunk."""
+    """Settings with chunks of one article."""
     return settings.model_copy(update={"chunk_articles": 1})
 
 
-def _intake(store: JobStore, settings: Settings, told: list[str] | None = None) -> Intake:
-    on_wait = (told if told is not None else []).append
+def _intake(store: JobStore, settings: Settings, waits: list[str] | None = None) -> Intake:
+    on_wait = (waits if waits is not None else []).append
     return Intake(store, create_app(settings), settings, on_wait=on_wait)
 
 
 def _ids(store: JobStore, job: JobId) -> list[str]:
-    """Ids of the job's articles, sorted: one that is in it twice is there twice."""
-    return sorted(one.article.id for one in store.collection.articles(job))
+    """Return the ids of the job's articles, sorted, with duplicates."""
+    return sorted(collected.article.id for collected in store.collection.articles(job))
 
 
 class _Clock:
-    """Takes the place of ``time`` in the intake: a quarter of an hour goes by at each look.
+    """Replaces ``time`` in the intake: each sleep takes a quarter of an hour.
 
-    Meanwhile a worker does a chunk of the first window, if there is one.
+    If ``works``, a worker completes a chunk of the first window meanwhile.
     """
 
     def __init__(self, store: JobStore, *, works: bool) -> None:
         self._store, self._works = store, works
-        self.looks = 0
+        self.sleeps = 0
 
     def monotonic(self) -> float:
-        return self.looks * 900.0
+        return self.sleeps * 900.0
 
     def sleep(self, _seconds: float) -> None:
         (progress,) = self._store.jobs()
         if self._works:
-            claim = claim_chunk(self._store, progress.id, self.looks)
+            claim = claim_chunk(self._store, progress.id, self.sleeps)
             record(self._store, claim, done(claim.articles))
-        self.looks += 1
+        self.sleeps += 1
 
 
 # Too many chunks --------------------------------------------------------------------------------
 
 
-def test_submit_waits_while_too_many_chunks_wait_and_says_so_once(
+def test_submit_waits_while_too_many_chunks_wait_and_reports_it_once(
     store: JobStore, one_each: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "_MOST_OPEN_CHUNKS", 1)
+    monkeypatch.setattr(intake_module, "_MAX_OPEN_CHUNKS", 1)
     clock = _Clock(store, works=True)
-    monkeypatch.setattr(dispatch, "time", clock)
-    told: list[str] = []
+    monkeypatch.setattr(intake_module, "time", clock)
+    waits: list[str] = []
 
-    job = _intake(store, one_each, told).submit(make_articles(6), JobOptions(PROFILE)).job
+    job = _intake(store, one_each, waits).submit(make_articles(6), JobOptions(PROFILE)).job
 
-    assert told == ["4 chunks of the job wait for a worker", ""]
-    assert clock.looks == 3
+    assert waits == ["4 chunks of the job wait for a worker", ""]
+    assert clock.sleeps == 3
     assert states(store, job) == {"queued": 3, "done": 3}
 
 
 @pytest.mark.parametrize("cause", ["chunks", "memory"])
-def test_a_submit_for_which_nothing_moves_for_an_hour_gives_up_and_can_be_resumed(
+def test_a_submit_gives_up_after_an_hour_without_change_and_can_be_resumed(
     store: JobStore, one_each: Settings, monkeypatch: pytest.MonkeyPatch, cause: str
 ) -> None:
     clock = _Clock(store, works=False)
     with monkeypatch.context() as patch:
-        patch.setattr(dispatch, "time", clock)
+        patch.setattr(intake_module, "time", clock)
         if cause == "chunks":
-            patch.setattr(dispatch, "_MOST_OPEN_CHUNKS", 3)
+            patch.setattr(intake_module, "_MAX_OPEN_CHUNKS", 3)
         else:
-            patch.setattr(dispatch, "_RESULT_BYTES", 200)  # four of them are to come
+            patch.setattr(intake_module, "_RESULT_BYTES", 200)  # four are queued
             patch.setattr(store.roster, "memory", lambda: Memory(used=0, limit=1000))
         with pytest.raises(BrokerUnavailableError) as caught:
             _intake(store, one_each).submit(make_articles(6), JobOptions(PROFILE))
 
     (progress,) = store.jobs()
-    assert clock.looks == 5
+    assert clock.sleeps == 5
     assert (caught.value.code, caught.value.exit_code) == ("broker_full", ExitCode.NO_BROKER)
     assert f"copydesk resume {progress.id}" in (caught.value.hint or "")
     assert (progress.closed, progress.total) == (False, 4)
@@ -123,52 +123,52 @@ def test_a_submit_for_which_nothing_moves_for_an_hour_gives_up_and_can_be_resume
     assert _ids(store, progress.id) == [f"b{number}" for number in range(6)]
 
 
-def test_a_submit_waits_for_as_long_as_work_goes_on(
+def test_a_submit_waits_as_long_as_work_goes_on(
     store: JobStore, one_each: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Results come slowly, and change nothing of what is said of the memory.
+    # Results come slowly, and the reason stays the same.
     clock = _Clock(store, works=True)
-    monkeypatch.setattr(dispatch, "time", clock)
-    monkeypatch.setattr(dispatch, "_WINDOW_ARTICLES", 8)
+    monkeypatch.setattr(intake_module, "time", clock)
+    monkeypatch.setattr(intake_module, "_WINDOW_ARTICLES", 8)
 
     def memory() -> Memory:
         (progress,) = store.jobs()
-        return Memory(used=8, limit=10 if progress.total == 8 and clock.looks < 7 else 0)
+        return Memory(used=8, limit=10 if progress.total == 8 and clock.sleeps < 7 else 0)
 
     monkeypatch.setattr(store.roster, "memory", memory)
-    told: list[str] = []
+    waits: list[str] = []
 
-    job = _intake(store, one_each, told).submit(make_articles(10), JobOptions(PROFILE)).job
+    job = _intake(store, one_each, waits).submit(make_articles(10), JobOptions(PROFILE)).job
 
-    assert (len(told), clock.looks) == (2, 7)
+    assert (len(waits), clock.sleeps) == (2, 7)
     assert states(store, job) == {"queued": 3, "done": 7}
 
 
-# A broker that is full --------------------------------------------------------------------------
+# A full broker ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def own_broker(tmp_path: Path, home: Path) -> Iterator[tuple[Settings, Any]]:
-    """Settings that lead to a Valkey of the test's own, and a client to set its memory."""
+    """Settings for a Valkey of the test's own, and a client to set its memory."""
     with valkey_server(tmp_path, {"maxmemory-policy": "noeviction"}) as socket:
         url = f"redis+socket://{socket}?virtual_host=0"
         settings = load_settings(home=home, broker_url=url, chunk_articles=1)
         with connect(broker_url(settings)) as client:
-            # Beside it the server's own megabyte, and each connection's part, do not count.
+            # Compared to this, the server's own megabyte and its connections do not count.
             for number in range(1_000):
                 client.set(f"cd:ballast:{number}", "x" * 10_000, ex=600)
             yield settings, client
 
 
 def _limit_memory(client: Any, share: float) -> None:
-    """Set a limit of which so much is used by now."""
+    """Set the memory limit so that ``share`` of it is used."""
     client.config_set("maxmemory", int(client.info("memory")["used_memory"] / share))
 
 
 @pytest.mark.parametrize(
     ("trouble", "code"), [("full", "broker_full"), ("gone", "broker_unavailable")]
 )
-def test_notifications_that_cannot_be_sent_are_one_clear_error_and_stay_noted(
+def test_notifications_that_cannot_be_sent_raise_one_clear_error_and_stay_noted(
     own_broker: tuple[Settings, Any], trouble: str, code: str
 ) -> None:
     settings, client = own_broker
@@ -196,10 +196,10 @@ def test_submit_waits_while_most_of_the_brokers_memory_is_used(
 ) -> None:
     settings, client = own_broker
     _limit_memory(client, 0.75)
-    told: list[str] = []
+    waits: list[str] = []
 
     def make_room(why: str) -> None:
-        told.append(why)
+        waits.append(why)
         client.config_set("maxmemory", 0)
 
     with open_store(settings) as store:
@@ -207,17 +207,17 @@ def test_submit_waits_while_most_of_the_brokers_memory_is_used(
         job = intake.submit(make_articles(2), JobOptions(PROFILE)).job
         assert states(store, job) == {"queued": 2}
 
-    first, last = told
+    first, last = waits
     assert re.match(r"7[5-9]% of the broker's memory is used, .*copydesk rm", first)
     assert last == ""
 
 
-def test_submit_waits_while_the_broker_takes_nothing_and_none_of_a_window_is_lost(
+def test_submit_waits_while_the_broker_refuses_writes_and_loses_no_article(
     own_broker: tuple[Settings, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, client = own_broker
-    monkeypatch.setattr(dispatch, "_FULL_SHARE", 9.0)
-    told: list[str] = []
+    monkeypatch.setattr(intake_module, "_FULL_SHARE", 9.0)
+    waits: list[str] = []
 
     def fill(articles: list[Article]) -> Iterator[Article]:
         yield from articles[:4]
@@ -228,7 +228,7 @@ def test_submit_waits_while_the_broker_takes_nothing_and_none_of_a_window_is_los
     with open_store(settings) as store:
 
         def make_room(why: str) -> None:
-            told.append(why)
+            waits.append(why)
             (progress,) = store.jobs()
             assert (progress.total, progress.queued) == ((4, 4) if why else (6, 6))
             client.config_set("maxmemory", 0)
@@ -236,12 +236,12 @@ def test_submit_waits_while_the_broker_takes_nothing_and_none_of_a_window_is_los
         intake = Intake(store, create_app(settings), settings, on_wait=make_room)
         job = intake.submit(fill(make_articles(6)), JobOptions(PROFILE)).job
 
-        assert told == ["the broker's memory is full", ""]
+        assert waits == ["the broker's memory is full", ""]
         assert _ids(store, job) == [f"b{number}" for number in range(6)]
         assert messages(client) == 6
 
 
-def test_a_broker_that_is_full_while_work_is_done_loses_nothing(
+def test_a_broker_that_fills_up_during_work_loses_nothing(
     own_broker: tuple[Settings, Any], tmp_path: Path
 ) -> None:
     settings, client = own_broker
@@ -254,15 +254,15 @@ def test_a_broker_that_is_full_while_work_is_done_loses_nothing(
         wait_until(
             lambda: "OutOfMemoryError" in worker.log,
             timeout=30,
-            description="a worker that is told",
+            description="a worker that is refused",
         )
-        # What was in hand is recorded; nothing else is begun.
+        # The running chunk is recorded; no other is begun.
         before = states(store, job)
         assert (before["done"] >= 1, before["queued"] >= 1, len(before)) == (True, True, 2)
 
         client.config_set("maxmemory", 0)
 
-        found = finish(store, job)
+        finished = finish(store, job)
         assert worker.process.poll() is None
-    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
-    assert len(found) == len(articles)
+    assert {collected.outcome.state for collected in finished.values()} == {ArticleState.DONE}
+    assert len(finished) == len(articles)

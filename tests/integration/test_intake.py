@@ -1,4 +1,4 @@
-"""The way of documents into the store: in windows, in order, with room, and taken up again."""
+"""How documents get into the store: in windows, in order, and resumed after an interruption."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.job_step import (
 from tests.integration.sample import PROFILE, done, make_article, make_articles
 from worker.config.settings import Settings
 from worker.errors import ExitCode, JobNotFoundError, JobStateError
-from worker.queue import intake as dispatch
+from worker.queue import intake as intake_module
 from worker.queue.celery_app import create_app
 from worker.queue.intake import Intake, JobOptions, NothingAcceptedError, Submission
 from worker.queue.store.jobs import JobStore
@@ -31,7 +31,7 @@ from worker.records.reason import Reason
 
 
 class _CutOffError(Exception):
-    """As if the client were killed here."""
+    """Stands for the client's death."""
 
 
 def _refusal(source: str) -> InputRefusal:
@@ -45,29 +45,29 @@ def _cut_off(documents: Iterable[Article | InputRefusal]) -> Iterator[Article | 
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four articles, or three refusals, are taken in at a time; nobody waits for long."""
-    monkeypatch.setattr(dispatch, "_WINDOW_ARTICLES", 4)
-    monkeypatch.setattr(dispatch, "_WINDOW_REFUSALS", 3)
-    monkeypatch.setattr(dispatch, "_WAIT_SECONDS", 0.001)
+    """Accept four articles or three refusals at a time, and wait for milliseconds only."""
+    monkeypatch.setattr(intake_module, "_WINDOW_ARTICLES", 4)
+    monkeypatch.setattr(intake_module, "_WINDOW_REFUSALS", 3)
+    monkeypatch.setattr(intake_module, "_WAIT_SECONDS", 0.001)
 
 
 @pytest.fixture
 def one_each(settings: Settings) -> Settings:
-    """Each article is a chunk."""
+    """Settings with chunks of one article."""
     return settings.model_copy(update={"chunk_articles": 1})
 
 
-def _intake(store: JobStore, settings: Settings, **told: Callable[..., None]) -> Intake:
-    return Intake(store, create_app(settings), settings, **told)
+def _intake(store: JobStore, settings: Settings, **callbacks: Callable[..., None]) -> Intake:
+    return Intake(store, create_app(settings), settings, **callbacks)
 
 
 def _ids(store: JobStore, job: JobId) -> list[str]:
-    """Ids of the job's articles, sorted: one that is in it twice is there twice."""
-    return sorted(one.article.id for one in store.collection.articles(job))
+    """Return the ids of the job's articles, sorted, with duplicates."""
+    return sorted(collected.article.id for collected in store.collection.articles(job))
 
 
 def _cut_off_job(store: JobStore, settings: Settings) -> JobId:
-    """An open job with b0 to b3 and one refusal; b4, b5 and another refusal did not get in."""
+    """Make an open job with b0 to b3 and a refusal; b4, b5 and another refusal are missing."""
     documents: list[Article | InputRefusal]
     documents = [*make_articles(3), _refusal("a:1"), make_article("b3"), make_article("b4")]
     with pytest.raises(_CutOffError):
@@ -85,17 +85,17 @@ def _all_documents() -> list[Article | InputRefusal]:
 # Submit ---------------------------------------------------------------------------------------
 
 
-def test_documents_come_in_window_by_window(
+def test_documents_are_accepted_window_by_window(
     store: JobStore, one_each: Settings, client: redis.Redis
 ) -> None:
     counts: list[int] = []
     totals: list[int] = []
 
     def documents() -> Iterator[Article | InputRefusal]:
-        for at, article in enumerate(make_articles(10)):
-            if at in {4, 8}:  # the window before is in, and notified
+        for number, article in enumerate(make_articles(10)):
+            if number in {4, 8}:  # the window before is in, and notified
                 totals.extend(progress.total for progress in store.jobs())
-                assert messages(client) == at
+                assert messages(client) == number
             yield article
 
     intake = _intake(store, one_each, on_progress=counts.append)
@@ -105,14 +105,14 @@ def test_documents_come_in_window_by_window(
     assert (counts, totals) == ([4, 8, 10], [4, 8])
     assert states(store, submission.job) == {"queued": 10}
     assert store.progress(submission.job).closed
-    assert _ids(store, submission.job) == sorted(one.id for one in make_articles(10))
+    assert _ids(store, submission.job) == sorted(article.id for article in make_articles(10))
     assert messages(client) == 10
 
 
-def test_a_job_is_made_as_it_was_ordered(store: JobStore, settings: Settings) -> None:
-    order = JobOptions(PROFILE, priority=Priority.LOW, inputs=("a.txt",), folder="/here")
+def test_a_job_has_the_options_of_its_submit(store: JobStore, settings: Settings) -> None:
+    options = JobOptions(PROFILE, priority=Priority.LOW, inputs=("a.txt",), folder="/here")
 
-    job = _intake(store, settings).submit(make_articles(1), order).job
+    job = _intake(store, settings).submit(make_articles(1), options).job
 
     assert store.progress(job).priority is Priority.LOW
     assert store.inputs(job) == (["a.txt"], "/here")
@@ -122,14 +122,14 @@ def test_chunks_are_cut_by_length_and_by_number(store: JobStore, settings: Setti
     sizes = settings.model_copy(update={"chunk_articles": 2, "chunk_chars": 1_000})
     lengths = {"a": 900, "b": 5_000, "c": 100, "d": 101, "e": 102}
     articles = [Article(id=name, text="x" * size) for name, size in lengths.items()]
-    # One window has four of them: the fifth is cut for itself.
+    # A window has four of them, so the fifth is cut alone.
     job = _intake(store, sizes).submit(articles, JobOptions(PROFILE)).job
 
-    chunks = [[one.id for one in claim_chunk(store, job, n).articles] for n in range(4)]
+    chunks = [[article.id for article in claim_chunk(store, job, n).articles] for n in range(4)]
     assert chunks == [["c", "d"], ["a"], ["b"], ["e"]]
 
 
-def test_what_is_known_is_done_at_once_and_keeps_no_other_from_the_express_lane(
+def test_known_articles_are_done_at_once_and_leave_the_express_lane_to_others(
     store: JobStore, one_each: Settings
 ) -> None:
     claim = claim_chunk(store, make_job(store, 3))
@@ -146,10 +146,10 @@ def test_what_is_known_is_done_at_once_and_keeps_no_other_from_the_express_lane(
 
 
 def test_refusals_are_recorded_in_windows_of_their_own(store: JobStore, settings: Settings) -> None:
-    said = [_refusal(f"a:{line}") for line in range(8)]
+    refusals = [_refusal(f"a:{line}") for line in range(8)]
 
     def documents() -> Iterator[Article | InputRefusal]:
-        yield from said
+        yield from refusals
         (progress,) = store.jobs()
         assert progress.refused == 6
         yield make_article("b0")
@@ -157,21 +157,21 @@ def test_refusals_are_recorded_in_windows_of_their_own(store: JobStore, settings
     submission = _intake(store, settings).submit(documents(), JobOptions(PROFILE))
 
     assert (submission.accepted, submission.refused) == (1, 8)
-    assert list(submission.refusals) == list(store.collection.refusals(submission.job)) == said
+    assert list(submission.refusals) == list(store.collection.refusals(submission.job)) == refusals
 
 
 @pytest.mark.parametrize(
     ("count", "code"), [(0, "no_input"), (2, "all_refused"), (7, "all_refused")]
 )
-def test_a_job_of_nothing_is_none(
+def test_a_submit_without_articles_makes_no_job(
     store: JobStore, settings: Settings, client: redis.Redis, count: int, code: str
 ) -> None:
-    said = [_refusal(f"a:{line}") for line in range(count)]
+    refusals = [_refusal(f"a:{line}") for line in range(count)]
 
     with pytest.raises(NothingAcceptedError) as caught:
-        _intake(store, settings).submit(said, JobOptions(PROFILE))
+        _intake(store, settings).submit(refusals, JobOptions(PROFILE))
 
-    assert (caught.value.code, list(caught.value.refusals)) == (code, said)
+    assert (caught.value.code, list(caught.value.refusals)) == (code, refusals)
     expected = ExitCode.ALL_FAILED if count else ExitCode.USAGE
     assert caught.value.exit_code is expected
     assert contents(client) == {}
@@ -184,7 +184,7 @@ def test_a_submit_that_was_cut_off_is_completed_with_every_id_once(
     store: JobStore, settings: Settings
 ) -> None:
     job = _cut_off_job(store, settings)
-    claim = claim_chunk(store, job)  # it is worked on meanwhile
+    claim = claim_chunk(store, job)  # a worker processes it meanwhile
     record(store, claim, done(claim.articles))
 
     submission = _intake(store, settings).resume(job, _all_documents())
@@ -193,7 +193,7 @@ def test_a_submit_that_was_cut_off_is_completed_with_every_id_once(
     assert _ids(store, job) == [f"b{number}" for number in range(6)]
     progress = store.progress(job)
     assert (progress.closed, progress.total, progress.refused) == (True, 6, 2)
-    assert [one.source for one in store.collection.refusals(job)] == ["a:1", "a:2"]
+    assert [refusal.source for refusal in store.collection.refusals(job)] == ["a:1", "a:2"]
     assert states(store, job) == {"done": 4, "queued": 2}
 
 
@@ -209,20 +209,20 @@ def test_a_resume_that_is_cut_off_can_be_resumed(store: JobStore, settings: Sett
     assert store.progress(job).refused == 2
 
 
-def test_two_that_resume_at_once_take_no_article_in_twice(
+def test_two_concurrent_resumes_add_no_article_twice(
     store: JobStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = _cut_off_job(store, settings)
-    look, others = store.accepted, iter([_intake(store, settings)])
+    has_articles, rivals = store.has_articles, iter([_intake(store, settings)])
 
-    def look_slowly(asked: JobId, articles: Sequence[Article]) -> list[bool]:
-        found = look(asked, articles)
-        other = None if all(found) else next(others, None)
-        if other:
-            other.resume(asked, _all_documents())
-        return found
+    def has_articles_slowly(asked: JobId, articles: Sequence[Article]) -> list[bool]:
+        present = has_articles(asked, articles)
+        rival = None if all(present) else next(rivals, None)
+        if rival:
+            rival.resume(asked, _all_documents())
+        return present
 
-    monkeypatch.setattr(store, "accepted", look_slowly)
+    monkeypatch.setattr(store, "has_articles", has_articles_slowly)
 
     with pytest.raises(JobStateError) as caught:
         _intake(store, settings).resume(job, _all_documents())
@@ -244,7 +244,7 @@ def _cancelled(store: JobStore, settings: Settings) -> tuple[JobId, str]:
 
 @pytest.mark.parametrize("make", [_complete, _cancelled])
 @pytest.mark.parametrize("documents", [[], [*make_articles(6), _refusal("z")]], ids=["few", "all"])
-def test_a_job_that_takes_no_more_is_not_resumed_and_keeps_what_it_has(
+def test_a_complete_or_cancelled_job_is_not_resumed_and_stays_unchanged(
     store: JobStore,
     settings: Settings,
     client: redis.Redis,
@@ -261,45 +261,48 @@ def test_a_job_that_takes_no_more_is_not_resumed_and_keeps_what_it_has(
     assert contents(client) == before
 
 
-def test_a_job_that_is_not_there_is_not_resumed(store: JobStore, settings: Settings) -> None:
+def test_a_missing_job_is_not_resumed(store: JobStore, settings: Settings) -> None:
     with pytest.raises(JobNotFoundError):
         _intake(store, settings).resume(JobId("260101-0000-abcdef"), _all_documents())
 
 
-def test_what_was_refused_is_read_again(store: JobStore, settings: Settings) -> None:
+def test_refused_documents_are_read_again(store: JobStore, settings: Settings) -> None:
     job = _intake(store, settings).submit(_all_documents(), JobOptions(PROFILE)).job
 
-    mended: list[Article | InputRefusal]
-    mended = [make_article("b5"), make_article("mended"), _refusal("a:2")]
-    submission = _intake(store, settings).read_again(job, mended)
+    repaired: list[Article | InputRefusal]
+    repaired = [make_article("b5"), make_article("mended"), _refusal("a:2")]
+    submission = _intake(store, settings).read_again(job, repaired)
 
     assert (submission.accepted, submission.refused) == (1, 1)
     assert _ids(store, job) == [*(f"b{number}" for number in range(6)), "mended"]
-    assert [one.source for one in store.collection.refusals(job)] == ["a:2"]
+    assert [refusal.source for refusal in store.collection.refusals(job)] == ["a:2"]
     assert store.progress(job).refused == 1
 
 
 # Lines that articles share -------------------------------------------------------------------
 
 
-def test_lines_that_a_windows_articles_share_are_in_the_store_with_each(
+def test_lines_shared_in_a_window_are_stored_with_each_article(
     store: JobStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "_WINDOW_ARTICLES", 5)
+    monkeypatch.setattr(intake_module, "_WINDOW_ARTICLES", 5)
     footer = "Follow the Norvale Paper everywhere"
     stories = ("Herring were plentiful.", "Budget talks failed.", "Valves cracked again.")
     more = ("Orchestras rehearse symphonies.", "Drivers blocked trams.", "Snow came late.")
     articles = [
-        Article(id=str(at), text=f"{' '.join([story] * 4)}\n\n{footer}")
-        for at, story in enumerate((*stories, *more))
+        Article(id=str(number), text=f"{' '.join([story] * 4)}\n\n{footer}")
+        for number, story in enumerate((*stories, *more))
     ]
 
     submission = _intake(store, settings).submit(articles, JobOptions(PROFILE))
 
-    found = {one.article.id: one.article for one in store.collection.articles(submission.job)}
-    # The sixth is alone in its window.
-    assert {id_: one.shared_lines for id_, one in found.items()} == {
-        **{str(at): (footer,) for at in range(5)},
+    stored = {
+        collected.article.id: collected.article
+        for collected in store.collection.articles(submission.job)
+    }
+    # The sixth article is alone in its window.
+    assert {id_: article.shared_lines for id_, article in stored.items()} == {
+        **{str(number): (footer,) for number in range(5)},
         "5": (),
     }
-    assert found["0"].content_digest != articles[0].content_digest
+    assert stored["0"].content_digest != articles[0].content_digest

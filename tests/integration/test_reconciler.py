@@ -1,4 +1,4 @@
-"""Windows, lanes, and what is found again after a death; on a real queue without a worker."""
+"""Windows, lanes, and recovery after a death; on a real queue without a worker."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from worker.records.worker import WorkerPresence
 
 @pytest.fixture
 def app(settings: Settings) -> Celery:
-    """Sends to the test's broker."""
+    """The Celery application on the test's broker."""
     return create_app(settings)
 
 
 @pytest.fixture
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A notification that is not in the queue a millisecond after it was noted is lost."""
+    """A notification counts as lost if it is not in the queue after a millisecond."""
     monkeypatch.setattr(ledger_module, "_SENDING_MILLISECONDS", 0)
 
 
@@ -57,23 +57,23 @@ def _show_workers(store: JobStore, live: int) -> None:
 
 
 def _queued(client: redis.Redis) -> list[list[tuple[str, int]]]:
-    """Job and chunk of each message, lane by lane, the next one first."""
+    """Return job and chunk of each message, lane by lane, the next message first."""
     untyped: Any = client
     lanes = [untyped.lrange(Key.queue(QUEUE, lane), 0, -1)[::-1] for lane in range(LANE_COUNT)]
     return [[tuple(_arguments(message)) for message in lane] for lane in lanes]
 
 
 def _arguments(message: bytes) -> list[Any]:
-    said = json.loads(json.loads(message)["headers"]["argsrepr"].replace("'", '"'))
-    assert isinstance(said, list)
-    return said
+    arguments = json.loads(json.loads(message)["headers"]["argsrepr"].replace("'", '"'))
+    assert isinstance(arguments, list)
+    return arguments
 
 
 def _notified(client: redis.Redis, lane: int) -> dict[str, int]:
-    """``job:chunk`` and time of its notification."""
+    """Return the time of each notification by ``job:chunk``."""
     untyped: Any = client
-    found = untyped.zrange(Key.notified(lane), 0, -1, withscores=True)
-    return {member.decode(): int(stamp) for member, stamp in found}
+    notified = untyped.zrange(Key.notified(lane), 0, -1, withscores=True)
+    return {member.decode(): int(stamp) for member, stamp in notified}
 
 
 def _chunks(notifications: list[Notification]) -> list[int]:
@@ -84,7 +84,7 @@ def _chunks(notifications: list[Notification]) -> list[int]:
 
 
 @pytest.mark.parametrize(("live", "window"), [(0, 16), (8, 16), (9, 18), (12, 24)])
-def test_a_jobs_notifications_are_as_many_as_its_window(
+def test_a_job_has_as_many_notifications_as_its_window(
     store: JobStore, client: redis.Redis, live: int, window: int
 ) -> None:
     job = make_job(store, *[1] * 30)
@@ -97,9 +97,7 @@ def test_a_jobs_notifications_are_as_many_as_its_window(
     assert store.ledger.notify_next(job) == []
 
 
-def test_a_worker_that_was_not_seen_for_long_widens_no_window(
-    store: JobStore, client: redis.Redis
-) -> None:
+def test_a_stale_worker_does_not_widen_the_window(store: JobStore, client: redis.Redis) -> None:
     _show_workers(store, 12)
     for number in range(12):
         client.zadd(Key.WORKERS, {f"worker-{number}": 1})
@@ -107,7 +105,7 @@ def test_a_worker_that_was_not_seen_for_long_widens_no_window(
     assert len(store.ledger.notify_next(make_job(store, *[1] * 30))) == 16
 
 
-def test_a_notification_that_is_answered_makes_room_for_the_next(
+def test_an_answered_notification_makes_room_for_the_next(
     store: JobStore, client: redis.Redis
 ) -> None:
     job = make_job(store, *[1] * 18)
@@ -132,7 +130,7 @@ def test_a_notification_that_is_answered_makes_room_for_the_next(
     assert not any(_notified(client, lane) for lane in range(LANE_COUNT))
 
 
-def test_a_task_may_go_on_with_one_more_whatever_the_window(
+def test_a_task_may_go_on_to_a_chunk_beyond_the_window(
     store: JobStore, client: redis.Redis
 ) -> None:
     job = make_job(store, *[1] * 18)
@@ -168,7 +166,7 @@ def test_the_first_four_chunks_take_the_express_lane(
     }
 
 
-def test_a_message_carries_ids_and_its_stamp_and_nothing_else(
+def test_a_message_carries_only_ids_and_its_stamp(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     untyped: Any = client
@@ -189,30 +187,28 @@ def test_a_message_carries_ids_and_its_stamp_and_nothing_else(
 
 
 @pytest.mark.usefixtures("no_patience")
-def test_a_message_that_is_lost_is_sent_again(
-    store: JobStore, app: Celery, client: redis.Redis
-) -> None:
+def test_a_lost_message_is_sent_again(store: JobStore, app: Celery, client: redis.Redis) -> None:
     job = make_job(store, *[1] * 6)
     notifications = store.ledger.notify_next(job)
     send(app, notifications)
     client.delete(Key.queue(QUEUE, 3))
     _wait_for_clock(store, notifications[0].stamp_ms)
 
-    found = store.ledger.lost_notifications(QUEUE)
+    lost = store.ledger.lost_notifications(QUEUE)
 
-    assert [(notification.chunk, notification.lane) for notification in found] == [(4, 3), (5, 3)]
-    assert all(notification.stamp_ms > notifications[0].stamp_ms for notification in found)
+    assert [(notification.chunk, notification.lane) for notification in lost] == [(4, 3), (5, 3)]
+    assert all(notification.stamp_ms > notifications[0].stamp_ms for notification in lost)
     assert _notified(client, 3) == {
-        f"{job}:{notification.chunk}": notification.stamp_ms for notification in found
+        f"{job}:{notification.chunk}": notification.stamp_ms for notification in lost
     }
-    send(app, found)
-    _wait_for_clock(store, found[0].stamp_ms)
+    send(app, lost)
+    _wait_for_clock(store, lost[0].stamp_ms)
     assert store.ledger.lost_notifications(QUEUE) == []
     assert pending_notifications(client, job) == 6
 
 
 @pytest.mark.usefixtures("no_patience")
-def test_what_was_notified_before_the_oldest_message_is_lost_and_no_more(
+def test_only_notifications_older_than_the_oldest_message_are_lost(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     job = make_job(store, *[1] * 3)
@@ -229,7 +225,7 @@ def test_what_was_notified_before_the_oldest_message_is_lost_and_no_more(
     assert len(_queued(client)[2]) == 1
 
 
-def test_a_notification_has_two_seconds_to_come_into_the_queue(
+def test_a_notification_has_two_seconds_to_reach_the_queue(
     store: JobStore, client: redis.Redis
 ) -> None:
     job = make_job(store, 1)
@@ -243,7 +239,7 @@ def test_a_notification_has_two_seconds_to_come_into_the_queue(
 
 
 class _SlowClient:
-    """A client of the store, behind which something happens after each HGET."""
+    """Wraps a client, and calls ``meanwhile`` after each HGET."""
 
     def __init__(self, client: Any, meanwhile: Callable[[], object]) -> None:
         self._client, self._meanwhile = client, meanwhile
@@ -251,20 +247,20 @@ class _SlowClient:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def hget(self, *asked: Any) -> Any:
-        found = self._client.hget(*asked)
+    def hget(self, *args: Any) -> Any:
+        answer = self._client.hget(*args)
         self._meanwhile()
-        return found
+        return answer
 
 
 @pytest.mark.usefixtures("no_patience")
-def test_what_is_claimed_in_the_same_moment_is_not_lost(
+def test_a_chunk_claimed_in_the_same_moment_is_not_lost(
     store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = make_job(store, 1)
     (notification,) = store.ledger.notify_next(job)
-    other = JobStore(client, ttl_seconds=600)
-    slow = _SlowClient(client, lambda: claim_chunk(other, job))
+    rival = JobStore(client, ttl_seconds=600)
+    slow = _SlowClient(client, lambda: claim_chunk(rival, job))
     monkeypatch.setattr(store.ledger, "_redis", slow)
     _wait_for_clock(store, notification.stamp_ms)
 
@@ -274,7 +270,7 @@ def test_what_is_claimed_in_the_same_moment_is_not_lost(
 
 @pytest.mark.usefixtures("no_patience")
 @pytest.mark.parametrize("message", [b"{}", b"no message", b'{"headers": {"stamp": "soon"}}'])
-def test_behind_a_message_without_a_stamp_nothing_is_lost(
+def test_nothing_is_lost_behind_a_message_without_a_stamp(
     store: JobStore, client: redis.Redis, message: bytes
 ) -> None:
     (notification,) = store.ledger.notify_next(make_job(store, 1))
@@ -293,7 +289,7 @@ def _wait_for_clock(store: JobStore, stamp_ms: int) -> None:
 # Expired leases -------------------------------------------------------------------------------
 
 
-def test_a_chunk_whose_holder_is_gone_is_notified_and_its_late_result_refused(
+def test_a_lost_holders_chunk_is_notified_again_and_its_late_result_refused(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     job = make_job(store, 2, 1)
@@ -318,7 +314,7 @@ def test_a_chunk_whose_holder_is_gone_is_notified_and_its_late_result_refused(
     assert (states(store, job), pending_notifications(client, job)) == ({"done": 3}, 0)
 
 
-def test_what_is_given_back_takes_the_express_lane(store: JobStore, client: redis.Redis) -> None:
+def test_a_released_chunk_takes_the_express_lane(store: JobStore, client: redis.Redis) -> None:
     job = make_job(store, *[1] * 5)
     assert [notification.lane for notification in store.ledger.notify_next(job)] == [2, 2, 2, 2, 3]
     claim_chunk(store, job, 4)
@@ -332,7 +328,7 @@ def test_what_is_given_back_takes_the_express_lane(store: JobStore, client: redi
     assert (f"{job}:4" in _notified(client, 2), pending_notifications(client, job)) == (False, 4)
 
 
-def test_a_lease_whose_chunk_has_expired_goes(store: JobStore, client: redis.Redis) -> None:
+def test_the_lease_of_an_expired_chunk_is_removed(store: JobStore, client: redis.Redis) -> None:
     job = make_job(store, 1)
     claim_chunk(store, job)
     end_lease(client, job)
@@ -345,9 +341,7 @@ def test_a_lease_whose_chunk_has_expired_goes(store: JobStore, client: redis.Red
 # One step -------------------------------------------------------------------------------------
 
 
-def test_only_one_leads_until_it_has_been_away(
-    store: JobStore, app: Celery, client: redis.Redis
-) -> None:
+def test_only_one_leads_until_it_is_gone(store: JobStore, app: Celery, client: redis.Redis) -> None:
     job = make_job(store, 1)
     assert store.ledger.try_lead("first")
     assert 2_000 < client.pttl(Key.LEADER) <= 3_000
@@ -355,12 +349,12 @@ def test_only_one_leads_until_it_has_been_away(
     assert reconcile(store, app, "second") == []
     assert (messages(client), pending_notifications(client, job)) == (0, 0)
     assert _chunks(reconcile(store, app, "first")) == [0]
-    client.delete(Key.LEADER)  # as it does by itself
+    client.delete(Key.LEADER)  # as when it expires
     assert store.ledger.try_lead("second")
     assert not store.ledger.try_lead("first")
 
 
-def test_a_step_fills_the_windows_of_all_jobs_that_wait(
+def test_a_step_fills_the_windows_of_all_waiting_jobs(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     small, large = make_job(store, 1), make_job(store, *[1] * 20)
@@ -391,7 +385,7 @@ def test_a_step_after_the_end_finds_nothing(
 
 
 @pytest.mark.usefixtures("no_patience")
-def test_a_notification_of_a_job_that_is_gone_is_dropped(
+def test_a_notification_of_a_missing_job_is_dropped(
     store: JobStore, app: Celery, client: redis.Redis
 ) -> None:
     job = JobId("260101-0000-abcdef")

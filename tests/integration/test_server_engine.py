@@ -22,7 +22,7 @@ from worker.errors import EngineError
 
 pytestmark = pytest.mark.model
 
-#: Of both sides: in bfloat16 two tokens may be equally likely.
+#: For server and reference: in bfloat16 two tokens may be equally likely.
 DTYPE = "float32"
 
 TASK = PromptTemplate(
@@ -37,26 +37,26 @@ TEXTS = (
     "Two of the three firm has closed since January.",
     "He said who the council had not answer.",
 )
-#: Enough for most of the answers to end by themselves.
-MOST_TOKENS = 24
+#: Enough for most answers to end by themselves.
+MAX_TOKENS = 24
 
-PROMPTS = [Prompt(TASK, text, MOST_TOKENS) for text in TEXTS]
+PROMPTS = [Prompt(TASK, text, MAX_TOKENS) for text in TEXTS]
 
 
-def model_of(server: ModelServer, **said: int) -> ModelSettings:
-    return ModelSettings(kind="server", name=server.model, revision="1", url=server.url, **said)
+def model_of(server: ModelServer, **options: int) -> ModelSettings:
+    return ModelSettings(kind="server", name=server.model, revision="1", url=server.url, **options)
 
 
 @cache
 def plain_answers(home: Path) -> list[Generation]:
-    """One greedy ``generate`` a prompt with the same weights, in this process."""
+    """Answer each prompt greedily with the same weights in this process."""
     return PlainEngine(ModelSettings(dtype=DTYPE), Settings(home=home, threads=1)).generate(PROMPTS)
 
 
 @pytest.fixture
 def wanted(model_home: Path) -> list[str]:
-    # By the real folder: every test has a home of its own.
-    return [one.text for one in plain_answers((model_home / "models").resolve().parent)]
+    # Cached by the real folder, since every test has a home of its own.
+    return [answer.text for answer in plain_answers((model_home / "models").resolve().parent)]
 
 
 @pytest.fixture
@@ -73,12 +73,12 @@ def test_a_real_server_answers_as_the_model_does(server: ModelServer, wanted: li
 
     assert [answer.text for answer in answers] == wanted
     assert any(answer.finished for answer in answers)
-    assert all(0 < answer.tokens <= MOST_TOKENS for answer in answers)
-    # The estimates are of the right size, and no less than what the server counts.
+    assert all(0 < answer.tokens <= MAX_TOKENS for answer in answers)
+    # The estimates are close to the server's counts, and not below them.
     around, sizes = engine.prompt_tokens(TASK), engine.count_tokens(TEXTS)
     for answer, size in zip(answers, sizes, strict=True):
         assert answer.tokens_read <= around + size < 1.6 * answer.tokens_read
-    # It lists what is in the hub's cache, and serves a folder all the same.
+    # It lists only the hub's cache, but serves a folder all the same.
     assert served_models(model_of(server), Settings()) == []
 
 
@@ -98,11 +98,11 @@ def test_a_server_that_is_killed_and_started_again_answers_all(
 
     assert [answer.text for answer in answers] == wanted
     assert 1 <= at_kill[0] < len(PROMPTS)
-    # Those in flight at the kill at most were worked on a second time.
+    # At most the two in flight at the kill were computed again.
     assert len(PROMPTS) <= server.answered <= len(PROMPTS) + 2
 
 
-def test_a_server_that_stays_down_is_said_so(server: ModelServer) -> None:
+def test_a_server_that_stays_down_is_an_error(server: ModelServer) -> None:
     server.kill()
     engine = ServerEngine(model_of(server), Settings(), patience_seconds=0.5)
 
@@ -116,7 +116,7 @@ def test_a_server_that_stays_down_is_said_so(server: ModelServer) -> None:
     assert time.monotonic() - started < 5.0
 
 
-def test_a_name_that_is_not_served_is_refused_in_its_own_words(server: ModelServer) -> None:
+def test_an_unserved_name_is_refused_with_the_servers_message(server: ModelServer) -> None:
     model = model_of(server).model_copy(update={"name": "someone/something"})
 
     with pytest.raises(EngineError, match="pinned to") as raised:

@@ -1,4 +1,4 @@
-"""Brokers that are killed, or whose memory or disk is full: nothing is lost, and all goes on."""
+"""Brokers that are killed, or whose memory or disk is full: nothing is lost, and work goes on."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from worker.records.job import JobId
 #: Longer than any test.
 _TTL_SECONDS = 600
 
-#: A busy machine is patient.
+#: Longest wait, on a busy machine.
 _SECONDS = 30.0
 
-#: Articles that submit takes in at a time.
+#: Articles that submit accepts at a time.
 _WINDOW = 2048
 
 #: Options of a server, and how large its files may grow (``ulimit -f``: a few megabytes).
@@ -44,15 +44,15 @@ _MEMORY = ({"maxmemory-policy": "noeviction"}, None)
 _DISK = ({"appendonly": "yes"}, 4096)
 
 
-def _ended_once(store: JobStore, *jobs: JobId) -> None:
-    """Wait for the end of the jobs, all that there are: all is done, and was recorded once."""
+def _assert_done_once(store: JobStore, *jobs: JobId) -> None:
+    """Wait for the end of all jobs, and check that each article is done and recorded once."""
     total = 0
     for job in jobs:
-        found = finish(store, job)
-        assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
-        assert states(store, job) == {"done": len(found)}
-        total += len(found)
-    # Each recording is added to them.
+        finished = finish(store, job)
+        assert {collected.outcome.state for collected in finished.values()} == {ArticleState.DONE}
+        assert states(store, job) == {"done": len(finished)}
+        total += len(finished)
+    # Every recording adds to these counters.
     assert store.roster.stats()["done"] == total
 
 
@@ -62,7 +62,7 @@ def _ended_once(store: JobStore, *jobs: JobId) -> None:
 @pytest.fixture
 def embedded(home: Path) -> Iterator[EmbeddedBroker]:
     """The embedded broker of a home that has a model, running; stopped at the end."""
-    embedded_folder(home).mkdir(parents=True)  # looked for, and not loaded: the engine is by rule
+    embedded_folder(home).mkdir(parents=True)  # must exist, but is not loaded
     broker = EmbeddedBroker(home)
     broker.start()
     yield broker
@@ -87,7 +87,7 @@ def test_a_broker_killed_while_a_client_submits_and_a_worker_works(
     settings = load_settings(home=home)
     pipe = home / "pipe"
     os.mkfifo(pipe)
-    # The same text again and again is worked on once.
+    # All have the same text, which is processed once.
     text = make_article("alike").text
     articles = [Article(id=f"a{n}", text=text, source="-") for n in range(_WINDOW + 3)]
     with connect(embedded.url) as client, ThreadPoolExecutor(max_workers=1) as pool:
@@ -103,7 +103,7 @@ def test_a_broker_killed_while_a_client_submits_and_a_worker_works(
                 wait_until(
                     lambda: messages(client) == 17,
                     timeout=_SECONDS,
-                    description="the notifications of a window, beside the chunk in hand",
+                    description="the messages of a window, and of the running chunk",
                 )
 
                 _kill(embedded)
@@ -113,7 +113,7 @@ def test_a_broker_killed_while_a_client_submits_and_a_worker_works(
             embedded.start()
             resumed = run_cli("resume", job, "-", "--json", home=home, stdin=_lines(articles))
 
-            _ended_once(store, slow, job)
+            _assert_done_once(store, slow, job)
             worker.kill()
         assert (cut_off.code, cut_off.codes) == (3, ["broker_unavailable"])
         assert "copydesk up" in cut_off.data["errors"][0]["hint"]
@@ -128,16 +128,16 @@ def _submit(pipe: Path, home: Path) -> Ran:
 
 
 def _open_job(store: JobStore, articles: int) -> JobId:
-    """The job that is being submitted, once so many articles are in."""
+    """Return the open job once it has that many articles."""
 
-    def found() -> list[JobId]:
-        return [one.id for one in store.jobs() if not one.closed and one.total == articles]
+    def open_jobs() -> list[JobId]:
+        return [job.id for job in store.jobs() if not job.closed and job.total == articles]
 
-    wait_until(found, timeout=_SECONDS, description="articles that are in")
-    return found()[0]
+    wait_until(open_jobs, timeout=_SECONDS, description="accepted articles")
+    return open_jobs()[0]
 
 
-def test_all_that_is_killed_at_once_goes_on_when_it_is_started_again(
+def test_work_goes_on_when_everything_is_killed_and_started_again(
     embedded: EmbeddedBroker, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(LEASE, "4")
@@ -159,23 +159,23 @@ def test_all_that_is_killed_at_once_goes_on_when_it_is_started_again(
         embedded.start()
         with running_worker(one_each, store, tmp_path / "third") as third:
             third.gate.open()
-            _ended_once(store, job)
+            _assert_done_once(store, job)
             third.kill()
         assert sorted(attempts(client, job)) == [*[1] * 20, 2, 2]
 
 
-# A broker that is full ------------------------------------------------------------------------
+# A full broker -------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def own(
     request: pytest.FixtureRequest, tmp_path: Path, home: Path
 ) -> Iterator[tuple[Settings, JobStore, Any]]:
-    """Settings for a Valkey of the test's own, its store, and a client that may do everything."""
+    """Settings for a Valkey of the test's own, its store, and an admin client."""
     options, blocks = request.param
     with (
-        valkey_server(tmp_path, options, most_file_blocks=blocks) as socket,
-        # Without health checks, which are refused while the disk is full.
+        valkey_server(tmp_path, options, max_file_blocks=blocks) as socket,
+        # Without health checks, which a full disk refuses.
         redis.Redis(unix_socket_path=socket) as client,
     ):
         url = f"redis+socket://{socket}?virtual_host=0"
@@ -184,7 +184,7 @@ def own(
 
 
 @pytest.mark.parametrize("own", [_MEMORY], indirect=True, ids=["memory"])
-def test_while_the_memory_is_full_work_is_finished_and_none_is_begun(
+def test_while_the_memory_is_full_running_work_ends_and_none_begins(
     own: tuple[Settings, JobStore, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(LEASE, "2")
@@ -194,11 +194,11 @@ def test_while_the_memory_is_full_work_is_finished_and_none_is_begun(
         running_worker(settings, store, tmp_path / "second") as second,
     ):
         first_job, second_job = _hold_both(first, second, store, settings)
-        # With the second chunk it goes article by article from now on.
+        # The second chunk goes article by article from now on.
         os.kill(second.gate.waiting[0], signal.SIGKILL)
         wait_for_gate(second, comers=2)
         rest = submit_all(make_articles(20), store, settings).job
-        # The server's own megabyte does not count: under this limit, too, its answers go on.
+        # Even under this limit the server still answers.
         client.config_set("maxmemory", 1)
         leases = dict(client.zrange(Key.LEASES, 0, -1, withscores=True))
         wait_until(
@@ -206,22 +206,22 @@ def test_while_the_memory_is_full_work_is_finished_and_none_is_begun(
                 client.zscore(Key.LEASES, member) > end + 2_000 for member, end in leases.items()
             ),
             timeout=_SECONDS,
-            description="leases that are renewed for longer than one lasts",
+            description="leases renewed for longer than a lease lasts",
         )
 
         first.gate.open()
         second.gate.open()
         for worker in (first, second):
             wait_until(
-                partial(_is_refused_after_it_recorded, worker),
+                partial(_has_recorded_and_been_refused, worker),
                 timeout=_SECONDS,
-                description="a chunk that is recorded, then a claim that is refused",
+                description="a recorded chunk, then a refused claim",
             )
         assert states(store, first_job) == states(store, second_job) == {"done": 2}
         assert states(store, rest) == {"queued": 20}
 
         client.config_set("maxmemory", 0)
-        _ended_once(store, first_job, second_job, rest)
+        _assert_done_once(store, first_job, second_job, rest)
         for worker in (first, second):
             assert worker.process.poll() is None
             worker.kill()
@@ -229,35 +229,35 @@ def test_while_the_memory_is_full_work_is_finished_and_none_is_begun(
     assert attempts(client, rest) == [1] * 20
 
 
-def _is_refused_after_it_recorded(worker: WorkerProcess) -> bool:
+def _has_recorded_and_been_refused(worker: WorkerProcess) -> bool:
     return "OutOfMemoryError" in worker.log.partition("chunk_recorded")[2]
 
 
 def _hold_both(
     first: WorkerProcess, second: WorkerProcess, store: JobStore, settings: Settings
 ) -> tuple[JobId, JobId]:
-    """Two jobs of a chunk each, with whose first articles the workers are at their gates."""
+    """Submit two jobs of a chunk each, and wait until both workers are at their gates."""
     twos = settings.model_copy(update={"chunk_articles": 2})
-    one = submit_all(_slow_and_another("a"), store, twos).job
+    job_a = submit_all(_slow_and_another("a"), store, twos).job
     wait_until(
         lambda: first.gate.waiting or second.gate.waiting,
         timeout=_SECONDS,
         description="a worker at its gate",
     )
     first_has_it = bool(first.gate.waiting)
-    other = submit_all(_slow_and_another("b"), store, twos).job
+    job_b = submit_all(_slow_and_another("b"), store, twos).job
     wait_for_gate(first)
     wait_for_gate(second)
-    return (one, other) if first_has_it else (other, one)
+    return (job_a, job_b) if first_has_it else (job_b, job_a)
 
 
 def _slow_and_another(name: str) -> list[Article]:
-    # The longer one comes last.
+    # Shorter articles come first.
     return [make_article(name, word=WAITS), make_article(f"{name}-on-the-road-to-the-harbour")]
 
 
 @pytest.mark.parametrize("own", [_DISK], indirect=True, ids=["disk"])
-def test_while_the_disk_is_full_everybody_says_so_and_waits(
+def test_while_the_disk_is_full_commands_report_it_and_workers_wait(
     own: tuple[Settings, JobStore, Any], home: Path, tmp_path: Path
 ) -> None:
     settings, store, client = own
@@ -277,10 +277,10 @@ def test_while_the_disk_is_full_everybody_says_so_and_waits(
         assert [states(store, job) for job in jobs] == [{"running": 2}] * 2
         assert states(store, rest) == {"queued": 20}
 
-        # What it has written shrinks to what it holds.
+        # The file shrinks to the current data.
         client.bgrewriteaof()
         second.gate.open()
-        _ended_once(store, *jobs, rest)
+        _assert_done_once(store, *jobs, rest)
         for worker in (first, second):
             assert worker.process.poll() is None
             worker.kill()
@@ -289,7 +289,7 @@ def test_while_the_disk_is_full_everybody_says_so_and_waits(
 
 
 def _fill_disk(client: Any) -> None:
-    """Write the same key again and again until nothing can be written."""
+    """Rewrite a key until the disk is full."""
 
     def is_full() -> bool:
         try:

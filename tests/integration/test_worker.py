@@ -1,4 +1,4 @@
-"""A real worker process on a real queue; only the model is by rule."""
+"""A real worker process on a real queue, with a rule-based engine."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from worker.records.reason import Reason
 def worker(
     broker: RunningBroker, broker_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WorkerProcess]:
-    """One worker for the tests that leave theirs alive."""
+    """A worker shared by the tests that do not kill it."""
     with connect(broker.url) as client:
         store = JobStore(client, ttl_seconds=600)
         settings = load_settings(home=broker_home, broker_url=broker.url)
@@ -56,27 +56,28 @@ def gated(worker: WorkerProcess) -> WorkerProcess:
 
 
 @pytest.mark.usefixtures("worker")
-def test_two_hundred_articles_are_all_done_and_none_twice(
+def test_two_hundred_articles_are_done_once_each(
     store: JobStore, settings: Settings, client: redis.Redis
 ) -> None:
     articles = make_articles(200)
     job = submit_all(articles, store, settings).job
 
-    found = finish(store, job)
+    finished = finish(store, job)
 
-    assert {one.article.id: one.article for one in found.values()} == {
+    assert {collected.article.id: collected.article for collected in finished.values()} == {
         article.id: article for article in articles
     }
-    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+    assert {collected.outcome.state for collected in finished.values()} == {ArticleState.DONE}
     assert all(
-        one.result and f"bridge {name} " in one.result.repaired for name, one in found.items()
+        collected.result and f"bridge {name} " in collected.result.repaired
+        for name, collected in finished.items()
     )
     assert attempts(client, job) == [1] * 13
     wait_until(lambda: messages(client) == 0, timeout=10, description="no message left")
     assert pending_notifications(client, job) == 0
     stats = store.roster.stats()
     assert (stats["chunks"], stats["done"], stats["cached"]) == (13, 200, 0)
-    # The engine by rule reads each word of a sentence as a token, and writes the summaries.
+    # The rule-based engine counts each word as a token, and writes the summaries.
     assert stats["tokens_read"] > stats["tokens_written"] > 200
 
 
@@ -84,21 +85,21 @@ def test_two_hundred_articles_are_all_done_and_none_twice(
 @pytest.mark.parametrize(
     ("word", "reason"), [(FAILS, Reason.ENGINE_ERROR), (BREAKS, Reason.INTERNAL_ERROR)]
 )
-def test_an_article_that_the_engine_fails_on_costs_no_other(
+def test_an_article_that_breaks_the_engine_costs_no_other(
     store: JobStore, settings: Settings, word: str, reason: Reason
 ) -> None:
     articles = [*make_articles(20), make_article("bad", word=word)]
 
-    found = finish(store, submit_all(articles, store, settings).job)
+    finished = finish(store, submit_all(articles, store, settings).job)
 
-    bad = found.pop("bad")
+    bad = finished.pop("bad")
     assert (bad.outcome.state, bad.outcome.reason, bad.result) == ("failed", reason, None)
     assert bad.outcome.message
-    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+    assert {collected.outcome.state for collected in finished.values()} == {ArticleState.DONE}
 
 
 @pytest.mark.usefixtures("worker")
-def test_what_is_done_is_not_done_again(
+def test_done_articles_are_not_processed_again(
     store: JobStore, settings: Settings, client: redis.Redis
 ) -> None:
     articles = make_articles(20)
@@ -112,19 +113,19 @@ def test_what_is_done_is_not_done_again(
     assert store.progress(again.job).finished
     assert store.progress(again.job).cached == 20
     after = finish(store, again.job)
-    assert all(after[name].result == one.result for name, one in before.items())
+    assert all(after[name].result == collected.result for name, collected in before.items())
     assert client.info("commandstats")["cmdstat_lpush"]["calls"] == sent
 
 
 @pytest.mark.usefixtures("worker")
-def test_only_what_is_new_is_worked_on(store: JobStore, settings: Settings) -> None:
+def test_only_new_articles_are_processed(store: JobStore, settings: Settings) -> None:
     finish(store, submit_all(make_articles(5), store, settings).job)
 
     again = submit_all(make_articles(8), store, settings)
 
     assert (again.accepted, again.cached) == (8, 5)
-    found = finish(store, again.job)
-    assert sum(one.outcome.cached for one in found.values()) == 5
+    finished = finish(store, again.job)
+    assert sum(collected.outcome.cached for collected in finished.values()) == 5
     assert store.progress(again.job).cached == 5
 
 
@@ -142,7 +143,7 @@ def test_a_failed_article_is_tried_again_by_another_submit(
     assert attempts(client, again.job) == [1]
 
 
-def test_a_child_killed_in_the_middle_of_a_chunk(
+def test_a_child_killed_during_a_chunk(
     gated: WorkerProcess, store: JobStore, settings: Settings, client: redis.Redis
 ) -> None:
     articles = [*make_articles(3), make_article("slow", word=WAITS)]
@@ -154,19 +155,19 @@ def test_a_child_killed_in_the_middle_of_a_chunk(
     wait_for_gate(gated, comers=2)
     gated.gate.open()
 
-    found = finish(store, job)
-    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+    finished = finish(store, job)
+    assert {collected.outcome.state for collected in finished.values()} == {ArticleState.DONE}
     assert store.progress(job).done == 4
     assert attempts(client, job) == [2]
     wait_until(lambda: messages(client) == 0, timeout=10, description="no message left")
 
 
-def test_a_late_result_of_a_chunk_that_another_took_is_dropped(
+def test_a_late_result_of_a_chunk_that_another_worker_holds_is_dropped(
     gated: WorkerProcess, store: JobStore, settings: Settings, client: redis.Redis
 ) -> None:
     job = submit_all([make_article("slow", word=WAITS)], store, settings).job
     wait_for_gate(gated)
-    # As if the worker had been cut off for a minute, and another had come.
+    # As after a minute without network, in which another worker came.
     client.zadd("cd:leases", {f"{job}:0": 1}, xx=True)
     thief = store.ledger.claim(job, 0, worker=WORKER, task="another message", retried=False)
     assert not isinstance(thief, str)
@@ -179,8 +180,8 @@ def test_a_late_result_of_a_chunk_that_another_took_is_dropped(
     assert store.ledger.release(job, 0, thief.token, "test")
 
 
-def test_a_worker_shows_itself(worker: WorkerProcess, store: JobStore, client: redis.Redis) -> None:
-    wait_until(store.roster.workers, timeout=10, description="a worker that shows itself")
+def test_a_worker_registers(worker: WorkerProcess, store: JobStore, client: redis.Redis) -> None:
+    wait_until(store.roster.workers, timeout=10, description="a worker that registers")
 
     (shown,) = store.roster.workers()
     assert shown.pid == worker.process.pid
@@ -191,20 +192,20 @@ def test_a_worker_shows_itself(worker: WorkerProcess, store: JobStore, client: r
 # Order of work ----------------------------------------------------------------------------------
 
 
-def test_priorities_come_in_their_order_and_a_small_job_before_the_bulk_of_a_large_one(
+def test_priorities_come_in_order_and_small_jobs_before_the_bulk_of_large_ones(
     gated: WorkerProcess, store: JobStore, settings: Settings, client: redis.Redis
 ) -> None:
     one_each = settings.model_copy(update={"chunk_articles": 1})
     submit_all([make_article("blocker", word=WAITS)], store, one_each)
     wait_for_gate(gated)
-    orders = {
+    sizes = {
         "low": (Priority.LOW, 2),
         "large": (Priority.NORMAL, 10),
         "small": (Priority.NORMAL, 3),
         "high": (Priority.HIGH, 2),
     }
     jobs = {}
-    for name, (priority, size) in orders.items():
+    for name, (priority, size) in sizes.items():
         articles = [make_article(f"{name}-{number}") for number in range(size)]
         jobs[name] = submit_all(articles, store, one_each, priority=priority).job
 
@@ -232,36 +233,36 @@ def test_priorities_come_in_their_order_and_a_small_job_before_the_bulk_of_a_lar
 
 
 def _two_chunks() -> list[Article]:
-    """Of four articles, the first of which waits at the gate; and of two."""
+    """Articles for a chunk of four, the first of which waits at the gate, and a chunk of two."""
     longer = [make_article(f"on-the-road-to-the-harbour-{number}") for number in range(5)]
     return [make_article("slow", word=WAITS), *longer]
 
 
-def test_a_cancelled_job_stops_at_the_next_checkpoint_and_keeps_what_is_done(
+def test_a_cancelled_job_stops_at_the_next_checkpoint_and_keeps_its_results(
     gated: WorkerProcess, store: JobStore, settings: Settings
 ) -> None:
     fours = settings.model_copy(update={"chunk_articles": 4})
     articles = _two_chunks()
     job = submit_all(articles, store, fours).job
     wait_for_gate(gated)
-    # Meanwhile another worker has come to the result of one of them.
-    other = store.create(store.collection.profile(job))
-    store.add(other, [NewChunk(articles[1:2], cached=False)])
-    record(store, claim_chunk(store, other), done(articles[1:2]))
+    # Meanwhile another worker has recorded the result of one article.
+    other_job = store.create(store.collection.profile(job))
+    store.add(other_job, [NewChunk(articles[1:2], cached=False)])
+    record(store, claim_chunk(store, other_job), done(articles[1:2]))
 
     assert store.cancel(job) == 2
     assert states(store, job) == {"running": 4, "cancelled": 2}
     gated.gate.open()
-    found = finish(store, job)
+    finished = finish(store, job)
 
     assert states(store, job) == {"done": 1, "cancelled": 5}
-    kept = found.pop(articles[1].id)
+    kept = finished.pop(articles[1].id)
     assert (kept.outcome.state, kept.result) == (ArticleState.DONE, done(articles[1:2])[0].result)
-    assert {one.outcome.reason for one in found.values()} == {Reason.CANCELLED}
-    assert all(one.outcome.hint for one in found.values())
+    assert {collected.outcome.reason for collected in finished.values()} == {Reason.CANCELLED}
+    assert all(collected.outcome.hint for collected in finished.values())
 
 
-def test_a_job_past_its_deadline_ends_by_the_workers_own_hand(
+def test_a_worker_cancels_a_job_past_its_deadline(
     gated: WorkerProcess, store: JobStore, settings: Settings
 ) -> None:
     fours = settings.model_copy(update={"chunk_articles": 4})
@@ -272,11 +273,11 @@ def test_a_job_past_its_deadline_ends_by_the_workers_own_hand(
         lambda: store.progress(job).cancel, timeout=20, description="the end of the deadline"
     )
     gated.gate.open()
-    found = finish(store, job)
+    finished = finish(store, job)
 
     assert store.progress(job).cancel is Reason.DEADLINE
-    assert {one.outcome.state for one in found.values()} == {ArticleState.CANCELLED}
-    assert {one.outcome.reason for one in found.values()} == {Reason.DEADLINE}
+    assert {collected.outcome.state for collected in finished.values()} == {ArticleState.CANCELLED}
+    assert {collected.outcome.reason for collected in finished.values()} == {Reason.DEADLINE}
 
 
 # Lost notifications ---------------------------------------------------------------------------
@@ -284,7 +285,7 @@ def test_a_job_past_its_deadline_ends_by_the_workers_own_hand(
 
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("broker", ["embedded"], indirect=True)
-def test_chunks_whose_client_died_before_it_sent_messages_are_found(
+def test_chunks_are_found_whose_client_died_before_it_sent_messages(
     store: JobStore, settings: Settings, client: redis.Redis
 ) -> None:
     jobs = []
@@ -293,10 +294,10 @@ def test_chunks_whose_client_died_before_it_sent_messages_are_found(
         store.add(job, [NewChunk([make_article(f"{name}-{n}")], cached=False) for n in range(6)])
         store.close(job)
         jobs.append(job)
-    # Noted as notified, and no message sent.
+    # Noted in the ledger, but no message sent.
     assert len(store.ledger.notify_next(jobs[0])) == 6
 
     for job in jobs:
-        found = finish(store, job)
-        assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+        finished = finish(store, job)
+        assert {collected.outcome.state for collected in finished.values()} == {ArticleState.DONE}
         assert pending_notifications(client, job) == 0

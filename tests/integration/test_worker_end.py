@@ -1,4 +1,4 @@
-"""Workers that end in the middle of their work; each test has its own."""
+"""Workers that end during their work; each test has its own."""
 
 from __future__ import annotations
 
@@ -27,63 +27,63 @@ from worker.records.article import ArticleState
 from worker.records.reason import Reason
 
 
-def test_an_article_that_kills_every_worker_ends_as_failed(
+def test_an_article_that_kills_every_worker_fails(
     store: JobStore, settings: Settings, tmp_path: Path
 ) -> None:
-    # Law 2: what was accepted ends as done, failed or cancelled, whatever is killed.
+    # Every accepted article ends as done, failed or cancelled, whatever is killed.
     one_chunk = settings.model_copy(update={"chunk_articles": 32})
     articles = [*make_articles(31), make_article("deadly", word=DIES)]
 
     with running_worker(settings, store, tmp_path) as worker:
         job = submit_all(articles, store, one_chunk).job
-        found = finish(store, job)
+        finished = finish(store, job)
         assert worker.process.poll() is None
 
-    deadly = found.pop("deadly").outcome
+    deadly = finished.pop("deadly").outcome
     assert (deadly.state, deadly.reason) == ("failed", Reason.WORKER_LOST)
-    # With the whole chunk, and twice alone; the fourth attempt finds it out.
+    # Lost with the whole chunk and twice alone; the fourth attempt fails it.
     assert (deadly.attempts, deadly.stage) == (3, "repair")
-    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+    assert {collected.outcome.state for collected in finished.values()} == {ArticleState.DONE}
     assert (store.progress(job).done, store.progress(job).failed) == (31, 1)
 
 
 @pytest.mark.parametrize("broker", ["embedded"], indirect=True)
-def test_a_task_that_dies_in_a_chunk_that_had_no_message_of_its_own_gives_it_back(
+def test_a_task_that_dies_in_a_chunk_without_a_message_releases_it(
     store: JobStore, settings: Settings, tmp_path: Path
 ) -> None:
     one_each = settings.model_copy(update={"chunk_articles": 1})
-    # The longest is the last chunk: a task goes on to it, beyond the window of notifications.
+    # The longest article is the last chunk, which a task reaches beyond the window.
     articles = [*make_articles(17), make_article("the-deadly-one", word=DIES)]
 
     with running_worker(settings, store, tmp_path):
         job = submit_all(articles, store, one_each).job
-        found = finish(store, job)
+        finished = finish(store, job)
 
-    # Not one lease had to run out.
+    # No lease had to expire.
     events = [event.fields for event in store.events(job, "0", wait_ms=1)]
-    assert [said["why"] for said in events if said["what"] == "released"] == ["child_lost"]
-    deadly = found.pop("the-deadly-one").outcome
+    assert [event["why"] for event in events if event["what"] == "released"] == ["child_lost"]
+    deadly = finished.pop("the-deadly-one").outcome
     assert (deadly.state, deadly.reason) == (ArticleState.FAILED, Reason.WORKER_LOST)
     assert (deadly.attempts, deadly.stage) == (3, "repair")
-    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+    assert {collected.outcome.state for collected in finished.values()} == {ArticleState.DONE}
 
 
-def test_an_article_that_takes_too_long_ends_as_failed(
+def test_an_article_that_takes_too_long_fails(
     store: JobStore, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Law 3: one bad article never costs another.
+    # One bad article never costs another.
     monkeypatch.setenv(TIME_LIMIT, "2")
     articles = [*make_articles(3), make_article("endless", word=WAITS)]
 
     with running_worker(settings, store, tmp_path):
-        found = finish(store, submit_all(articles, store, settings).job)
+        finished = finish(store, submit_all(articles, store, settings).job)
 
-    endless = found.pop("endless")
+    endless = finished.pop("endless")
     assert (endless.outcome.state, endless.outcome.reason) == ("failed", Reason.TOO_SLOW)
-    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+    assert {collected.outcome.state for collected in finished.values()} == {ArticleState.DONE}
 
 
-def test_a_worker_told_to_go_finishes_its_chunk_and_goes(
+def test_a_worker_finishes_its_chunk_after_sigterm(
     store: JobStore, settings: Settings, client: redis.Redis, tmp_path: Path
 ) -> None:
     one_each = settings.model_copy(update={"chunk_articles": 1})
@@ -94,23 +94,25 @@ def test_a_worker_told_to_go_finishes_its_chunk_and_goes(
 
         worker.process.send_signal(signal.SIGTERM)
         wait_until(
-            lambda: "shutdown" in worker.log.lower(), timeout=10, description="a worker that heard"
+            lambda: "shutdown" in worker.log.lower(),
+            timeout=10,
+            description="a worker that shuts down",
         )
         assert worker.process.poll() is None
         worker.gate.open()
 
-        # A chunk that is done is not waited for: 30 s is what it could have had.
+        # It exits at once, without waiting for the 30 s that the chunk may take.
         assert worker.process.wait(15) == 0
 
     assert finish(store, job)["slow"].outcome.state is ArticleState.DONE
     assert attempts(client, job) == [1]
-    # The other chunks wait for another worker, unless this one had time for them.
+    # The other chunks wait for another worker, unless this worker had time for them.
     progress = store.progress(rest)
     assert progress.running == 0
     assert progress.queued == messages(client)
 
 
-def test_a_worker_whose_patience_is_over_gives_its_chunk_back(
+def test_a_worker_out_of_time_after_sigquit_releases_its_chunk(
     store: JobStore,
     settings: Settings,
     client: redis.Redis,
@@ -122,14 +124,14 @@ def test_a_worker_whose_patience_is_over_gives_its_chunk_back(
         job = submit_all([make_article("slow", word=WAITS)], store, settings).job
         wait_for_gate(first)
         first.stop(signal.SIGQUIT)
-    # Celery puts its message back, and the worker notifies as it leaves: one of them finds it done.
+    # Celery restores the message and the worker sends another: one of them finds the chunk done.
     assert (store.progress(job).queued, messages(client)) == (1, 2)
 
     with running_worker(settings, store, tmp_path / "second") as second:
         second.gate.open()
-        found = finish(store, job)
+        finished = finish(store, job)
 
-    assert found["slow"].outcome.state is ArticleState.DONE
+    assert finished["slow"].outcome.state is ArticleState.DONE
     assert attempts(client, job) == [2]
 
 
@@ -140,7 +142,7 @@ def test_a_worker_and_its_child_killed_at_once_lose_nothing(
         job = submit_all([make_article("slow", word=WAITS), *make_articles(3)], store, settings).job
         wait_for_gate(first)
         first.kill()
-    # As if its lease and its visibility timeout had gone by.
+    # As after its lease and its visibility timeout.
     end_lease(client, job)
     untyped: Any = client
     (tag,) = untyped.zrange("cd:mq:unacked_index", 0, -1)
@@ -148,7 +150,7 @@ def test_a_worker_and_its_child_killed_at_once_lose_nothing(
 
     with running_worker(settings, store, tmp_path / "second") as second:
         second.gate.open()
-        found = finish(store, job)
+        finished = finish(store, job)
 
-    assert {one.outcome.state for one in found.values()} == {ArticleState.DONE}
+    assert {collected.outcome.state for collected in finished.values()} == {ArticleState.DONE}
     assert attempts(client, job) == [2]

@@ -1,4 +1,4 @@
-"""A real worker's log: one JSON object a line, and nothing of an article in it."""
+"""A real worker's log has a JSON object on each line, and no text of an article."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from worker.queue.store.jobs import JobStore
 
 
 @pytest.mark.parametrize("broker", ["embedded"], indirect=True)
-def test_no_text_of_an_article_gets_into_the_log(
+def test_no_article_text_gets_into_the_log(
     store: JobStore, settings: Settings, tmp_path: Path
 ) -> None:
-    # Whatever goes wrong: the engine fails, a stage breaks, the child dies.
-    troubles = [make_article(word, word=word) for word in (FAILS, BREAKS, DIES)]
+    # Also when the engine fails, a stage breaks, or the child dies.
+    bad_articles = [make_article(word, word=word) for word in (FAILS, BREAKS, DIES)]
     with running_worker(settings, store, tmp_path) as worker:
-        job = submit_all([*make_articles(3), *troubles], store, settings).job
+        job = submit_all([*make_articles(3), *bad_articles], store, settings).job
         finish(store, job)
         worker.stop()
 
-    # Celery says on its way out, in prose, that it was told to go.
-    rows = [json.loads(line) for line in worker.log.splitlines() if line.startswith("{")]
-    recorded = next(row for row in rows if row["event"] == "chunk_recorded")
+    # At its end Celery prints that it was stopped, in prose.
+    entries = [json.loads(line) for line in worker.log.splitlines() if line.startswith("{")]
+    recorded = next(entry for entry in entries if entry["event"] == "chunk_recorded")
     assert (recorded["job"], recorded["chunk"], recorded["articles"]) == (job, 0, 6)
     assert recorded["attempts"] > 1
     assert "Harrow Vale" not in worker.log

@@ -1,4 +1,4 @@
-"""A real Celery worker as a process of its own, with an engine by rule."""
+"""A real Celery worker in its own process, with a rule-based engine."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["WorkerProcess", "running_worker"]
 
 _ROOT = Path(__file__).parents[2]
 
-#: It imports Celery and the pipeline; a busy machine takes a while.
+#: The worker imports Celery and the pipeline, which takes a while on a busy machine.
 _START_SECONDS = 60.0
 
-#: It ends the chunk in hand, which waits at the gate at most.
+#: The worker finishes its chunk, which at most waits at the gate.
 _STOP_SECONDS = 30.0
 
 
@@ -37,16 +37,16 @@ class WorkerProcess:
 
     @property
     def log(self) -> str:
-        """What it has said so far."""
+        """The log so far."""
         return self._log.read_text(errors="replace")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Tell it to go, wait for that, and return its exit code."""
+        """Send the signal ``how``, wait for the end, and return the exit code."""
         self.process.send_signal(how)
         return self.process.wait(_STOP_SECONDS)
 
     def kill(self) -> None:
-        """End it and its children at once, as a machine that goes down does."""
+        """Kill it and its children at once, as a power failure does."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(_STOP_SECONDS)
 
@@ -55,13 +55,13 @@ class WorkerProcess:
 def running_worker(
     settings: Settings, store: JobStore, folder: Path, variables: Mapping[str, str] | None = None
 ) -> Iterator[WorkerProcess]:
-    """A worker that has shown itself to the store; ended at the end, whatever it does.
+    """Run a worker that has registered with the store; stop or kill it at the end.
 
     Args:
         settings: the broker, as the worker reaches it.
-        store: where it shows itself.
-        folder: for its gate and its log.
-        variables: of its environment, beside the test's own.
+        store: the store in which it registers.
+        folder: a folder for its gate and its log.
+        variables: environment variables, added to the test's own.
     """
     gate, log = folder / "gate", folder / "worker.log"
     gate.mkdir(parents=True)
@@ -87,7 +87,7 @@ def running_worker(
         wait_until(
             lambda: process.poll() is not None or _is_ready(store, process.pid),
             timeout=_START_SECONDS,
-            description="a worker that has shown itself",
+            description="a worker that has registered",
         )
         assert process.poll() is None, worker.log
         yield worker

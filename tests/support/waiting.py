@@ -1,4 +1,4 @@
-"""The only way in which a test waits."""
+"""The only way for a test to wait."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 __all__ = ["wait_until"]
 
-#: Short against anything a test waits for, long enough to leave the processor to others.
+#: Short compared to what tests wait for, long enough to leave the processor to others.
 _POLL_SECONDS = 0.02
 
 
