@@ -285,7 +285,7 @@ INTRANSITIVES = _set(
     collapse erupt begin start end depart return vanish survive last increase decrease decline"""
 )
 
-#: Words that good English repeats in a row: a tense ("had had"), a clause ("that that"), stress.
+#: Words that good English doubles: for a tense ("had had"), a clause ("that that") or stress.
 DOUBLED_ON_PURPOSE = _set("had that very")
 
 # Plain and related words ---------------------------------------------------------------------

@@ -37,6 +37,7 @@ from worker.english.lexicon import (
 )
 from worker.english.model_talk import find_model_talk
 from worker.english.quotation import quotations
+from worker.english.sentence_end import ends_sentence
 from worker.english.sentence_view import SentenceView, pair_related_words
 from worker.english.spelling import correct_spelling
 from worker.records.reason import Reason
@@ -45,8 +46,6 @@ from worker.stages.repair.word_order import order_difference, role_difference, v
 
 __all__ = ["check_proposal"]
 
-_CLOSING_MARKS = "\"')]} "
-_ENDS = (".", "!", "?")
 _QUANTITY_SIGNS = frozenset("$\u20ac\u00a3\u00a5\u20b9\u20bd\u00a2\u00b0\u00b1+=")
 
 
@@ -56,9 +55,7 @@ def _missing_boundary(source: SentenceView, proposal: SentenceView) -> str | Non
     before, after = (side.folded.lstrip("\"'([ ") for side in (source, proposal))
     if before[:1].isupper() and after[:1].islower():
         return "no capital"
-    had_end, has_end = (
-        side.folded.rstrip(_CLOSING_MARKS).endswith(_ENDS) for side in (source, proposal)
-    )
+    had_end, has_end = (ends_sentence(side.folded) for side in (source, proposal))
     return "no end" if had_end and not has_end else None
 
 

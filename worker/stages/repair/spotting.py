@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from worker.english.facts import words
+from worker.english.lexicon import DOUBLED_ON_PURPOSE
 
 if TYPE_CHECKING:
     from worker.config.profile import SpottingSettings
@@ -16,8 +17,9 @@ __all__ = ["is_awkward", "is_long_enough"]
 #: Shorter pieces are headings, datelines and exclamations: surprising, but not awkward.
 _MIN_WORDS = 5
 
-#: Words that good English says twice in a row ("had had", "that that").
-_RIGHTLY_DOUBLED = frozenset({"had", "that", "is", "her", "very"})
+#: Words whose doubling is not awkward: those doubled on purpose, and two that may meet where one
+#: phrase ends and the next begins ("what it is is", "told her her name").
+_RIGHTLY_DOUBLED = DOUBLED_ON_PURPOSE | {"is", "her"}
 
 
 def is_long_enough(sentence: str) -> bool:

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from worker.engine.fluency import text_nats
-from worker.english.lexicon import NEGATIONS, NUMBER_WORDS
+from worker.english.lexicon import DOUBLED_ON_PURPOSE, NEGATIONS, NUMBER_WORDS
 from worker.records.reason import Reason
 from worker.records.result import Edit
 from worker.stages.split.sentences import unquoted_sentences
@@ -28,10 +28,11 @@ __all__ = ["remove_doubled_words"]
 #: random in clean news; a lower value removes intended repetitions too (docs/decisions/021).
 _MIN_GAIN_NATS = 5.0
 
-#: Words that are doubled on purpose: for a tense, a clause or stress. Negations and number words
-#: are among them because a repeated one may change the meaning.
-_RIGHTLY_DOUBLED = (
-    NEGATIONS | NUMBER_WORDS.keys() | {"had", "that", "very", "really", "so", "much", "many", "far"}
+#: Words that stay doubled: those doubled on purpose, more words of stress, and negations and number
+#: words, because a repeated one may change the meaning. Wider than what `repair.spotting` excuses:
+#: flagging "really really" costs nothing, removing a word does.
+_KEPT_DOUBLED = (
+    DOUBLED_ON_PURPOSE | NEGATIONS | NUMBER_WORDS.keys() | {"really", "so", "much", "many", "far"}
 )
 
 #: Small letters only: "New York, New York" and "Duran Duran" are names.
@@ -83,6 +84,6 @@ def remove_doubled_words(
 def _without_double(sentence: str) -> str:
     """Return the sentence with its first doubled word said once."""
     for double in _DOUBLE.finditer(sentence):
-        if double[1] not in _RIGHTLY_DOUBLED:
+        if double[1] not in _KEPT_DOUBLED:
             return sentence[: double.start(2)] + sentence[double.end(2) :]
     return sentence

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from worker.engine.fluency import text_nats
 from worker.english.lexicon import AUXILIARIES, FUNCTION_WORDS, MODALS, PRONOUNS
+from worker.english.sentence_end import ends_sentence
 from worker.records.reason import Reason
 from worker.records.result import Edit
 from worker.stages.split.sentences import ends_in_abbreviation, is_quotation_open_after
@@ -42,7 +43,6 @@ _FRAGMENT_WORDS = (AUXILIARIES | MODALS | {"of", "than", "which", "whose", "whom
 }
 
 _STOP = re.compile(r"(?<=\w)\.\s+(?=[a-z])")
-_END = re.compile(r"[.!?][\"'\u201d\u2019)\]]*\Z")
 _FIRST_WORD = re.compile(r"[A-Za-z]+(?=[\s,])")
 
 
@@ -168,7 +168,7 @@ def _is_doubtful(left: str, right: str) -> bool:
     first = _FIRST_WORD.match(right)
     if (
         first is None
-        or not _END.search(right)
+        or not ends_sentence(right)
         or not left.endswith(".")
         or max(len(left), len(right)) > _MAX_HALF_CHARS
         or ends_in_abbreviation(left.removesuffix("."))

@@ -21,6 +21,7 @@ from worker.english.lexicon import (
     PREPOSITIONS,
     PRONOUNS,
 )
+from worker.english.sentence_end import END_MARKS
 from worker.records.reason import Reason
 from worker.records.result import Edit
 from worker.stages.split.sentences import unquoted_sentences
@@ -58,7 +59,6 @@ _BREAK = re.compile(
     + "|".join(sorted(word.capitalize() for word in _OPENERS if word.isalpha()))
     + r"),? [a-z])"
 )
-_END = re.compile(r"[.!?]\Z")
 
 #: "New Delhi: ", "LONDON, May 5 (Wire) - ".
 _DATELINE = re.compile(
@@ -196,7 +196,8 @@ def split_run_ons(
 
 
 def _find_breaks(sentence: str) -> Iterator[_Break]:
-    if not _END.search(sentence):
+    # Without closing marks: a sentence that ends inside a quotation or brackets is not split.
+    if not sentence.endswith(END_MARKS):
         return
     for match in _BREAK.finditer(sentence):
         right = sentence[match.end() :]

@@ -16,6 +16,7 @@ from worker.english.lexicon import ATTRIBUTION_VERBS, is_plain
 from worker.english.loaded_words import find_loaded_words
 from worker.english.model_talk import find_instruction
 from worker.english.quotation import is_balanced, quotation_spans
+from worker.english.sentence_end import strip_closing_marks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -48,8 +49,8 @@ _ADDRESS = re.compile(
 #: Shorter sentences are headings and exclamations.
 _MIN_WORDS = 7
 
-#: Headings, bylines and time stamps end with none of these.
-_SENTENCE_ENDS = (".", "!", '."', ".\u201d", ".'", ".\u2019", ".)")
+#: Headings, bylines and time stamps end with none of these. A question is no summary.
+_END_MARKS = (".", "!")
 #: A teaser breaks off.
 _ELLIPSIS = ".."
 
@@ -118,7 +119,8 @@ def _centrality_scores(bags: Sequence[Counter[str]]) -> list[float]:
 
 def _may_stand_alone(sentence: str) -> bool:
     is_long_enough = len(sentence.split()) >= _MIN_WORDS
-    is_ended = sentence.endswith(_SENTENCE_ENDS) and not sentence.endswith(_ELLIPSIS)
+    has_end = strip_closing_marks(sentence).endswith(_END_MARKS)
+    is_ended = has_end and not sentence.endswith(_ELLIPSIS)
     return is_long_enough and is_ended and is_balanced(sentence)
 
 

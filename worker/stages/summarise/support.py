@@ -32,6 +32,7 @@ from worker.english.lexicon import (
 from worker.english.loaded_words import find_loaded_words
 from worker.english.model_talk import find_model_talk
 from worker.english.quotation import is_balanced, quotations
+from worker.english.sentence_end import SENTENCE_END
 from worker.english.sentence_view import SentenceView
 from worker.records.reason import Reason
 from worker.stages.check_result import CheckResult
@@ -189,7 +190,7 @@ def _continues_phrase(token: Token) -> bool:
 
 
 #: A sentence end inside a sentence: ``."`` where the article has ``,"``.
-_INNER_END = re.compile(r"[.!?][\"')\]]*\s+[a-z]")
+_INNER_END = re.compile(SENTENCE_END + r"\s+[a-z]")
 
 
 def _added_inner_end(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
