@@ -1,4 +1,4 @@
-"""What tests do with a job: make it, take its steps, wait for it, look at what is left of it."""
+"""Steps of tests with a job: create it, claim and record its chunks, wait for it, inspect it."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ __all__ = [
     "wait_for_gate",
 ]
 
-#: A second would do; a machine that others share is patient.
+#: A second would do on an idle machine.
 _JOB_SECONDS = 30.0
 
-#: Ids of Celery tasks: each message has its own.
-_tasks = (f"task-{number}" for number in count())
+#: Ids of Celery tasks; each message has its own.
+_task_ids = (f"task-{number}" for number in count())
 
 
-# On the store alone ---------------------------------------------------------------------------
+# Store only ------------------------------------------------------------------------------------
 
 
 def make_job(store: JobStore, *sizes: int, priority: Priority = Priority.NORMAL) -> JobId:
-    """A closed job with chunks of these sizes, none of them notified; its articles are b0, b1, …"""
+    """Create a closed job with chunks of these sizes, none notified; its articles are b0, b1, …"""
     job = store.create(PROFILE, priority=priority)
     articles = iter(make_articles(sum(sizes)))
     store.add(
@@ -60,8 +60,10 @@ def make_job(store: JobStore, *sizes: int, priority: Priority = Priority.NORMAL)
 
 
 def claim_chunk(store: JobStore, job: JobId, chunk: int = 0, task: str = "") -> Claim:
-    """The chunk, which must be there to be taken."""
-    claim = store.ledger.claim(job, chunk, worker=WORKER, task=task or next(_tasks), retried=False)
+    """Claim the chunk, which must be claimable."""
+    claim = store.ledger.claim(
+        job, chunk, worker=WORKER, task=task or next(_task_ids), retried=False
+    )
     assert isinstance(claim, Claim), claim
     return claim
 
@@ -72,16 +74,16 @@ def record(store: JobStore, claim: Claim, processed: Sequence[ProcessedArticle])
 
 
 def release(store: JobStore, claim: Claim) -> bool:
-    """Give ``claim`` back; whether it wants a notification."""
+    """Give ``claim`` back, and return whether that needs a notification."""
     return store.ledger.release(claim.job, claim.chunk, claim.token, "test") is not None
 
 
 def end_lease(client: redis.Redis, job: JobId, chunk: int = 0) -> None:
-    """As if its holder had not been heard of for a minute."""
+    """Let the chunk's lease expire."""
     client.zadd(Key.LEASES, {f"{job}:{chunk}": 1}, xx=True)
 
 
-# On a queue with a worker ---------------------------------------------------------------------
+# Queue with a worker --------------------------------------------------------------------------
 
 
 def submit_all(
@@ -92,13 +94,13 @@ def submit_all(
     priority: Priority = Priority.NORMAL,
     deadline: timedelta | None = None,
 ) -> Submission:
-    """A job of ``articles`` under the default profile."""
+    """Submit ``articles`` as one job under the default profile."""
     order = JobOptions(load_profile(settings), priority=priority, deadline=deadline)
     return Intake(store, create_app(settings), settings).submit(articles, order)
 
 
 def finish(store: JobStore, job: JobId) -> dict[str, CollectedArticle]:
-    """Every article of the job by id, once nothing is left to wait for."""
+    """Wait for the end of the job, and return its articles by id."""
 
     def finished() -> bool:
         progress = store.progress(job)
@@ -106,13 +108,14 @@ def finish(store: JobStore, job: JobId) -> dict[str, CollectedArticle]:
         return progress.finished
 
     wait_until(finished, timeout=_JOB_SECONDS, description="the end of the job")
-    found = list(store.collection.articles(job))
-    assert len(found) == len({one.article.id for one in found}) == store.progress(job).total
-    return {one.article.id: one for one in found}
+    collected = list(store.collection.articles(job))
+    by_id = {entry.article.id: entry for entry in collected}
+    assert len(collected) == len(by_id) == store.progress(job).total
+    return by_id
 
 
 def wait_for_gate(worker: WorkerProcess, comers: int = 1) -> list[int]:
-    """Ids of the processes at the gate, once there are as many as ``comers``."""
+    """Wait until ``comers`` processes are at the gate, and return their ids."""
     wait_until(
         lambda: len(worker.gate.waiting) >= comers,
         timeout=_JOB_SECONDS,
@@ -121,39 +124,39 @@ def wait_for_gate(worker: WorkerProcess, comers: int = 1) -> list[int]:
     return worker.gate.waiting
 
 
-# A look behind the store ----------------------------------------------------------------------
+# Inspection -----------------------------------------------------------------------------------
 
 
 def states(store: JobStore, job: JobId) -> dict[str, int]:
-    """The job's counters that are not zero; they must sum up."""
+    """Return the job's counters that are not zero; they must add up."""
     progress = store.progress(job)
     assert counts_sum(progress), progress
-    counted = {state.value: getattr(progress, state.value) for state in ArticleState}
-    return {state: number for state, number in counted.items() if number}
+    counts = {state.value: getattr(progress, state.value) for state in ArticleState}
+    return {state: count for state, count in counts.items() if count}
 
 
 def attempts(client: redis.Redis, job: JobId) -> list[int]:
-    """How often each chunk of the job was claimed."""
+    """Return how often each chunk of the job was claimed."""
     untyped: Any = client
     chunks = int(untyped.hget(Key.job(job), "chunks"))
     return [int(untyped.hget(Key.chunk(job, number), "attempts")) for number in range(chunks)]
 
 
 def pending_notifications(client: redis.Redis, job: JobId) -> int:
-    """Return how many notifications of the job no claim has answered yet."""
+    """Count the notifications of the job that no claim has answered yet."""
     untyped: Any = client
     return int(untyped.hget(Key.job(job), "open"))
 
 
 def messages(client: redis.Redis) -> int:
-    """Messages of Celery, in the queue or in hand."""
+    """Count Celery's messages, queued or unacknowledged."""
     untyped: Any = client
     waiting = sum(untyped.llen(Key.queue(QUEUE, lane)) for lane in range(LANE_COUNT))
     return int(waiting + untyped.hlen("cd:mq:unacked"))
 
 
 def contents(client: redis.Redis) -> dict[str, object]:
-    """All that is in the store, to be compared: what each key holds."""
+    """Return the value of every key in the store, for comparison."""
     untyped: Any = client
     read: dict[bytes, Callable[[bytes], object]] = {
         b"string": untyped.get,

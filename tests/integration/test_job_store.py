@@ -1,4 +1,4 @@
-"""Jobs from their making to their end, and what is known of their articles."""
+"""The job store: jobs from creation to removal, and the outcomes of their articles."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from worker.records.job import JobId
 from worker.records.priority import LANE_COUNT, Priority
 from worker.records.reason import Reason
 
-_NOBODY = JobId("260101-0000-abcdef")
+_NO_JOB = JobId("260101-0000-abcdef")
 
 
 def _refusal(line: int) -> InputRefusal:
     return InputRefusal(reason=Reason.EMPTY, source=f"dump.jsonl:{line}", message="no text")
 
 
-# From its making to its end -------------------------------------------------------------------
+# Life of a job --------------------------------------------------------------------------------
 
 
-def test_a_job_is_made_with_what_was_ordered(store: JobStore, client: redis.Redis) -> None:
+def test_a_job_is_created_with_its_options(store: JobStore, client: redis.Redis) -> None:
     job = store.create(
         PROFILE,
         priority=Priority.LOW,
@@ -56,11 +56,11 @@ def test_a_job_is_made_with_what_was_ordered(store: JobStore, client: redis.Redi
         folder="/somewhere",
     )
 
-    made = store.progress(job)
-    assert (made.profile, made.priority, made.cancel) == ("test", Priority.LOW, None)
-    assert (made.total, made.closed, made.finished) == (0, False, False)
-    assert made.deadline == pytest.approx(made.created + 7200)
-    assert client.zscore(Key.DEADLINES, job) == int((made.deadline or 0) * 1000)
+    created = store.progress(job)
+    assert (created.profile, created.priority, created.cancel) == ("test", Priority.LOW, None)
+    assert (created.total, created.closed, created.finished) == (0, False, False)
+    assert created.deadline == pytest.approx(created.created + 7200)
+    assert client.zscore(Key.DEADLINES, job) == int((created.deadline or 0) * 1000)
     assert store.inputs(job) == (["a.txt", "dump\udcff.jsonl"], "/somewhere")
     assert store.collection.profile(job) == PROFILE
     assert client.ttl(Key.job(job)) == pytest.approx(TTL_SECONDS, abs=5)
@@ -74,11 +74,11 @@ def test_a_job_without_a_deadline_is_never_overdue(store: JobStore, client: redi
 def test_every_step_moves_each_article_to_one_state(store: JobStore) -> None:
     job = store.create(PROFILE)
     assert states(store, job) == {}
-    first, second, found = make_articles(3), make_articles(7)[3:], [make_article("known")]
+    first, second, cached = make_articles(3), make_articles(7)[3:], [make_article("cached")]
 
     store.add(job, [NewChunk(first, cached=False)])
     assert states(store, job) == {"queued": 3}
-    store.add(job, [NewChunk(second, cached=False), NewChunk(found, cached=True)])
+    store.add(job, [NewChunk(second, cached=False), NewChunk(cached, cached=True)])
     assert states(store, job) == {"queued": 7, "done": 1}
     claim = claim_chunk(store, job, 0)
     assert states(store, job) == {"queued": 4, "running": 3, "done": 1}
@@ -116,7 +116,7 @@ def test_chunks_are_accepted_all_or_none(
     assert contents(client) == before
 
 
-def test_what_is_added_waits_and_is_the_jobs_backlog(store: JobStore, client: redis.Redis) -> None:
+def test_added_chunks_wait_and_are_the_jobs_backlog(store: JobStore, client: redis.Redis) -> None:
     untyped: Any = client
     job = store.create(PROFILE)
     chunks = [NewChunk([article], cached=False) for article in make_articles(6)]
@@ -132,16 +132,16 @@ def test_what_is_added_waits_and_is_the_jobs_backlog(store: JobStore, client: re
     assert store.backlog(job) == 5
 
 
-def test_which_articles_a_job_has(store: JobStore) -> None:
+def test_a_job_knows_which_articles_it_has(store: JobStore) -> None:
     job = make_job(store, 2, 1)
     asked = [make_article(name) for name in ("b2", "b3", "b0")]
 
     assert store.has_articles(job, asked) == [True, False, True]
     assert store.has_articles(job, []) == []
-    assert store.has_articles(_NOBODY, asked[:1]) == [False]
+    assert store.has_articles(_NO_JOB, asked[:1]) == [False]
 
 
-def test_a_cached_chunk_is_done_at_once_and_has_its_results(store: JobStore) -> None:
+def test_a_cached_chunk_is_done_at_once_with_its_results(store: JobStore) -> None:
     claim = claim_chunk(store, make_job(store, 2))
     record(store, claim, done(claim.articles))
     again = store.create(PROFILE)
@@ -152,36 +152,37 @@ def test_a_cached_chunk_is_done_at_once_and_has_its_results(store: JobStore) -> 
     progress = store.progress(again)
     assert (progress.finished, progress.done, progress.cached) == (True, 2, 2)
     assert store.ledger.notify_next(again) == []
-    found = list(store.collection.articles(again))
-    assert [one.result for one in found] == [one.result for one in done(claim.articles)]
-    assert all(one.outcome.cached for one in found)
+    collected = list(store.collection.articles(again))
+    expected = [entry.result for entry in done(claim.articles)]
+    assert [entry.result for entry in collected] == expected
+    assert all(entry.outcome.cached for entry in collected)
     assert store.ledger.claim(again, 0, worker=WORKER, task="task-a", retried=False) == "done"
 
 
-def test_a_profile_that_gets_other_weights_gets_another_digest() -> None:
+def test_a_profile_with_other_weights_has_another_digest() -> None:
     profile = Profile(name="test")
     assert profile.digest == PROFILE.digest
 
-    weighed = profile.model_copy(update={"model_digest": "other weights"})
+    changed = profile.model_copy(update={"model_digest": "other weights"})
 
-    assert weighed.digest != profile.digest
-
-
-# What is known of articles --------------------------------------------------------------------
+    assert changed.digest != profile.digest
 
 
-def test_articles_come_with_what_is_known_of_each(store: JobStore) -> None:
+# Articles -------------------------------------------------------------------------------------
+
+
+def test_articles_come_with_their_current_outcomes(store: JobStore) -> None:
     job = make_job(store, 2, 1, 1)
     claim = claim_chunk(store, job, 0)
     record(store, claim, [*done(claim.articles[:1]), failed(Reason.NOT_ENGLISH)])
     claim_chunk(store, job, 1)
 
-    found = list(store.collection.articles(job))
+    collected = list(store.collection.articles(job))
 
-    assert [one.article for one in found] == make_articles(4)
-    assert [one.outcome.state for one in found] == ["done", "failed", "running", "queued"]
-    assert found[0].result == done(claim.articles)[0].result
-    assert (found[1].outcome.reason, found[1].result) == (Reason.NOT_ENGLISH, None)
+    assert [entry.article for entry in collected] == make_articles(4)
+    assert [entry.outcome.state for entry in collected] == ["done", "failed", "running", "queued"]
+    assert collected[0].result == done(claim.articles)[0].result
+    assert (collected[1].outcome.reason, collected[1].result) == (Reason.NOT_ENGLISH, None)
 
 
 def test_an_article_is_found_by_its_id(store: JobStore) -> None:
@@ -190,55 +191,53 @@ def test_an_article_is_found_by_its_id(store: JobStore) -> None:
     assert store.collection.article(job, "b3").article == make_article("b3")
 
 
-def test_an_article_that_is_not_there(store: JobStore) -> None:
+def test_a_missing_article_is_an_error(store: JobStore) -> None:
     with pytest.raises(ArticleNotFoundError) as caught:
         store.collection.article(make_job(store, 1), "b1")
 
     assert (caught.value.code, caught.value.exit_code) == ("article_not_found", ExitCode.NOT_FOUND)
 
 
-def test_a_job_that_is_not_there(store: JobStore) -> None:
-    questions: list[Callable[[], object]] = [
-        lambda: store.progress(_NOBODY),
-        lambda: list(store.collection.articles(_NOBODY)),
-        lambda: store.collection.article(_NOBODY, "b1"),
-        lambda: store.inputs(_NOBODY),
-        lambda: store.forget_refusals(_NOBODY),
-        lambda: store.remove(_NOBODY),
+def test_a_missing_job_is_an_error(store: JobStore) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: store.progress(_NO_JOB),
+        lambda: list(store.collection.articles(_NO_JOB)),
+        lambda: store.collection.article(_NO_JOB, "b1"),
+        lambda: store.inputs(_NO_JOB),
+        lambda: store.forget_refusals(_NO_JOB),
+        lambda: store.remove(_NO_JOB),
     ]
-    for ask in questions:
+    for call in calls:
         with pytest.raises(JobNotFoundError) as caught:
-            ask()
+            call()
         assert (caught.value.code, caught.value.exit_code) == ("job_not_found", ExitCode.NOT_FOUND)
 
 
-def test_a_result_that_the_store_lost_is_a_failure_that_says_so(
-    store: JobStore, client: redis.Redis
-) -> None:
+def test_a_lost_result_is_reported_as_a_failure(store: JobStore, client: redis.Redis) -> None:
     job = make_job(store, 1)
     claim = claim_chunk(store, job)
     record(store, claim, done(claim.articles))
     client.delete(Key.result(PROFILE.digest, claim.articles[0].content_digest))
 
-    (found,) = store.collection.articles(job)
+    (collected,) = store.collection.articles(job)
 
-    assert (found.outcome.state, found.result) == (ArticleState.FAILED, None)
-    assert found.outcome.reason is Reason.INTERNAL_ERROR
-    assert found.result_is_lost
+    assert (collected.outcome.state, collected.result) == (ArticleState.FAILED, None)
+    assert collected.outcome.reason is Reason.INTERNAL_ERROR
+    assert collected.result_is_lost
 
 
 def test_refusals_keep_their_order_past_one_page(store: JobStore) -> None:
     job = store.create(PROFILE)
-    said = [_refusal(line) for line in range(1_002)]
-    store.record_refusals(job, said[:1_001])
-    store.record_refusals(job, said[1_001:])
+    refusals = [_refusal(line) for line in range(1_002)]
+    store.record_refusals(job, refusals[:1_001])
+    store.record_refusals(job, refusals[1_001:])
 
-    assert list(store.collection.refusals(job)) == said
-    assert store.progress(job).refused == len(said)
+    assert list(store.collection.refusals(job)) == refusals
+    assert store.progress(job).refused == len(refusals)
     assert states(store, job) == {}
 
 
-def test_refusals_are_forgotten_when_the_inputs_are_read_anew(store: JobStore) -> None:
+def test_refusals_are_forgotten_before_the_inputs_are_read_again(store: JobStore) -> None:
     job = store.create(PROFILE)
     store.record_refusals(job, [_refusal(1), _refusal(2)])
 
@@ -247,17 +246,17 @@ def test_refusals_are_forgotten_when_the_inputs_are_read_anew(store: JobStore) -
     assert (list(store.collection.refusals(job)), store.progress(job).refused) == ([], 0)
 
 
-def test_events_are_told_in_order_and_waited_for(store: JobStore) -> None:
+def test_events_come_in_order_and_can_be_waited_for(store: JobStore) -> None:
     job = make_job(store, 1)
     claim = claim_chunk(store, job)
-    told = store.events(job, "0", wait_ms=1)
-    assert [event.fields["what"] for event in told] == ["created", "claimed"]
-    assert told[1].fields["worker"] == WORKER
+    events = store.events(job, "0", wait_ms=1)
+    assert [event.fields["what"] for event in events] == ["created", "claimed"]
+    assert events[1].fields["worker"] == WORKER
 
-    assert store.events(job, told[-1].id, wait_ms=1) == []
+    assert store.events(job, events[-1].id, wait_ms=1) == []
     record(store, claim, [failed(Reason.NO_STORY)])
 
-    (event,) = store.events(job, told[-1].id, wait_ms=1)
+    (event,) = store.events(job, events[-1].id, wait_ms=1)
     assert event.fields == {
         "what": "recorded",
         "chunk": "0",
@@ -267,22 +266,22 @@ def test_events_are_told_in_order_and_waited_for(store: JobStore) -> None:
     }
 
 
-# All jobs, and their end ----------------------------------------------------------------------
+# Listing and removal --------------------------------------------------------------------------
 
 
 def test_jobs_come_newest_first(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
+    created = []
     for now in (1_800_000_000.0, 1_800_000_060.0, 1_800_000_030.0):
         monkeypatch.setattr(store, "_now", lambda now=now: now)
-        made.append(store.create(PROFILE))
+        created.append(store.create(PROFILE))
 
-    assert [job.id for job in store.jobs()] == [made[1], made[2], made[0]]
+    assert [job.id for job in store.jobs()] == [created[1], created[2], created[0]]
 
 
 def _notified(client: redis.Redis) -> set[str]:
     untyped: Any = client
-    found = [untyped.zrange(Key.notified(lane), 0, -1) for lane in range(LANE_COUNT)]
-    return {member.decode() for members in found for member in members}
+    lanes = [untyped.zrange(Key.notified(lane), 0, -1) for lane in range(LANE_COUNT)]
+    return {member.decode() for members in lanes for member in members}
 
 
 def test_a_removed_job_leaves_results_and_statistics_only(
@@ -290,7 +289,7 @@ def test_a_removed_job_leaves_results_and_statistics_only(
 ) -> None:
     monkeypatch.setattr("worker.queue.store.jobs._REMOVED_AT_ONCE", 2)
     job = store.create(PROFILE, deadline=timedelta(hours=1), inputs=["a.txt"])
-    store.add(job, [NewChunk([one], cached=False) for one in make_articles(3)])
+    store.add(job, [NewChunk([article], cached=False) for article in make_articles(3)])
     store.record_refusals(job, [_refusal(1)])
     store.ledger.notify_next(job)
     for chunk in range(3):
@@ -300,14 +299,14 @@ def test_a_removed_job_leaves_results_and_statistics_only(
 
     store.remove(job)
 
-    results = {Key.result(PROFILE.digest, one.content_digest) for one in make_articles(3)[1:]}
+    results = {
+        Key.result(PROFILE.digest, article.content_digest) for article in make_articles(3)[1:]
+    }
     assert set(contents(client)) == {Key.STATS, *results}
     assert store.jobs() == []
 
 
-def test_a_removed_jobs_notifications_lead_nowhere_and_go(
-    store: JobStore, client: redis.Redis
-) -> None:
+def test_notifications_of_a_removed_job_are_dropped(store: JobStore, client: redis.Redis) -> None:
     job = make_job(store, 1, 1)
     store.ledger.notify_next(job)
     store.cancel(job)
@@ -322,15 +321,13 @@ def test_a_removed_jobs_notifications_lead_nowhere_and_go(
 
 
 @pytest.mark.parametrize("step", ["open", "queued", "running"])
-def test_a_job_that_is_not_finished_is_not_removed(
-    store: JobStore, client: redis.Redis, step: str
-) -> None:
+def test_an_unfinished_job_is_not_removed(store: JobStore, client: redis.Redis, step: str) -> None:
     job = store.create(PROFILE) if step == "open" else make_job(store, 1)
     if step == "running":
         claim_chunk(store, job)
         with pytest.raises(JobStateError):
             store.remove(job)
-        store.cancel(job)  # what runs is not over
+        store.cancel(job)  # the running chunk has not ended
     before = contents(client)
 
     with pytest.raises(JobStateError) as caught:
@@ -341,7 +338,7 @@ def test_a_job_that_is_not_finished_is_not_removed(
     assert contents(client) == before
 
 
-def test_an_expired_job_is_not_listed_and_its_name_goes(
+def test_an_expired_job_is_not_listed_and_its_id_is_dropped(
     store: JobStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expired = store.create(PROFILE)
@@ -362,7 +359,7 @@ _LATE_STEPS = ["complete", "release", "claim", "renew", "close", "add", "refuse"
 def test_a_job_that_expires_in_the_middle_leaves_nothing_behind(
     store: JobStore, client: redis.Redis, step: str
 ) -> None:
-    # The fixture of ``client`` looks for keys that would stay for ever.
+    # The ``client`` fixture looks for keys that would never expire.
     job = make_job(store, 1, 1)
     store.ledger.notify_next(job)
     claim = claim_chunk(store, job)
@@ -379,7 +376,7 @@ def test_a_job_that_expires_in_the_middle_leaves_nothing_behind(
         "cancel": lambda: store.cancel(job),
         "retry": lambda: store.retry(job, ["b0"]),
     }[step]
-    # A task's late step is refused like any other; a person is told that the job is gone.
+    # A task's late step is refused; a client is told that the job is gone.
     if step in {"complete", "release", "claim", "renew"}:
         assert take() in {False, "gone", "lost"}
     else:

@@ -1,4 +1,4 @@
-"""Any order of the store's steps, also with stale claims and lost leases, keeps its books right."""
+"""The store stays consistent after any order of steps, with stale claims and expired leases."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ from worker.records.reason import Reason
 _MESSAGES = st.sampled_from(["message-1", "message-2"])
 _NUMBERS = st.integers(0, 7)
 
-#: Small, so that chunks wait.
+#: Small, so that some chunks wait.
 _WINDOW = 3
 
 
 @dataclass
 class _Chunk:
-    """What the books should say of one chunk."""
+    """The expected state of one chunk."""
 
     ids: list[str]
     state: str = "waiting"
@@ -58,15 +58,15 @@ class _Chunk:
     lease_lives: bool = False
     attempts: int = 0
     ends: dict[str, ArticleState] = field(default_factory=dict)
-    """How its articles ended, but for those that were moved to another chunk."""
+    """How its articles ended, except those moved to another chunk."""
 
     def put_back(self, state: str) -> None:
-        """Nobody holds it any more."""
+        """Clear its holder, and set its state."""
         self.state, self.task, self.token, self.lease_lives = state, "", "", False
 
 
-class _Books(RuleBasedStateMachine):
-    """The store against a model of it: one job at a time."""
+class _StoreModel(RuleBasedStateMachine):
+    """Compares the store with a model of it, one job at a time."""
 
     client: redis.Redis
     claims: Bundle[Claim] = Bundle("claims")
@@ -78,7 +78,7 @@ class _Books(RuleBasedStateMachine):
         self.begin()
 
     def begin(self) -> None:
-        """A new job takes the place of the one before: of two chunks, that are notified."""
+        """Replace the job by a new one with two notified chunks."""
         self.job = self.store.create(PROFILE)
         self.chunks: list[_Chunk] = []
         self.is_cancelled = self.is_closed = False
@@ -86,23 +86,23 @@ class _Books(RuleBasedStateMachine):
             self.add(size, cached=False)
         self.notify_next(0)
 
-    # What the model says ------------------------------------------------------------------------
+    # Model ---------------------------------------------------------------------------------------
 
     def in_state(self, *states: str) -> list[int]:
-        return [at for at, chunk in enumerate(self.chunks) if chunk.state in states]
+        return [number for number, chunk in enumerate(self.chunks) if chunk.state in states]
 
     def pick(self, number: int) -> int:
-        """The number of a chunk that there is."""
+        """Return the number of an existing chunk."""
         return number % len(self.chunks)
 
     @property
     def failures(self) -> list[int]:
-        """Chunks with an article that has failed."""
+        """Return the chunks with a failed article."""
         states = [chunk.ends.values() for chunk in self.chunks]
-        return [at for at, ends in enumerate(states) if ArticleState.FAILED in ends]
+        return [number for number, ends in enumerate(states) if ArticleState.FAILED in ends]
 
     def of(self, claim: Claim) -> _Chunk | None:
-        """The chunk that is held by ``claim``; ``None`` when it is stale."""
+        """Return the chunk that ``claim`` holds; ``None`` if the claim is stale."""
         if claim.job != self.job or self.chunks[claim.chunk].token != claim.token:
             return None
         return self.chunks[claim.chunk]
@@ -114,17 +114,17 @@ class _Books(RuleBasedStateMachine):
         )
         return (self.is_closed or self.is_cancelled) and not left
 
-    def come_back(self, chunk: _Chunk) -> bool:
-        """Whether a chunk that is given back wants a notification: the job is not cancelled."""
+    def release_chunk(self, chunk: _Chunk) -> bool:
+        """Release the chunk, and return whether that needs a notification."""
         chunk.put_back("waiting" if self.is_cancelled else "notified")
         return not self.is_cancelled
 
-    # A client's steps ---------------------------------------------------------------------------
+    # Client --------------------------------------------------------------------------------------
 
     @rule(size=st.integers(1, 3), cached=st.booleans())
     def add(self, size: int, cached: bool) -> None:
         number = len(self.chunks)
-        chunk = _Chunk([f"c{number}-{at}" for at in range(size)])
+        chunk = _Chunk([f"c{number}-{position}" for position in range(size)])
         new = NewChunk([make_article(name) for name in chunk.ids], cached=cached)
         if self.is_cancelled:
             with pytest.raises(JobStateError, match="was cancelled"):
@@ -147,9 +147,9 @@ class _Books(RuleBasedStateMachine):
             profile=PROFILE,
             articles=articles,
         )
-        for at, item in enumerate(done(articles)):
-            assert item.result is not None
-            self.store.ledger.keep_result(claim, at, item.result)
+        for position, processed in enumerate(done(articles)):
+            assert processed.result is not None
+            self.store.ledger.keep_result(claim, position, processed.result)
 
     @rule()
     def close(self) -> None:
@@ -164,7 +164,7 @@ class _Books(RuleBasedStateMachine):
                 self.store.cancel(self.job)
             return
         waiting = self.in_state("waiting", "notified")
-        articles = sum(len(self.chunks[at].ids) for at in waiting)
+        articles = sum(len(self.chunks[number].ids) for number in waiting)
         assert self.store.cancel(self.job) == articles
         self.is_cancelled = True
 
@@ -173,13 +173,13 @@ class _Books(RuleBasedStateMachine):
     def retry(self, number: int, positions: set[int]) -> None:
         failures = self.failures
         old = self.chunks[failures[number % len(failures)]]
-        wanted = [name for at, name in enumerate(old.ids) if at in positions]
+        wanted = [name for position, name in enumerate(old.ids) if position in positions]
         moved = [name for name in wanted if old.ends.get(name) is ArticleState.FAILED]
         if moved and self.is_cancelled:
             with pytest.raises(JobStateError, match="was cancelled"):
                 self.store.retry(self.job, moved)
             return
-        # An article that was moved before is looked for in its new chunk.
+        # An article moved before is found in its new chunk.
         here = [name for name in wanted if name in old.ends or old.state != "done"]
         assert self.store.retry(self.job, here) == len(moved)
         for name in moved:
@@ -197,7 +197,7 @@ class _Books(RuleBasedStateMachine):
             self.store.progress(self.job)
         self.begin()
 
-    # A worker's steps ---------------------------------------------------------------------------
+    # Worker --------------------------------------------------------------------------------------
 
     @rule(target=claims, number=_NUMBERS, task=_MESSAGES, retried=st.booleans())
     def claim(self, number: int, task: str, retried: bool) -> Any:
@@ -205,22 +205,24 @@ class _Books(RuleBasedStateMachine):
         chunk = self.chunks[number]
         if chunk.state == "waiting" and not self.is_cancelled:
             return multiple()  # nobody was notified of it
-        said = self.store.ledger.claim(self.job, number, worker=WORKER, task=task, retried=retried)
+        answer = self.store.ledger.claim(
+            self.job, number, worker=WORKER, task=task, retried=retried
+        )
         if chunk.state == "done":
-            assert said == "done"
+            assert answer == "done"
         elif chunk.state in {"waiting", "notified"} and self.is_cancelled:
-            assert said == "cancelled"
+            assert answer == "cancelled"
             chunk.state = "waiting"
         elif chunk.lease_lives and not (retried and chunk.task == task):
-            assert said == "held"
+            assert answer == "held"
         else:
-            assert isinstance(said, Claim)
-            chunk.state, chunk.task, chunk.token = "running", task, said.token
+            assert isinstance(answer, Claim)
+            chunk.state, chunk.task, chunk.token = "running", task, answer.token
             chunk.lease_lives = True
             chunk.attempts += 1
-            assert said.attempts == chunk.attempts
-            assert [article.id for article in said.articles] == chunk.ids
-            return said
+            assert answer.attempts == chunk.attempts
+            assert [article.id for article in answer.articles] == chunk.ids
+            return answer
         return multiple()
 
     @precondition(lambda self: self.in_state("running"))
@@ -234,8 +236,8 @@ class _Books(RuleBasedStateMachine):
     def renew(self, claim: Claim) -> None:
         chunk = self.of(claim)
         expected = LeaseState.CANCELLED if self.is_cancelled else LeaseState.HELD
-        said = self.store.ledger.renew(claim, delivery="tag")
-        assert said is (expected if chunk else LeaseState.LOST)
+        state = self.store.ledger.renew(claim, delivery="tag")
+        assert state is (expected if chunk else LeaseState.LOST)
         if chunk:
             chunk.lease_lives = True
 
@@ -243,7 +245,7 @@ class _Books(RuleBasedStateMachine):
     def release(self, claim: Claim) -> None:
         chunk = self.of(claim)
         notification = self.store.ledger.release(claim.job, claim.chunk, claim.token, "test")
-        assert (notification is not None) == (chunk is not None and self.come_back(chunk))
+        assert (notification is not None) == (chunk is not None and self.release_chunk(chunk))
 
     @rule(claim=claims, well=st.integers(0, 3))
     def complete(self, claim: Claim, well: int) -> None:
@@ -254,10 +256,10 @@ class _Books(RuleBasedStateMachine):
         if chunk:
             chunk.put_back("done")
             chunk.ends = {
-                name: item.outcome.state for name, item in zip(chunk.ids, processed, strict=True)
+                name: entry.outcome.state for name, entry in zip(chunk.ids, processed, strict=True)
             }
 
-    # The reconciler's steps -----------------------------------------------------------------------
+    # Reconciler -----------------------------------------------------------------------------------
 
     @precondition(lambda self: self.in_state("waiting"))
     @rule(only=st.integers(0, 1))
@@ -273,10 +275,10 @@ class _Books(RuleBasedStateMachine):
     @rule(number=_NUMBERS)
     def expire(self, number: int) -> None:
         self.lose_lease(number)
-        over = [at for at in self.in_state("running") if not self.chunks[at].lease_lives]
+        expired = [n for n in self.in_state("running") if not self.chunks[n].lease_lives]
         notifications = self.store.ledger.release_expired()
-        back = [at for at in over if self.come_back(self.chunks[at])]
-        assert sorted(notification.chunk for notification in notifications) == back
+        released = [n for n in expired if self.release_chunk(self.chunks[n])]
+        assert sorted(notification.chunk for notification in notifications) == released
 
     @precondition(lambda self: self.in_state("notified"))
     @rule()
@@ -290,29 +292,29 @@ class _Books(RuleBasedStateMachine):
             for notification in self.store.ledger.lost_notifications("a queue")
             if notification.job == self.job
         ]
-        # Also of a cancelled job: whoever comes is told.
+        # Those of a cancelled job too: a claim then learns of it.
         assert sorted(mine) == self.in_state("notified")
 
-    # What must be so after each -------------------------------------------------------------------
+    # Invariants -----------------------------------------------------------------------------------
 
     @invariant()
-    def counters_are_the_models(self) -> None:
+    def counters_match_the_model(self) -> None:
         progress = self.store.progress(self.job)
         ended = [state for chunk in self.chunks for state in chunk.ends.values()]
         assert counts_sum(progress)
         assert progress.finished == self.finished
-        waiting = sum(len(self.chunks[at].ids) for at in self.in_state("waiting", "notified"))
+        waiting = sum(len(self.chunks[n].ids) for n in self.in_state("waiting", "notified"))
         assert progress.queued == (0 if self.is_cancelled else waiting)
-        taken_back = ended.count(ArticleState.CANCELLED)
-        assert progress.cancelled == taken_back + (waiting if self.is_cancelled else 0)
-        running = sum(len(self.chunks[at].ids) for at in self.in_state("running"))
+        cancelled_later = ended.count(ArticleState.CANCELLED)
+        assert progress.cancelled == cancelled_later + (waiting if self.is_cancelled else 0)
+        running = sum(len(self.chunks[n].ids) for n in self.in_state("running"))
         assert progress.running == running
         assert progress.done == ended.count(ArticleState.DONE)
         assert progress.failed == ended.count(ArticleState.FAILED)
         assert progress.total == waiting + running + len(ended)
 
     @invariant()
-    def sets_are_the_models(self) -> None:
+    def sets_match_the_model(self) -> None:
         untyped: Any = self.client
         assert self.numbers_of(untyped.zrange(Key.LEASES, 0, -1)) == self.in_state("running")
         lanes = [
@@ -320,8 +322,8 @@ class _Books(RuleBasedStateMachine):
         ]
         assert sorted(number for lane in lanes for number in lane) == self.in_state("notified")
         for lane, numbers in enumerate(lanes):
-            said = [untyped.hget(Key.chunk(self.job, number), "lane") for number in numbers]
-            assert said == [str(lane).encode()] * len(numbers)
+            stored = [untyped.hget(Key.chunk(self.job, number), "lane") for number in numbers]
+            assert stored == [str(lane).encode()] * len(numbers)
         assert int(untyped.hget(Key.job(self.job), "open")) == len(self.in_state("notified"))
         waiting = [] if self.is_cancelled else self.in_state("waiting")
         listed = untyped.lrange(Key.waiting(self.job), 0, -1)
@@ -333,20 +335,21 @@ class _Books(RuleBasedStateMachine):
         return sorted(int(number) for job, _, number in parts if job == self.job)
 
     @invariant()
-    def articles_are_the_models(self) -> None:
+    def articles_match_the_model(self) -> None:
         ends = {name: end for chunk in self.chunks for name, end in chunk.ends.items()}
-        found = [
-            (one.article.id, one.outcome.state) for one in self.store.collection.articles(self.job)
+        collected = [
+            (entry.article.id, entry.outcome.state)
+            for entry in self.store.collection.articles(self.job)
         ]
-        assert len(found) == len(dict(found)) == self.store.progress(self.job).total
-        assert {name: end for name, end in found if name in ends} == ends
+        assert len(collected) == len(dict(collected)) == self.store.progress(self.job).total
+        assert {name: end for name, end in collected if name in ends} == ends
         failures = {name for name, end in ends.items() if end is ArticleState.FAILED}
         letters = self.store.collection.dead_letters(self.job)
         assert {letter.article for letter in letters} == failures
         places = {
-            name.encode(): f"{number}:{at}".encode()
+            name.encode(): f"{number}:{position}".encode()
             for number, chunk in enumerate(self.chunks)
-            for at, name in enumerate(chunk.ids)
+            for position, name in enumerate(chunk.ids)
             if chunk.state != "done" or name in chunk.ends
         }
         untyped: Any = self.client
@@ -354,17 +357,17 @@ class _Books(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("broker", ["embedded", "redis"], indirect=True)
-def test_the_books_are_right_after_any_steps(
+def test_the_store_matches_its_model_after_any_steps(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger_module, "_LEAST_WINDOW", _WINDOW)
 
-    class Books(_Books):
+    class Model(_StoreModel):
         pass
 
-    Books.client = client
+    Model.client = client
     run_state_machine_as_test(
-        Books,
+        Model,
         settings=settings(
             max_examples=25,
             stateful_step_count=40,

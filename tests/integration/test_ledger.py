@@ -1,4 +1,4 @@
-"""Who holds which chunk: claim, renew, complete, give back."""
+"""The ledger: claim, renew, complete and release chunks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _claim(store: JobStore, job: JobId, task: str, *, retried: bool = False) -> 
 # Claim ----------------------------------------------------------------------------------------
 
 
-def test_a_claim_holds_the_chunks_articles_in_order(store: JobStore) -> None:
+def test_a_claim_has_the_chunks_articles_in_order(store: JobStore) -> None:
     job = make_job(store, 2, 3)
 
     claim = claim_chunk(store, job, 1)
@@ -59,7 +59,7 @@ def test_a_live_lease_keeps_other_messages_out(store: JobStore, retried: bool) -
     assert states(store, job) == {"running": 2}
 
 
-def test_a_message_that_is_redelivered_while_its_chunk_is_worked_on_is_held(
+def test_a_redelivered_message_does_not_take_over_a_live_lease(
     store: JobStore,
 ) -> None:
     job = make_job(store, 1)
@@ -69,7 +69,7 @@ def test_a_message_that_is_redelivered_while_its_chunk_is_worked_on_is_held(
     assert store.ledger.renew(holder, delivery="tag") is LeaseState.HELD
 
 
-def test_the_same_task_retried_takes_over(store: JobStore) -> None:
+def test_a_retried_task_takes_over_its_own_lease(store: JobStore) -> None:
     job = make_job(store, 2)
     lost = claim_chunk(store, job, task="task-a")
 
@@ -81,7 +81,9 @@ def test_the_same_task_retried_takes_over(store: JobStore) -> None:
     assert store.ledger.renew(lost, delivery="tag") is LeaseState.LOST
 
 
-def test_a_chunk_whose_lease_is_over_is_anyones(store: JobStore, client: redis.Redis) -> None:
+def test_any_task_may_claim_a_chunk_whose_lease_has_expired(
+    store: JobStore, client: redis.Redis
+) -> None:
     job = make_job(store, 2)
     claim_chunk(store, job)
     end_lease(client, job)
@@ -123,12 +125,12 @@ def test_a_claim_whose_answer_was_lost_is_granted_again_and_counted_once(
 
 
 @pytest.mark.parametrize(("job", "chunk"), [("260101-0000-abcdef", 0), (None, 7)])
-def test_what_is_not_there_is_gone(store: JobStore, job: str | None, chunk: int) -> None:
-    asked = JobId(job or make_job(store, 1))
+def test_a_missing_job_or_chunk_is_gone(store: JobStore, job: str | None, chunk: int) -> None:
+    job_id = JobId(job or make_job(store, 1))
 
-    said = store.ledger.claim(asked, chunk, worker=WORKER, task="task-a", retried=False)
+    answer = store.ledger.claim(job_id, chunk, worker=WORKER, task="task-a", retried=False)
 
-    assert said == "gone"
+    assert answer == "gone"
 
 
 def test_a_claim_answers_its_notification_once(store: JobStore, client: redis.Redis) -> None:
@@ -148,7 +150,7 @@ def test_a_claim_answers_its_notification_once(store: JobStore, client: redis.Re
 # Renew ----------------------------------------------------------------------------------------
 
 
-def test_a_renewed_lease_lives_on_and_so_does_its_message(
+def test_a_renewal_extends_the_lease_and_the_messages_visibility_timeout(
     store: JobStore, client: redis.Redis
 ) -> None:
     untyped: Any = client
@@ -165,7 +167,7 @@ def test_a_renewed_lease_lives_on_and_so_does_its_message(
     assert abs(untyped.zscore(Key.UNACKED, "tag") - seconds) < 5
 
 
-def test_a_message_that_is_settled_is_not_made_unsettled_by_a_renewal(
+def test_a_renewal_does_not_revive_an_acknowledged_message(
     store: JobStore, client: redis.Redis
 ) -> None:
     store.ledger.renew(claim_chunk(store, make_job(store, 1)), delivery="settled")
@@ -173,7 +175,7 @@ def test_a_message_that_is_settled_is_not_made_unsettled_by_a_renewal(
     assert client.exists(Key.UNACKED) == 0
 
 
-def test_the_last_stage_is_known_to_the_next_holder_and_goes_at_the_end(
+def test_the_next_holder_learns_the_last_stage_and_completion_deletes_it(
     store: JobStore, client: redis.Redis
 ) -> None:
     job = make_job(store, 1)
@@ -194,24 +196,26 @@ def test_the_last_stage_is_known_to_the_next_holder_and_goes_at_the_end(
 # Complete -------------------------------------------------------------------------------------
 
 
-def test_reasons_are_counted_as_they_are_recorded(store: JobStore, client: redis.Redis) -> None:
+def test_recorded_reasons_are_counted(store: JobStore, client: redis.Redis) -> None:
     # Given two articles of one chunk, and one of another
     job = make_job(store, 2, 1)
     edit = Edit(paragraph=0, before="a. b", after="a b", reason=Reason.FALSE_BREAK)
     removal = Removal(line=3, text="tags", reason=Reason.TAG_LINE)
     for chunk in range(2):
         claim = claim_chunk(store, job, chunk)
-        made = [
+        processed = [
             ProcessedArticle(
-                outcome=one.outcome,
-                result=one.result.model_copy(update={"edits": (edit, edit), "removed": (removal,)}),
+                outcome=entry.outcome,
+                result=entry.result.model_copy(
+                    update={"edits": (edit, edit), "removed": (removal,)}
+                ),
             )
-            for one in done(claim.articles)
-            if one.result is not None
+            for entry in done(claim.articles)
+            if entry.result is not None
         ]
-        record(store, claim, made)
+        record(store, claim, processed)
 
-    # Then all of both count, by field, and the counts end with the job
+    # Then both chunks count, by field, and the counts expire with the job
     assert store.reasons(job) == {
         "edits": {Reason.FALSE_BREAK: 6},
         "refused": {},
@@ -252,7 +256,7 @@ def test_a_chunk_is_recorded_once(store: JobStore, client: redis.Redis) -> None:
     assert contents(client) == before
 
 
-def test_there_must_be_one_outcome_for_each_article(store: JobStore) -> None:
+def test_complete_needs_one_outcome_per_article(store: JobStore) -> None:
     claim = claim_chunk(store, make_job(store, 2))
 
     with pytest.raises(ValueError, match="1 results for 2 articles"):
@@ -266,7 +270,7 @@ def test_a_failed_article_leaves_a_dead_letter(store: JobStore, client: redis.Re
 
     record(store, claim, [*done(claim.articles[:1]), lost, failed(Reason.NOT_ENGLISH)])
 
-    letters = sorted(store.collection.dead_letters(job), key=lambda one: one.article)
+    letters = sorted(store.collection.dead_letters(job), key=lambda letter: letter.article)
     assert letters == [
         DeadLetter(
             article="b1",
@@ -284,7 +288,7 @@ def test_a_failed_article_leaves_a_dead_letter(store: JobStore, client: redis.Re
 
 def test_the_statistics_add_up(store: JobStore) -> None:
     job = make_job(store, 2, 3, 1)
-    took = [
+    costs = [
         ChunkCost(
             worker=WORKER, seconds=0.5, engine_seconds=0.4, tokens_read=40, tokens_written=20
         ),
@@ -292,7 +296,7 @@ def test_the_statistics_add_up(store: JobStore) -> None:
         ChunkCost(worker=WORKER, seconds=841.0, engine_seconds=800.0, tokens_written=5),
     ]
 
-    for chunk, tally in enumerate(took):
+    for chunk, tally in enumerate(costs):
         claim = claim_chunk(store, job, chunk)
         processed = [*done(claim.articles[1:]), failed(Reason.NO_STORY)]
         assert store.ledger.complete(claim, processed, tally)
@@ -312,7 +316,7 @@ def test_the_statistics_add_up(store: JobStore) -> None:
     }
 
 
-def test_leases_go_with_their_chunk(store: JobStore, client: redis.Redis) -> None:
+def test_a_lease_ends_with_its_chunk(store: JobStore, client: redis.Redis) -> None:
     job = make_job(store, 1, 1)
     release(store, claim_chunk(store, job, 0))
     claim = claim_chunk(store, job, 1)
@@ -324,11 +328,11 @@ def test_leases_go_with_their_chunk(store: JobStore, client: redis.Redis) -> Non
 # Alone ----------------------------------------------------------------------------------------
 
 
-def test_an_article_alone_is_counted_once_in_each_attempt(store: JobStore) -> None:
+def test_an_article_alone_counts_once_per_attempt(store: JobStore) -> None:
     job = make_job(store, 2)
     first = claim_chunk(store, job)
     assert store.ledger.begin_alone(first, 1) == SoloAttempt(number=1, was_too_slow=False)
-    # The answer was lost on the way, and the question is put again.
+    # The first answer was lost, so the call is repeated.
     assert store.ledger.begin_alone(first, 1) == SoloAttempt(number=1, was_too_slow=False)
     release(store, first)
 
@@ -339,14 +343,14 @@ def test_an_article_alone_is_counted_once_in_each_attempt(store: JobStore) -> No
     assert store.ledger.begin_alone(second, 0) == SoloAttempt(number=1, was_too_slow=False)
 
 
-def test_attempts_are_told_apart_by_all_of_their_digits(store: JobStore) -> None:
+def test_attempts_are_distinguished_by_all_their_digits(store: JobStore) -> None:
     claim = claim_chunk(store, make_job(store, 1))
     for attempt, number in ((1, 1), (11, 2), (1, 3), (21, 4)):
         again = claim.model_copy(update={"attempts": attempt})
         assert store.ledger.begin_alone(again, 0).number == number
 
 
-def test_a_result_is_kept_before_its_chunk_is_complete(
+def test_a_result_can_be_kept_before_its_chunk_is_complete(
     store: JobStore, client: redis.Redis
 ) -> None:
     job = make_job(store, 2)
@@ -362,12 +366,10 @@ def test_a_result_is_kept_before_its_chunk_is_complete(
     assert states(store, job) == {"running": 2}
 
 
-# Give back ------------------------------------------------------------------------------------
+# Release --------------------------------------------------------------------------------------
 
 
-def test_a_chunk_that_is_given_back_wants_a_notification(
-    store: JobStore, client: redis.Redis
-) -> None:
+def test_a_released_chunk_needs_a_notification(store: JobStore, client: redis.Redis) -> None:
     job = make_job(store, 2)
     store.ledger.notify_next(job)
     claim = claim_chunk(store, job)
@@ -382,7 +384,7 @@ def test_a_chunk_that_is_given_back_wants_a_notification(
     assert last == {"what": "released", "chunk": "0", "why": "worker_ended"}
 
 
-def test_a_failed_task_gives_back_what_it_holds_and_nothing_else(store: JobStore) -> None:
+def test_a_failed_task_releases_what_it_holds_and_nothing_else(store: JobStore) -> None:
     job = make_job(store, 1, 1, 1, 1)
     for chunk, task in enumerate(("task-a", "task-b", "task-a", "task-a")):
         claim = claim_chunk(store, job, chunk, task)
@@ -397,7 +399,7 @@ def test_a_failed_task_gives_back_what_it_holds_and_nothing_else(store: JobStore
     assert store.ledger.release_task("task-a", "test") == []
 
 
-def test_a_worker_that_ends_gives_back_all_that_it_holds(store: JobStore) -> None:
+def test_a_worker_that_ends_releases_all_that_it_holds(store: JobStore) -> None:
     job = make_job(store, 1, 1, 1)
     for chunk, worker in enumerate((WORKER, "worker-2", WORKER)):
         store.ledger.claim(job, chunk, worker=worker, task=f"task-{chunk}", retried=False)
@@ -412,13 +414,13 @@ def test_a_worker_that_ends_gives_back_all_that_it_holds(store: JobStore) -> Non
 # Results --------------------------------------------------------------------------------------
 
 
-def test_a_result_is_known_under_its_profile_and_its_whole_content(store: JobStore) -> None:
+def test_a_result_is_found_by_its_profile_and_its_whole_content(store: JobStore) -> None:
     claim = claim_chunk(store, make_job(store, 2))
     record(store, claim, [*done(claim.articles[:1]), failed(Reason.NO_STORY)])
     kept, lost = claim.articles
     titled = kept.model_copy(update={"title": "Another headline"})
     renamed = kept.model_copy(update={"id": "another-id"})
-    other = Profile(name=PROFILE.name, model_digest="other weights")
+    other_profile = Profile(name=PROFILE.name, model_digest="other weights")
 
     assert store.ledger.known_results(PROFILE, [kept, lost, titled, renamed]) == [
         True,
@@ -426,11 +428,11 @@ def test_a_result_is_known_under_its_profile_and_its_whole_content(store: JobSto
         False,
         True,
     ]
-    assert store.ledger.known_results(other, [kept]) == [False]
+    assert store.ledger.known_results(other_profile, [kept]) == [False]
     assert store.ledger.known_results(PROFILE, []) == []
 
 
-def test_looking_for_a_result_lets_it_live_a_full_term(
+def test_looking_up_a_result_extends_it_to_a_full_lifetime(
     store: JobStore, client: redis.Redis
 ) -> None:
     claim = claim_chunk(store, make_job(store, 1))

@@ -120,11 +120,11 @@ def cancelled_outcome(why: Reason) -> Outcome:
     """Return the outcome of an article whose job was cancelled before work on it began."""
     message = {
         Reason.CANCELLED: "the job was cancelled before it was worked on",
-        Reason.DEADLINE: "the job's deadline was over before it was worked on",
+        Reason.DEADLINE: "the job's deadline passed before it was worked on",
     }[why]
     return Outcome(
         state=ArticleState.CANCELLED,
         reason=why,
         message=message,
-        hint="submit it again: what is done is found by its content",
+        hint="submit it again: finished results are reused",
     )

@@ -40,7 +40,7 @@ def unpack(blob: bytes) -> bytes:
     try:
         size = zstandard.frame_content_size(blob)
         if not 0 <= size <= _MAX_BYTES:
-            raise ValueError(f"a blob says that it expands to {size} bytes; {_MAX_BYTES} may be")
+            raise ValueError(f"a blob expands to {size} bytes; the limit is {_MAX_BYTES}")
         return zstandard.ZstdDecompressor().decompress(blob, max_output_size=size or 1)
     except zstandard.ZstdError as error:
         raise ValueError(f"a blob is damaged: {error}") from error

@@ -153,9 +153,9 @@ class JobStore:
         _raise_refused(job_id, answer)
         if answer == 0:
             raise JobStateError(
-                f"somebody else submits to job {job_id} at this moment",
+                f"another client is submitting to job {job_id}",
                 code="job_busy",
-                hint="look again with copydesk status",
+                hint="check it with copydesk status",
             )
 
     def record_refusals(self, job_id: JobId, refusals: Sequence[InputRefusal]) -> None:
@@ -295,7 +295,7 @@ class JobStore:
             raise JobStateError(
                 f"job {job_id} is not finished",
                 code="job_unfinished",
-                hint=f"copydesk cancel {job_id} takes it back",
+                hint=f"copydesk cancel {job_id} cancels it",
             )
         chunks = self._count_chunks(job_id)
         # The job goes first: a late step then finds no job and writes nothing.
@@ -395,5 +395,5 @@ def _raise_refused(job_id: JobId, answer: int) -> None:
         raise JobStateError(
             f"job {job_id} was cancelled",
             code="job_cancelled",
-            hint="submit again: what is done is found by its content",
+            hint="submit again: finished results are reused",
         )

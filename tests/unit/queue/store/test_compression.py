@@ -1,4 +1,4 @@
-"""What goes into a blob comes out of it, and nothing else does."""
+"""Blobs unpack to what was packed; damaged and oversized blobs are refused."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from worker.queue.store.compression import pack, unpack
     [b"", b"{}", "“Ja”, sagde hun \u2013 100 €\u2028\x00\n".encode(), b"the same words " * 1_000],
     ids=lambda text: repr(text)[:20],
 )
-def test_what_is_packed_is_unpacked(text: bytes) -> None:
+def test_a_packed_text_unpacks_unchanged(text: bytes) -> None:
     assert unpack(pack(text)) == text
 
 
-def test_repetition_is_packed_small() -> None:
+def test_repetition_packs_small() -> None:
     assert len(pack(b"the same words " * 1_000)) < 100
 
 
-def test_each_thread_packs_the_same() -> None:
+def test_threads_pack_alike() -> None:
     texts = [f"text {number} ".encode() * 500 for number in range(200)]
 
     with ThreadPoolExecutor(8) as pool:
@@ -43,7 +43,7 @@ def test_a_damaged_blob_is_a_value_error(broken: bytes) -> None:
         unpack(broken)
 
 
-def test_a_blob_that_says_it_is_huge_is_refused_unopened() -> None:
+def test_a_blob_that_declares_a_huge_size_is_refused_unopened() -> None:
     bomb = zstandard.ZstdCompressor().compress(b" " * (blob._MAX_BYTES + 1))
 
     assert len(bomb) < 10_000
@@ -51,16 +51,16 @@ def test_a_blob_that_says_it_is_huge_is_refused_unopened() -> None:
         unpack(bomb)
 
 
-def test_a_blob_that_does_not_say_its_size_is_refused() -> None:
-    maker = zstandard.ZstdCompressor(write_content_size=False)
+def test_a_blob_without_a_declared_size_is_refused() -> None:
+    compressor = zstandard.ZstdCompressor(write_content_size=False)
 
     with pytest.raises(ValueError, match="expands to -1 bytes"):
-        unpack(maker.compress(b"[]"))
+        unpack(compressor.compress(b"[]"))
 
 
-def test_a_blob_larger_than_it_says_is_refused() -> None:
+def test_a_blob_larger_than_declared_is_refused() -> None:
     honest = zstandard.ZstdCompressor(level=3).compress(b"a" * 202)
-    # A frame header's size field: here one byte behind magic number and descriptor.
+    # The size field of the frame header: here one byte after magic number and descriptor.
     assert honest[5] == 202
     lying = honest[:5] + bytes([10]) + honest[6:]
 
