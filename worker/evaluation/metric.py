@@ -73,7 +73,11 @@ _WORD = re.compile(r"\w+(?:(?:(?<=\d)[.,](?=\d)|')\w+)*|([^\w\s])\1*")
 
 
 def _folded(text: str) -> str:
-    """``text`` in NFKC with quotes and dashes folded, nothing invisible left."""
+    """Return ``text`` in NFKC with quotes and dashes folded and invisible characters removed.
+
+    Not `worker.english.facts.fold_typography`, which also respells words and sets dashes apart: a
+    metric shares no rule with the stages that it measures.
+    """
     # Folded before NFKC, which would turn a lone acute accent into a space and a mark.
     text = unicodedata.normalize("NFKC", text.translate(_FOLDED)).translate(_FOLDED)
     return _PAIRED_SINGLES.sub('"', text)
@@ -247,7 +251,8 @@ _DOTTED_LETTERS = re.compile(r"\b[^\W\d_](?:\.[^\W\d_])+\b")
 _FACT = re.compile(r"(?P<number>\d+(?:[.,]\d+)*)|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)")
 _CONTRACTION = re.compile(r"'(?:s|m|d|t|re|ve|ll)$", re.IGNORECASE)
 
-#: Marks behind which a word may have its capital from its place alone.
+#: Marks after which any word may have a capital: ends of sentences, colons, and opening marks. Not
+#: `worker.english.sentence_end`: a metric shares no rule with the stages that it measures.
 _OPENERS = frozenset(".!?:;\n\"'([<*")
 
 
