@@ -20,7 +20,7 @@ _OWNED = {
     b"cd:workers": "record_presence drops the long gone, forget_worker the one that ends",
     b"cd:stats": "a few dozen counters",
     **{
-        Key.notified(n).encode(): "claim drops its chunk, lost what is gone"
+        Key.notified(n).encode(): "claim drops its chunk, lost_notifications what is gone"
         for n in range(LANE_COUNT)
     },
 }
