@@ -1,4 +1,4 @@
-"""A running desk for benchmarks: embedded broker, one worker, the real command line."""
+"""A running desk for benchmarks: the embedded broker, one worker and the real CLI."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ __all__ = ["Desk", "running_desk", "write_dump"]
 
 
 class Desk:
-    """A home of its own, whose broker and worker run."""
+    """A separate home folder with a running broker and worker."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.settings = load_settings(home=home)
 
     def copydesk(self, *arguments: str | Path) -> str:
-        """What ``copydesk`` with these arguments says on stdout."""
-        ran = subprocess.run(
+        """Run ``copydesk`` and return its stdout."""
+        completed = subprocess.run(
             [sys.executable, "-m", "cli", *map(str, arguments)],
             env={**os.environ, "COPYDESK_HOME": str(self.home)},
             check=True,
             stdout=subprocess.PIPE,
             text=True,
         )
-        return ran.stdout
+        return completed.stdout
 
     def memory_mb(self, field: str) -> float:
-        """Of the worker's child, which holds the model: ``VmRSS`` now, ``VmHWM`` at its peak."""
+        """Return the memory of the worker's child: ``VmRSS`` is current, ``VmHWM`` its peak."""
         with open_store(self.settings) as store:
             (pid,) = [worker.pid for worker in store.roster.workers()]
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-        said = [Path(f"/proc/{child}/status").read_text(encoding="utf-8") for child in children]
-        found = [re.search(rf"{field}:\s+(\d+) kB", one) for one in said]
-        return max(int(one[1]) / 1024 for one in found if one)
+        statuses = [Path(f"/proc/{child}/status").read_text(encoding="utf-8") for child in children]
+        matches = [re.search(rf"{field}:\s+(\d+) kB", status) for status in statuses]
+        return max(int(match[1]) / 1024 for match in matches if match)
 
     @contextmanager
     def store(self) -> Iterator[JobStore]:
-        """Its job store."""
+        """Open the job store."""
         with open_store(self.settings) as store:
             yield store
 
 
 @contextmanager
 def running_desk(settings: Settings) -> Iterator[Desk]:
-    """A desk with the models of ``settings``, up while in the context."""
+    """Run a desk with the models of ``settings`` in the context."""
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch) / "home"
         home.mkdir()
@@ -70,8 +70,8 @@ def running_desk(settings: Settings) -> Iterator[Desk]:
 
 
 def write_dump(articles: Sequence[Article], file: Path) -> None:
-    """The articles as JSON Lines to submit."""
+    """Write the articles as JSON Lines."""
     with file.open("w", encoding="utf-8") as stream:
         for article in articles:
-            said = {"id": article.id, "title": article.title, "text": article.text}
-            stream.write(json.dumps(said) + "\n")
+            fields = {"id": article.id, "title": article.title, "text": article.text}
+            stream.write(json.dumps(fields) + "\n")

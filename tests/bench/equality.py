@@ -1,11 +1,11 @@
-"""Are the engine's answers those of plain greedy decoding? Sentence by sentence, token by token.
+"""Compare the engine's answers with those of plain greedy decoding, token by token.
 
     python -m tests.bench.equality --sentences FILE [--count N] [--dtype bfloat16] [--threads N]
 
-No keep-bias. Where the two differ, the first token that does is looked at: how far apart the
-plain model itself holds the two candidates there. In bfloat16 logits of 16 to 32 are an eighth
-apart, so what is less than two such steps apart is a tie that rounding decides. Prints one JSON
-line; the differing pairs go to stderr.
+There is no keep-bias. Where two answers differ, the gap is the difference between the plain model's
+logits of the first two differing tokens. Logits of 16 to 32 have steps of an eighth in bfloat16, so
+a gap of up to two steps is a tie that rounding decides. Prints one JSON line; the differing
+sentences go to stderr.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ from worker.engine.protocol import Prompt, no_checkpoint
 
 __all__: list[str] = []
 
-#: Two steps of bfloat16 at the size that logits have.
+#: Two steps of bfloat16 at the usual size of logits.
 _NEAR_TIE = 0.25
 
-#: Sentences between two lines that say how far it is.
+#: Sentences between two lines of progress.
 _SLICE = 50
 
 
 def main() -> None:
-    """Compare, and print one line."""
+    """Compare the answers, and print one line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.equality", allow_abbrev=False)
     parser.add_argument("--sentences", type=Path, required=True)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
     parser.add_argument("--threads", type=int, default=0)
-    said = parser.parse_args()
-    settings = load_settings(threads=said.threads)
+    arguments = parser.parse_args()
+    settings = load_settings(threads=arguments.threads)
     profile = load_profile(settings)
-    model = profile.model.model_copy(update={"dtype": said.dtype})
+    model = profile.model.model_copy(update={"dtype": arguments.dtype})
     engine, plain = LocalEngine(model, settings), PlainEngine(model, settings)
-    texts = sample_sentences(said.sentences, said.count)
+    texts = sample_sentences(arguments.sentences, arguments.count)
     prompts = repair_prompts(texts, engine, profile, biased=False)
     ours = _written(engine, prompts)
     gaps: list[float] = []
-    for at, (prompt, tokens) in enumerate(zip(prompts, ours, strict=True), start=1):
+    for number, (prompt, tokens) in enumerate(zip(prompts, ours, strict=True), start=1):
         with torch.inference_mode():
             theirs, _ = plain.generate_tokens(prompt)
             if theirs != tokens:
                 gaps.append(_gap(plain, prompt, tokens, theirs))
                 sys.stderr.write(f"{gaps[-1]:.4f}  {prompt.text[:80]}\n")
-        if at % _SLICE == 0:
-            sys.stderr.write(f"{at} sentences, {len(gaps)} differ\n")
+        if number % _SLICE == 0:
+            sys.stderr.write(f"{number} sentences, {len(gaps)} differ\n")
     figures = {
-        "dtype": said.dtype,
+        "dtype": arguments.dtype,
         "n": len(prompts),
         "equal": len(prompts) - len(gaps),
         "equal_share": round(1 - len(gaps) / len(prompts), 4),
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _written(engine: LocalEngine, prompts: list[Prompt]) -> list[list[int]]:
-    """The engine's answers as tokens."""
+    """Return the engine's answers as tokens."""
     rows = engine._rows(prompts)
     template = prompts[0].template
     decoder = engine._decoder(template.adapter)
@@ -79,9 +79,9 @@ def _written(engine: LocalEngine, prompts: list[Prompt]) -> list[list[int]]:
 
 
 def _gap(plain: PlainEngine, prompt: Prompt, ours: list[int], theirs: list[int]) -> float:
-    """How far apart the plain model's logits of the two first differing tokens are."""
+    """Return the difference between the plain model's logits of the first differing tokens."""
     pairs = zip(ours, theirs, strict=False)
-    common = [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    common = [token for token, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
     if len(common) in {len(ours), len(theirs)}:
         return float("inf")
     ids = torch.tensor([[*plain.encode(prompt)[0], *common]])

@@ -1,11 +1,11 @@
-"""Does a worker's memory stay the same over thousands of articles?
+"""Measure whether a worker's memory grows over thousands of articles.
 
     python -m tests.bench.memory FILE_OR_FOLDER … [--count 2000] [--longest CHARS]
 
-One worker with the default profile works through the articles; every few seconds its resident
-memory is noted. Prints one JSON line:
+One worker with the default profile processes the articles; its resident memory is sampled every
+few seconds. Prints one JSON line:
 
-    peak_rss_mb     the most that the child with the model has held
+    peak_rss_mb     peak of the child that holds the model
     rss_mb          at each tenth of the articles
     growth_mb       from the second tenth, when all buffers have been used, to the last
 """
@@ -25,27 +25,33 @@ from worker.records.article import Article, ArticleState
 
 __all__: list[str] = []
 
-_LOOK_SECONDS = 2.0
+_SAMPLE_SECONDS = 2.0
 
 
 def main() -> None:
-    """Work through the articles, and print one line."""
+    """Process the articles, and print one line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.memory", allow_abbrev=False)
     parser.add_argument("inputs", nargs="+")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--longest", type=int, help="leave out articles of more characters")
-    said = parser.parse_args()
+    arguments = parser.parse_args()
     settings = load_settings()
-    found = read_documents(said.inputs, max_chars=said.longest or settings.max_article_chars)
-    articles = list(islice((one for one in found if isinstance(one, Article)), said.count))
+    documents = read_documents(
+        arguments.inputs, max_chars=arguments.longest or settings.max_article_chars
+    )
+    articles = list(
+        islice(
+            (document for document in documents if isinstance(document, Article)), arguments.count
+        )
+    )
     with running_desk(settings) as desk:
         dump = desk.home / "articles.jsonl"
         write_dump(articles, dump)
         job = json.loads(desk.copydesk("submit", dump, "--json"))["job"]
-        looks = _watch(desk, job, len(articles))
+        samples = _watch(desk, job, len(articles))
         peak = desk.memory_mb("VmHWM")
     tenths = [
-        next(rss for done, rss in looks if done >= len(articles) * tenth / 10)
+        next(rss for done, rss in samples if done >= len(articles) * tenth / 10)
         for tenth in range(1, 11)
     ]
     figures = {
@@ -58,16 +64,16 @@ def main() -> None:
 
 
 def _watch(desk: Desk, job: str, total: int) -> list[tuple[int, float]]:
-    """Articles that are over, and the child's memory in MB, every few seconds."""
-    looks: list[tuple[int, float]] = []
-    while not looks or looks[-1][0] < total:
-        time.sleep(_LOOK_SECONDS)
+    """Sample the number of finished articles and the child's memory in MB."""
+    samples: list[tuple[int, float]] = []
+    while not samples or samples[-1][0] < total:
+        time.sleep(_SAMPLE_SECONDS)
         counts = json.loads(desk.copydesk("status", job, "--json"))
         done = counts[ArticleState.DONE.value] + counts[ArticleState.FAILED.value]
-        if not looks or done > looks[-1][0]:
-            looks.append((done, desk.memory_mb("VmRSS")))
-            sys.stderr.write(f"{done}/{total} articles, {looks[-1][1]:.0f} MB\n")
-    return looks
+        if not samples or done > samples[-1][0]:
+            samples.append((done, desk.memory_mb("VmRSS")))
+            sys.stderr.write(f"{done}/{total} articles, {samples[-1][1]:.0f} MB\n")
+    return samples
 
 
 if __name__ == "__main__":

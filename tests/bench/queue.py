@@ -1,20 +1,20 @@
-"""The queue by itself, and beside what a tutorial builds, in one run on one machine.
+"""Measure the queue, and compare it with a tutorial's, in one run on one machine.
 
     python -m tests.bench.queue [--articles FILE_OR_FOLDER …] [--count N] [--tutorial-count N]
 
-Articles are repeated with distinct ids up to the count. Only the ratios mean something elsewhere.
-Prints one JSON line:
+Articles are repeated with distinct ids up to the count. Only the ratios carry over to other
+machines. Prints one JSON line:
 
-    submit_articles_per_s   by a real `copydesk submit` of a JSON Lines file, its start included
+    submit_articles_per_s   of a real `copydesk submit` of a JSON Lines file, including its start
     submit_peak_rss_mb      of that process
-    broker_bytes_per_article  while all are queued
+    broker_bytes_per_article  while all articles are queued
     progress_read_us        one read of the job's counters, median of 1,000
     claims_per_s, completions_per_s  of chunks of 16 articles, results packed, by one client
-    ten_article_job_s       from its submit behind all the others to its end, with one worker
-    overhead_share          of a worker's wall time that is not pipeline: stages on a fake engine
-                            of 50 ms a chunk, and `overhead_share_bare` with nothing but the 50 ms
-    tutorial                the same of one `task.delay()` an article with the Redis result backend
-    ratios                  tutorial against ours
+    ten_article_job_s       from its submit behind all other jobs to its end, with one worker
+    overhead_share          share of a worker's wall time outside the pipeline: real stages on a
+                            fake engine of 50 ms per chunk; `overhead_share_bare` with a sleep only
+    tutorial                the same for one `task.delay()` per article with a Redis result backend
+    ratios                  of the tutorial's queue to ours
 """
 
 from __future__ import annotations
@@ -51,31 +51,31 @@ from worker.records.job import JobId
 
 __all__: list[str] = []
 
-#: Seconds in which a worker's shares are measured, for each of the two kinds of pipeline.
+#: How long a worker's shares are measured, for each of the two modes.
 _WATCHED_SECONDS = 30.0
 
-#: Chunks that are claimed and completed by hand.
+#: Chunks that are claimed and completed without a worker.
 _CHUNKS = 300
 
 _SMALL_JOB = 10
 
-#: Between two looks at a process; its memory only grows, so the last one is close to the peak.
-_LOOK_SECONDS = 0.05
+#: Interval between two samples of a process, whose memory only grows.
+_SAMPLE_SECONDS = 0.05
 
 
 def main() -> None:
-    """Measure, and print one line."""
+    """Measure both queues, and print one line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.queue", allow_abbrev=False)
     parser.add_argument("--articles", nargs="+", default=["seeds"])
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--tutorial-count", type=int, default=20_000)
-    said = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         dump = folder / "dump.jsonl"
-        _write_dump(said.articles, said.count, dump)
-        ours = _measure_ours(folder / "home", dump, said.count)
-        theirs = _measure_tutorial(folder / "tutorial", dump, said.tutorial_count)
+        _write_dump(arguments.articles, arguments.count, dump)
+        ours = _measure_ours(folder / "home", dump, arguments.count)
+        theirs = _measure_tutorial(folder / "tutorial", dump, arguments.tutorial_count)
     ratios = {
         "submit": ours["submit_articles_per_s"] / theirs["submit_articles_per_s"],
         "broker_memory": theirs["broker_bytes_per_article"] / ours["broker_bytes_per_article"],
@@ -86,8 +86,8 @@ def main() -> None:
 
 
 def _write_dump(inputs: list[str], count: int, dump: Path) -> None:
-    read = read_documents(inputs, max_chars=load_settings().max_article_chars)
-    articles = [document for document in read if isinstance(document, Article)]
+    documents = read_documents(inputs, max_chars=load_settings().max_article_chars)
+    articles = [document for document in documents if isinstance(document, Article)]
     with dump.open("w", encoding="utf-8") as stream:
         for number in range(count):
             article = articles[number % len(articles)]
@@ -96,7 +96,7 @@ def _write_dump(inputs: list[str], count: int, dump: Path) -> None:
 
 
 def _measure_ours(home: Path, dump: Path, count: int) -> dict[str, Any]:
-    # The model is looked for, and not loaded: the engine is by rule.
+    # The model has to exist, but is never loaded: the engine is a fake.
     embedded_folder(home).mkdir(parents=True)
     figures: dict[str, Any] = {"articles": count}
     with embedded_broker(home):
@@ -104,7 +104,7 @@ def _measure_ours(home: Path, dump: Path, count: int) -> dict[str, Any]:
         client = connect(broker_url(settings))
         store = JobStore(client, ttl_seconds=3600)
         before = store.roster.memory().used
-        _say("submitting")
+        _report("submitting")
         job, seconds, rss = _submit(dump, home)
         figures["submit_articles_per_s"] = count / seconds
         figures["submit_peak_rss_mb"] = rss / 1024
@@ -112,7 +112,7 @@ def _measure_ours(home: Path, dump: Path, count: int) -> dict[str, Any]:
         figures["progress_read_us"] = 1e6 * statistics.median(
             _seconds(lambda: store.progress(job)) for _ in range(1_000)
         )
-        _say("working")
+        _report("working")
         with _worker(home, "stages") as times:
             wait_until(lambda: store.progress(job).done, timeout=60, description="a first chunk")
             figures["ten_article_job_s"] = _small_job(store, settings, dump)
@@ -121,42 +121,46 @@ def _measure_ours(home: Path, dump: Path, count: int) -> dict[str, Any]:
         with _worker(home, "bare") as times:
             time.sleep(_WATCHED_SECONDS)
         figures["overhead_share_bare"], figures["chunk_ms_bare"] = _overhead(times)
-        _say("claiming by hand")
+        _report("claiming by hand")
         figures |= _claim_and_complete(store, settings, dump)
         client.close()
     return figures
 
 
 def _submit(dump: Path, home: Path) -> tuple[JobId, float, int]:
-    """The job, seconds on the wall and peak RSS in KB of a real submit."""
+    """Run a real submit; return its job, wall seconds and peak RSS in KB."""
     start, peak = time.perf_counter(), 0
     command = [sys.executable, "-m", "cli", "submit", str(dump)]
     with subprocess.Popen(command, env=_environment(home), stdout=subprocess.PIPE) as process:
         while process.poll() is None:
             peak = max(peak, _peak_rss_kb(process.pid))
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_SAMPLE_SECONDS)
         assert process.stdout
-        said = process.stdout.read().decode()
+        output = process.stdout.read().decode()
     assert process.returncode == 0
-    return JobId(said.strip()), time.perf_counter() - start, peak
+    return JobId(output.strip()), time.perf_counter() - start, peak
 
 
 def _peak_rss_kb(pid: int) -> int:
-    """Linux's high-water mark; getrusage counts what the parent had at the fork, too."""
+    """Read Linux's high-water mark; getrusage would include the parent's memory at the fork."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError:
         return 0
-    found = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(found[0]) if found else 0
+    peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peaks[0]) if peaks else 0
 
 
 def _small_job(store: JobStore, settings: Settings, dump: Path) -> float:
-    """Seconds from the submit of ten articles to their end."""
-    read = read_documents([str(dump)], max_chars=settings.max_article_chars)
-    fresh = [_changed(one) for one in islice(read, _SMALL_JOB) if isinstance(one, Article)]
+    """Submit ten articles, and return the seconds to their end."""
+    documents = read_documents([str(dump)], max_chars=settings.max_article_chars)
+    fresh = [
+        _changed(document)
+        for document in islice(documents, _SMALL_JOB)
+        if isinstance(document, Article)
+    ]
     start = time.perf_counter()
-    job = Intake(store, create_app(settings), settings).submit(fresh, _order(settings)).job
+    job = Intake(store, create_app(settings), settings).submit(fresh, _job_options(settings)).job
     wait_until(
         lambda: store.progress(job).finished, timeout=120, description="the end of a small job"
     )
@@ -164,10 +168,10 @@ def _small_job(store: JobStore, settings: Settings, dump: Path) -> float:
 
 
 def _claim_and_complete(store: JobStore, settings: Settings, dump: Path) -> dict[str, float]:
-    read = read_documents([str(dump)], max_chars=settings.max_article_chars)
-    few = (one for one in islice(read, _CHUNKS * settings.chunk_articles))
-    fresh = (_changed(one) for one in few if isinstance(one, Article))
-    job = Intake(store, create_app(settings), settings).submit(fresh, _order(settings)).job
+    documents = read_documents([str(dump)], max_chars=settings.max_article_chars)
+    few = islice(documents, _CHUNKS * settings.chunk_articles)
+    fresh = (_changed(document) for document in few if isinstance(document, Article))
+    job = Intake(store, create_app(settings), settings).submit(fresh, _job_options(settings)).job
     claims: list[Claim] = []
     ledger = store.ledger
     claiming = completing = 0.0
@@ -190,17 +194,17 @@ def _claim_and_complete(store: JobStore, settings: Settings, dump: Path) -> dict
 
 
 def _changed(article: Article) -> Article:
-    """An article that is not known from the job that goes on."""
+    """Change the article, so that it is not a duplicate of one in the running job."""
     return article.model_copy(update={"text": f"{article.text}\n\n{article.id} was updated."})
 
 
-def _order(settings: Settings) -> JobOptions:
+def _job_options(settings: Settings) -> JobOptions:
     return JobOptions(load_profile(settings))
 
 
 @contextmanager
 def _worker(home: Path, mode: str) -> Iterator[Path]:
-    """A real worker; yields the file with the times of its chunks."""
+    """Run a real worker; yield the file with the times of its chunks."""
     times = home / f"times-{mode}"
     command = [sys.executable, "-P", "-m", "tests.bench.worker", str(times), mode]
     with (home / f"worker-{mode}.log").open("wb") as log:
@@ -214,18 +218,18 @@ def _worker(home: Path, mode: str) -> Iterator[Path]:
 
 
 def _overhead(times: Path) -> tuple[float, float]:
-    """The share of the wall time outside of the pipeline, and a chunk's mean milliseconds in it."""
-    rows = [json.loads(line) for line in times.read_text().splitlines()]
-    busy = sum(end - start for start, end in rows)
-    wall = rows[-1][1] - rows[0][0]
-    return 1 - busy / wall, 1000 * busy / len(rows)
+    """Return the share of wall time outside the pipeline, and the pipeline's mean ms per chunk."""
+    spans = [json.loads(line) for line in times.read_text().splitlines()]
+    busy = sum(end - start for start, end in spans)
+    wall = spans[-1][1] - spans[0][0]
+    return 1 - busy / wall, 1000 * busy / len(spans)
 
 
 def _measure_tutorial(home: Path, dump: Path, count: int) -> dict[str, Any]:
     with embedded_broker(home) as broker, connect(broker.url) as client:
         store = JobStore(client, ttl_seconds=3600)
         before = store.roster.memory().used
-        _say("submitting as a tutorial does")
+        _report("submitting as a tutorial does")
         start = time.perf_counter()
         with dump.open(encoding="utf-8") as stream:
             ids = tutorial.submit_all(
@@ -255,12 +259,12 @@ def _seconds(call: Callable[[], object]) -> float:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
+        return {key: _rounded(entry) for key, entry in value.items()}
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
-def _say(what: str) -> None:
-    sys.stderr.write(f"{what}\n")
+def _report(step: str) -> None:
+    sys.stderr.write(f"{step}\n")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""Does a restart of the model's server cost an article?
+"""Measure whether a restart of the model server costs an article.
 
     python -m tests.bench.server FILE_OR_FOLDER … [--articles 50]
 
-A real ``transformers serve`` with the embedded model; the articles go through the pipeline in
-chunks, as a worker takes them. In the middle one, when the server has answered some of its
-requests, it is killed and started again. Prints one JSON line:
+A real ``transformers serve`` runs the embedded model, and the articles go through the pipeline in
+chunks, as in a worker. In the middle chunk the server is killed and restarted once it has answered
+some requests. Prints one JSON line:
 
-    done, failed    what became of the articles; why they failed goes to stderr
-    restarts        how often the server was started again
-    seconds         for all of it, but for the first start
+    done, failed    numbers of articles; the reasons of failures go to stderr
+    restarts        restarts of the server
+    seconds         total without the first start
 """
 
 from __future__ import annotations
@@ -38,22 +38,27 @@ __all__: list[str] = []
 
 _CHUNK_ARTICLES = 10
 
-#: transformers serve answers one after the other; one more is on its way.
+#: transformers serve answers one request at a time; a second one is queued.
 _IN_FLIGHT = 2
 
-#: As the model's configuration says.
+#: As in the model's configuration.
 _WINDOW = 8192
 
 
 def main() -> None:
-    """Work through the articles, and print one line."""
+    """Process the articles, and print one line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.server", allow_abbrev=False)
     parser.add_argument("inputs", nargs="+")
     parser.add_argument("--articles", type=int, default=50)
-    said = parser.parse_args()
+    arguments = parser.parse_args()
     settings = load_settings()
-    found = read_documents(said.inputs, max_chars=settings.max_article_chars)
-    articles = list(islice((one for one in found if isinstance(one, Article)), said.articles))
+    documents = read_documents(arguments.inputs, max_chars=settings.max_article_chars)
+    articles = list(
+        islice(
+            (document for document in documents if isinstance(document, Article)),
+            arguments.articles,
+        )
+    )
     folder = str(embedded_folder(settings.home))
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -62,12 +67,12 @@ def main() -> None:
         started = time.perf_counter()
         processed = _work(articles, server, settings)
         seconds = time.perf_counter() - started
-    failed = Counter(one.outcome.message for one in processed if one.result is None)
+    failed = Counter(article.outcome.message for article in processed if article.result is None)
     for message, count in failed.most_common():
         sys.stderr.write(f"{count} failed: {message}\n")
     figures = {
         "articles": len(articles),
-        "done": sum(one.outcome.state is ArticleState.DONE for one in processed),
+        "done": sum(article.outcome.state is ArticleState.DONE for article in processed),
         "failed": failed.total(),
         "restarts": server.starts - 1,
         "seconds": round(seconds, 1),
@@ -110,7 +115,7 @@ def _profile(server: ModelServer, settings: Settings) -> Profile:
 
 
 def _kill_once(server: ModelServer) -> Callable[[], None]:
-    """A checkpoint that strikes when the server has begun to answer, and only then."""
+    """Return a checkpoint that restarts the server once, after its next answer."""
     before, starts = server.answered, server.starts
 
     def checkpoint() -> None:

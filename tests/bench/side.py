@@ -1,6 +1,6 @@
-"""The ways to run the model that the engine is measured against, all with the same weights.
+"""The sides of the engine benchmark: ways to run the same weights.
 
-Each side answers the same prompts and is timed by the caller; loading is not.
+Each side answers the same prompts. The caller times the answers, without loading.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from worker.engine.protocol import Engine, Generation, Prompt, no_checkpoint
 
 __all__ = ["SIDES", "forward_only", "open_side"]
 
-#: What transformers' own documentation and the engine's first figures use.
+#: As in the documentation of transformers.
 LOOKUP_TOKENS = 8
 
-#: The sides by the names that the benchmark prints.
+#: Names of the sides, as the benchmark prints them.
 SIDES = (
     "ours",
     "ours_careful",
@@ -39,7 +39,7 @@ SIDES = (
 
 
 class Static(PlainEngine):
-    """Sorted by length, in batches of a fixed number of prompts, padded on the left."""
+    """Static batches: sorted by length, of a fixed number of prompts, padded on the left."""
 
     def __init__(self, model: ModelSettings, settings: Settings, *, batch: int) -> None:
         super().__init__(model, settings)
@@ -50,21 +50,24 @@ class Static(PlainEngine):
     ) -> list[Generation]:
         answers: dict[int, Generation] = {}
         for adapter, indexes in _by_adapter(prompts).items():
-            asked = {at: self.encode(prompts[at])[0] for at in indexes}
-            order = sorted(indexes, key=lambda at: -len(asked[at]))
+            encoded = {index: self.encode(prompts[index])[0] for index in indexes}
+            order = sorted(indexes, key=lambda index: -len(encoded[index]))
             for first in range(0, len(order), self._batch):
                 checkpoint()
                 batch = order[first : first + self._batch]
-                budgets = [prompts[at].max_tokens for at in batch]
-                found = self._batched(adapter, [asked[at] for at in batch], budgets)
-                answers.update(zip(batch, found, strict=True))
-        return [answers[at] for at in range(len(prompts))]
+                rows = [encoded[index] for index in batch]
+                budgets = [prompts[index].max_tokens for index in batch]
+                generations = self._generate_batch(adapter, rows, budgets)
+                answers.update(zip(batch, generations, strict=True))
+        return [answers[index] for index in range(len(prompts))]
 
-    def _batched(self, adapter: str, rows: list[list[int]], budgets: list[int]) -> list[Generation]:
+    def _generate_batch(
+        self, adapter: str, rows: list[list[int]], budgets: list[int]
+    ) -> list[Generation]:
         width = max(map(len, rows))
         pad = self.local._end_token
         with torch.inference_mode():
-            found = self.model(adapter).generate(
+            outputs = self.model(adapter).generate(
                 input_ids=torch.tensor([[pad] * (width - len(row)) + row for row in rows]),
                 attention_mask=torch.tensor(
                     [[0] * (width - len(row)) + [1] * len(row) for row in rows]
@@ -75,30 +78,32 @@ class Static(PlainEngine):
             )
         return [
             self.answer(row[width:].tolist()[:budget])
-            for row, budget in zip(found, budgets, strict=True)
+            for row, budget in zip(outputs, budgets, strict=True)
         ]
 
     def answer(self, tokens: list[int]) -> Generation:
-        """What was written, up to the first token that ends it."""
+        """Decode ``tokens`` up to the first end token."""
         ends = self.local._end_tokens
-        end = next((at for at, token in enumerate(tokens) if token in ends), None)
+        end = next((index for index, token in enumerate(tokens) if token in ends), None)
         text = self.local._tokenizer.decode(tokens[:end], skip_special_tokens=True)
         return Generation(text.strip(), end is not None, len(tokens) if end is None else end + 1)
 
 
 class Continuous(Static):
-    """transformers' continuous batching: ``generate_batch``."""
+    """Continuous batching by transformers: ``generate_batch``."""
 
     def __init__(self, model: ModelSettings, settings: Settings) -> None:
         super().__init__(model, settings, batch=0)
 
-    def _batched(self, adapter: str, rows: list[list[int]], budgets: list[int]) -> list[Generation]:
+    def _generate_batch(
+        self, adapter: str, rows: list[list[int]], budgets: list[int]
+    ) -> list[Generation]:
         raise NotImplementedError
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
-        from transformers import GenerationConfig  # noqa: PLC0415 - slow, and for this side alone
+        from transformers import GenerationConfig  # noqa: PLC0415 - slow, and only for this side
 
         checkpoint()
         (adapter,) = {prompt.template.adapter for prompt in prompts}
@@ -109,18 +114,18 @@ class Continuous(Static):
             pad_token_id=self.local._end_token,
             max_new_tokens=max(prompt.max_tokens for prompt in prompts),
         )
-        asked = [self.encode(prompt)[0] for prompt in prompts]
-        found = model.generate_batch(asked, generation_config=config)
-        # Its keys are the requests in order: "req_0", "req_1", …
-        written = sorted(found.items(), key=lambda item: int(item[0].rsplit("_", 1)[1]))
+        encoded = [self.encode(prompt)[0] for prompt in prompts]
+        outputs = model.generate_batch(encoded, generation_config=config)
+        # The keys number the requests: "req_0", "req_1", …
+        numbered = sorted(outputs.items(), key=lambda pair: int(pair[0].rsplit("_", 1)[1]))
         return [
             self.answer(list(output.generated_tokens)[: prompt.max_tokens])
-            for prompt, (_, output) in zip(prompts, written, strict=True)
+            for prompt, (_, output) in zip(prompts, numbered, strict=True)
         ]
 
 
 class CTranslate2(Static):
-    """CTranslate2 with int8 weights, made from the same model."""
+    """CTranslate2 with int8 weights, converted from the same model."""
 
     def __init__(
         self, model: ModelSettings, settings: Settings, *, batch: int, adapter: str
@@ -133,18 +138,20 @@ class CTranslate2(Static):
             self.model(adapter).float().save_pretrained(merged)
             self.local._tokenizer.save_pretrained(merged)
             self._models.clear()
-            made = Path(scratch) / "made"
+            converted = Path(scratch) / "converted"
             ctranslate2.converters.TransformersConverter(str(merged)).convert(
-                str(made), quantization="int8"
+                str(converted), quantization="int8"
             )
             threads = settings.threads or torch.get_num_threads()
-            self._generator: Any = ctranslate2.Generator(str(made), intra_threads=threads)
+            self._generator: Any = ctranslate2.Generator(str(converted), intra_threads=threads)
 
-    def _batched(self, adapter: str, rows: list[list[int]], budgets: list[int]) -> list[Generation]:
+    def _generate_batch(
+        self, adapter: str, rows: list[list[int]], budgets: list[int]
+    ) -> list[Generation]:
         del adapter
-        spelled = self.local._tokenizer.convert_ids_to_tokens
-        found = self._generator.generate_batch(
-            [spelled(row) for row in rows],
+        to_strings = self.local._tokenizer.convert_ids_to_tokens
+        results = self._generator.generate_batch(
+            [to_strings(row) for row in rows],
             max_length=max(budgets),
             sampling_topk=1,
             end_token=sorted(self.local._end_tokens),
@@ -152,13 +159,13 @@ class CTranslate2(Static):
             return_end_token=True,
         )
         return [
-            self.answer(list(one.sequences_ids[0])[:budget])
-            for one, budget in zip(found, budgets, strict=True)
+            self.answer(list(result.sequences_ids[0])[:budget])
+            for result, budget in zip(results, budgets, strict=True)
         ]
 
 
 def open_side(name: str, model: ModelSettings, settings: Settings, adapter: str) -> Engine:
-    """The side ``name``, loaded; ``adapter`` is that of the prompts to come."""
+    """Load the side ``name`` for prompts with ``adapter``."""
     kind, _, batch = name.partition("_")
     if kind == "ours":
         return LocalEngine(model, settings)
@@ -174,11 +181,13 @@ def open_side(name: str, model: ModelSettings, settings: Settings, adapter: str)
 def forward_only(
     plain: PlainEngine, prompts: Sequence[Prompt], answers: Sequence[Generation], batch: int
 ) -> None:
-    """One pass of transformers over prompt, source and answer of each prompt: the limit."""
+    """Run one forward pass of transformers over each prompt with its answer: the limit."""
     encode = plain.local._encode
     rows = [
         [*plain.encode(prompt)[0], *written]
-        for prompt, written in zip(prompts, encode([one.text for one in answers]), strict=True)
+        for prompt, written in zip(
+            prompts, encode([answer.text for answer in answers]), strict=True
+        )
     ]
     (adapter,) = {prompt.template.adapter for prompt in prompts}
     rows.sort(key=len, reverse=True)
@@ -197,7 +206,8 @@ def forward_only(
 
 
 def _by_adapter(prompts: Sequence[Prompt]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for at, prompt in enumerate(prompts):
-        found.setdefault(prompt.template.adapter, []).append(at)
-    return found
+    """Return the indexes of the prompts by adapter."""
+    indexes: dict[str, list[int]] = {}
+    for index, prompt in enumerate(prompts):
+        indexes.setdefault(prompt.template.adapter, []).append(index)
+    return indexes

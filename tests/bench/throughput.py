@@ -1,17 +1,17 @@
-"""Articles a second: the queue from end to end against a plain script over the same articles.
+"""Compare the articles per second of the whole queue with those of a plain script.
 
     python -m tests.bench.throughput [FILE_OR_FOLDER …] [--count N]
 
-The plain script loops over the articles and calls transformers' ``generate`` once for each
-sentence and each summary, with the same weights, prompts, keep-bias and checks. Ours is a running
-broker with one worker: submitted, watched to the end and collected by the command line. Neither
-side's loading of the model is in its time. Prints one JSON line:
+The plain script loops over the articles and calls transformers' ``generate`` once per sentence and
+per summary, with the same weights, prompts, keep-bias and checks. The queue is a running broker
+with one worker; the CLI submits, watches and collects. Neither time includes loading the model.
+Prints one JSON line:
 
-    ratio           articles a second, ours to the plain script's
-    equal           articles whose repaired text and summary are the same on both sides; the others
-                    hang on a tie between two tokens (python -m tests.bench.equality)
-    engine_share    of the time that the worker spent on its chunks
-    worker_peak_rss_mb  of the worker's child, which holds the model
+    ratio           articles per second, of the queue to the script
+    equal           articles with the same repaired text and summary on both sides; the others
+                    depend on a tie between two tokens (python -m tests.bench.equality)
+    engine_share    the engine's share of the time that the worker spent on its chunks
+    worker_peak_rss_mb  peak of the worker's child, which holds the model
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.throughput", allow_abbrev=False)
     parser.add_argument("inputs", nargs="*", default=["seeds"])
     parser.add_argument("--count", type=int)
-    said = parser.parse_args()
+    arguments = parser.parse_args()
     settings = load_settings()
-    found = read_documents(said.inputs, max_chars=settings.max_article_chars)
-    articles = [item for item in islice(found, said.count) if isinstance(item, Article)]
+    documents = read_documents(arguments.inputs, max_chars=settings.max_article_chars)
+    articles = [
+        document for document in islice(documents, arguments.count) if isinstance(document, Article)
+    ]
     ours, seconds, worker = _queue(articles, settings)
     plain, plain_seconds = _script(articles, settings)
     figures = {
@@ -58,22 +60,23 @@ def main() -> None:
 def _script(
     articles: list[Article], settings: Settings
 ) -> tuple[dict[str, tuple[str, str]], float]:
-    """What a plain script makes of each article, and its seconds."""
+    """Process the articles by a plain script; return the texts and the seconds."""
     profile = load_profile(settings)
     engine = PlainEngine(profile.model, settings)
     engine.prepare(profile.prompts.values())
-    made = {}
+    texts = {}
     start = time.perf_counter()
     for article in articles:
-        (one,) = process([article], lambda: engine, profile)
-        made[article.id] = (one.result.repaired, one.result.summary) if one.result else ("", "")
-    return made, time.perf_counter() - start
+        (processed,) = process([article], lambda: engine, profile)
+        result = processed.result
+        texts[article.id] = (result.repaired, result.summary) if result else ("", "")
+    return texts, time.perf_counter() - start
 
 
 def _queue(
     articles: list[Article], settings: Settings
 ) -> tuple[dict[str, tuple[str, str]], float, dict[str, Any]]:
-    """The same by one worker behind the queue."""
+    """Process the articles by one worker behind the queue."""
     with running_desk(settings) as desk:
         dump, out = desk.home / "articles.jsonl", desk.home / "out"
         write_dump(articles, dump)
@@ -89,8 +92,8 @@ def _queue(
             "worker_peak_rss_mb": round(desk.memory_mb("VmHWM")),
         }
         rows = map(json.loads, (out / "results.jsonl").read_text(encoding="utf-8").splitlines())
-        made = {row["id"]: (row.get("repaired") or "", row.get("summary") or "") for row in rows}
-    return made, seconds, worker
+        texts = {row["id"]: (row.get("repaired") or "", row.get("summary") or "") for row in rows}
+    return texts, seconds, worker
 
 
 if __name__ == "__main__":

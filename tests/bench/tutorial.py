@@ -1,11 +1,11 @@
-"""What a tutorial builds: one Celery task an article, article and result in the messages.
+"""A tutorial's queue: one Celery task per article, with article and result in the messages.
 
     python -m tests.bench.tutorial worker URL [--seconds S] [OPTIONS OF celery worker …]
 
-The side that Copydesk's queue is measured against. Written as Celery's documentation teaches it,
-with Redis as broker and as result backend and every other setting at its default; it knows nothing
-of Copydesk. Each function takes a broker's URL as kombu spells it (``EmbeddedBroker.url``), which
-Celery's result backend reads as well.
+This is the baseline for Copydesk's queue, of which it imports nothing. It follows Celery's
+documentation, with Redis as broker and result backend and all other settings at their defaults.
+Each function takes a broker URL as kombu spells it (``EmbeddedBroker.url``), which Celery's result
+backend understands as well.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from celery.result import AsyncResult
 
 __all__ = ["count_done", "create_app", "poll_progress", "results_of", "submit_all"]
 
-#: Name of the one task.
+#: Name of the only task.
 _PROCESS_ARTICLE = "tutorial.process_article"
 
-#: Characters of the text that stand in for the summary and the account of what was done.
+#: Characters of the text that stand in for the summary and the other results.
 _SUMMARY_CHARS = 400
 
 
 @cache
 def create_app(url: str, seconds: float = 0.0) -> Celery:
-    """The application on ``url``: one in each process, and with it one pool of connections.
+    """Return the application on ``url``, one per process, with one pool of connections.
 
-    Its task sleeps ``seconds`` in place of the work, and returns what has about the size of a
-    repaired article with its summary.
+    Its task sleeps for ``seconds`` instead of working, and returns about as much text as a repaired
+    article with its summary has.
     """
     app = Celery("tutorial", broker=url, backend=url, set_as_current=False)
 
-    # Shared, the task of a second URL would give way to the first one's, in every application
-    # of the process.
+    # A shared task would be registered in every application of the process, and the first URL's
+    # would win.
     @app.task(name=_PROCESS_ARTICLE, shared=False)  # type: ignore[untyped-decorator]
     def process_article(article: dict[str, Any]) -> dict[str, Any]:
         time.sleep(seconds)
@@ -54,11 +54,11 @@ def create_app(url: str, seconds: float = 0.0) -> Celery:
 
 
 def submit_all(articles: Iterable[dict[str, Any]], url: str) -> list[str]:
-    """Send one task for each article; their ids, in order.
+    """Send one task per article, and return the tasks' ids in order.
 
     ``delay`` takes connection and producer from the application's pools. Measured with 20,000
-    articles: to hold one producer for all is 5 % faster, to drop each result at once 3 % slower,
-    a ``group`` a fifth slower.
+    articles: one producer for all is 5 % faster, dropping each result at once 3 % slower, and a
+    ``group`` a fifth slower.
     """
     process_article = create_app(url).tasks[_PROCESS_ARTICLE]
     results = [process_article.delay(article) for article in articles]
@@ -66,34 +66,34 @@ def submit_all(articles: Iterable[dict[str, Any]], url: str) -> list[str]:
 
 
 def results_of(ids: Sequence[str], url: str) -> list[AsyncResult]:
-    """The results of a process that has only the ids; one that has sent the tasks has them."""
+    """Look up the results by id, for a process that has not sent the tasks itself."""
     app = create_app(url)
-    return [AsyncResult(one, app=app) for one in ids]
+    return [AsyncResult(task_id, app=app) for task_id in ids]
 
 
 def count_done(results: Iterable[AsyncResult]) -> int:
-    """How many are done or have failed: one command for each that was not when last asked."""
+    """Count the done and failed tasks, with one command for each not known to be."""
     return sum(result.ready() for result in results)
 
 
 def poll_progress(ids: Sequence[str], url: str) -> int:
-    """One look of a process that has only the ids: how many are done.
+    """Count the done tasks once, from their ids alone.
 
-    ``ready`` of each is the fastest way of Celery's user guide: ``GroupResult.completed_count``
-    takes a fifth longer or more, since it listens to each besides. Who reads the reference of the
-    backends finds ``app.backend.get_many``, which asks for all at once: 3 to 50 times as fast.
+    ``ready`` is the fastest way in Celery's user guide: ``GroupResult.completed_count`` takes at
+    least a fifth longer, since it also subscribes to each task. The reference of the backends has
+    ``app.backend.get_many``, which fetches all at once and is 3 to 50 times as fast.
     """
     return count_done(results_of(ids, url))
 
 
 def main() -> None:
-    """Run a worker until it is told to end."""
+    """Run a worker until a signal stops it."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.tutorial", allow_abbrev=False)
     parser.add_argument("command", choices=["worker"])
     parser.add_argument("url")
     parser.add_argument("--seconds", type=float, default=0.0, help="that each article takes")
-    said, options = parser.parse_known_args()
-    create_app(said.url, said.seconds).worker_main([said.command, *options])
+    arguments, options = parser.parse_known_args()
+    create_app(arguments.url, arguments.seconds).worker_main([arguments.command, *options])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""``python -m tests.bench.worker FILE MODE``: a real worker whose chunk takes 50 ms of pipeline.
+"""A real worker whose pipeline takes 50 ms per chunk.
 
-It writes a line for each chunk into FILE: when its pipeline began and ended, on the monotonic
-clock. MODE is ``bare``, where the pipeline is a sleep and nothing else, or ``stages``, where the
-real stages run on an engine that sleeps.
+    python -m tests.bench.worker FILE MODE
+
+It appends one line per chunk to FILE: start and end of the pipeline on the monotonic clock. In MODE
+``bare`` the pipeline only sleeps; in ``stages`` the real stages run on an engine that sleeps.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from worker.records.result import Method, Result
 
 __all__ = ["CHUNK_SECONDS", "done_result", "main"]
 
-#: What the engine takes for a chunk. A real chunk of 16 articles takes a minute or more; this is
-#: short enough that the queue's own share shows.
+#: Seconds of the engine per chunk. A real chunk of 16 articles takes a minute or more; this is
+#: short enough to show the queue's own share.
 CHUNK_SECONDS = 0.05
 
-#: What a result is like in size: half of the article, in the summary's place.
+#: Characters of the summary, so that a result has a realistic size.
 _SUMMARY_CHARS = 400
 
 
 class _SleepingEngine(FakeEngine):
-    """Sleeps once a chunk: where the summaries of all its articles are written."""
+    """Sleeps once per chunk, when the summaries of all articles are written."""
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
@@ -50,7 +51,7 @@ def _sleep(articles: Sequence[Article], *_: object) -> list[ProcessedArticle]:
 
 
 def done_result(article: Article) -> ProcessedArticle:
-    """A result of about the size that the pipeline's have."""
+    """Return a result of about the pipeline's size."""
     result = Result(
         title=article.title,
         repaired=article.text,
@@ -66,7 +67,7 @@ def _open_engine(*_: object) -> Engine:
 
 
 def main() -> None:
-    """Run until a signal says stop."""
+    """Run until a signal stops the worker."""
     file, mode = Path(sys.argv.pop(1)), sys.argv.pop(1)
     process = _sleep if mode == "bare" else vars(attempt)["process"]
 
