@@ -51,8 +51,8 @@ _MIN_WORDS = 7
 
 #: Headings, bylines and time stamps end with none of these. A question is no summary.
 _END_MARKS = (".", "!")
-#: A teaser breaks off.
-_ELLIPSIS = ".."
+#: A teaser breaks off with an ellipsis, and notes to the reader are set in emphasis.
+_TEASER_OR_NOTE_ENDS = ("..", "*", "_")
 
 #: A sentence that shares a larger part of its content words with another repeats it (0-1).
 _MAX_OVERLAP = 0.6
@@ -120,7 +120,7 @@ def _centrality_scores(bags: Sequence[Counter[str]]) -> list[float]:
 def _may_stand_alone(sentence: str) -> bool:
     is_long_enough = len(sentence.split()) >= _MIN_WORDS
     has_end = strip_closing_marks(sentence).endswith(_END_MARKS)
-    is_ended = has_end and not sentence.endswith(_ELLIPSIS)
+    is_ended = has_end and not sentence.endswith(_TEASER_OR_NOTE_ENDS)
     return is_long_enough and is_ended and is_balanced(sentence)
 
 
