@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Daemon"]
 
-#: How long ``start`` retries: ``running`` holds the lock for microseconds, too.
+#: How long ``start`` retries to lock, since ``running`` holds the lock for microseconds.
 _LOCK_SECONDS = 0.1
 
 #: Interval between two checks whether a process has ended.

@@ -82,8 +82,8 @@ def configure_logging(level: int = logging.INFO) -> None:
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
     logging.captureWarnings(True)
-    # Celery resets billiard's logger when something else configures logging. Its errors say how a
-    # child ended.
+    # Celery resets billiard's logger, whose errors say how a child ended, and leaves it unset if
+    # something else configures logging.
     pool = billiard_util.get_logger()
     pool.setLevel(logging.ERROR)
     pool.propagate = True
