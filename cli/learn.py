@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,7 @@ from cli.submit import ProfileOption
 from worker.errors import UsageError
 
 if TYPE_CHECKING:
-    from worker.training.learn import Learned
-    from worker.training.learn_summary import LearnedSummary
+    from worker.training.run import Learned
 
 __all__ = ["app"]
 
@@ -21,8 +20,8 @@ app = typer.Typer(
     help="Train an adapter on your own post-edits or summaries.", no_args_is_help=True
 )
 
-#: What the training needs beside the program itself.
-_EXTRA = ("matplotlib", "peft", "sklearn")
+#: Packages of the extra `train`.
+_EXTRA_PACKAGES = ("matplotlib", "peft", "sklearn")
 
 
 @app.command("repair")
@@ -31,17 +30,19 @@ def repair(
         list[Path],
         typer.Option(help="Rows with source and target(s), .jsonl or .jsonl.gz; may be repeated."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the adapter, its card and its work.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the adapter, its card and its checkpoints.")
+    ],
     profile: ProfileOption = None,
     as_json: JsonFlag = False,
 ) -> Report:
     """Train a repair adapter for the profile's model, fit its acceptor, measure and describe it.
 
-    Two thirds of the rows are trained on, the others judge. A thousand pairs take about four
-    minutes on two cores. Run it again to go on where it was stopped. To use the result, copy the
-    profile's prompt file and name the folder there as its adapter.
+    Two thirds of the rows are trained on; the rest measure the outcome. A thousand pairs take
+    about four minutes on two cores. Run it again to continue a run that was stopped. To use the
+    result, copy the profile's prompt file and name the folder there as its adapter.
     """
-    _need_extra()
+    _require_extra()
     from worker.config.settings import load_profile, load_settings
     from worker.training.learn import learn_repair
 
@@ -61,18 +62,21 @@ def summary(
         list[Path],
         typer.Option(help="Rows with article and summary (and title), .jsonl or .jsonl.gz."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the adapter, its card and its work.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the adapter, its card and its checkpoints.")
+    ],
     profile: ProfileOption = None,
     as_json: JsonFlag = False,
 ) -> Report:
     """Train an adapter that shortens sentences and writes titles as your summaries do.
 
-    A summary's sentence is learned from when it shortens one sentence of its article and the checks
-    let it pass; a title when it has nothing beyond its summary. Two thirds of the rows are trained
-    on, the others judge. Run it again to go on where it was stopped. To use the result, copy the
-    profile's prompt files for shortening and titles, and name the folder there as their adapter.
+    A summary sentence is learned from if it shortens one sentence of its article and passes the
+    checks; a title if it adds nothing to its summary. Two thirds of the rows are trained on; the
+    rest measure the outcome. Run it again to continue a run that was stopped. To use the result,
+    copy the profile's prompt files for shortening and titles, and name the folder there as their
+    adapter.
     """
-    _need_extra()
+    _require_extra()
     from worker.config.settings import load_profile, load_settings
     from worker.training.learn_summary import learn_summary
 
@@ -87,7 +91,7 @@ def summary(
 
 
 def _report(
-    task: str, learned: Learned | LearnedSummary, outcome: str, *, as_json: bool, **more: str
+    task: str, learned: Learned[Any], outcome: str, *, as_json: bool, **more: str | None
 ) -> Report:
     data = {
         "folder": str(learned.folder),
@@ -102,10 +106,10 @@ def _report(
     return Report(f"learn {task}", data, text, as_json=as_json)
 
 
-def _need_extra() -> None:
+def _require_extra() -> None:
     from importlib.util import find_spec
 
-    missing = [name for name in _EXTRA if find_spec(name) is None]
+    missing = [name for name in _EXTRA_PACKAGES if find_spec(name) is None]
     if missing:
         raise UsageError(
             f"training needs packages that are not installed: {', '.join(missing)}",

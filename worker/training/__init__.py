@@ -1,4 +1,4 @@
-"""How the weights that the project ships were made, to be made again.
+"""Train the weights that the project ships, and those of a newsroom (``copydesk learn``).
 
-Runs by itself (``python -m worker.training``); the service imports nothing from here.
+May import every room but the queue; no room of the service imports this one.
 """

@@ -1,4 +1,4 @@
-"""``python -m worker.training``: make the adapters again, and the acceptor."""
+"""Train the shipped adapters, the acceptor and the estimator: ``python -m worker.training``."""
 
 from __future__ import annotations
 
@@ -9,43 +9,53 @@ from worker.config.settings import load_profile, load_settings
 
 
 def main() -> None:
-    """Read the command line and train."""
+    """Train what the command line names."""
     parser = argparse.ArgumentParser(prog="python -m worker.training", description=__doc__)
     tasks = parser.add_subparsers(required=True, metavar="TASK", dest="task")
     repair = tasks.add_parser("repair", help="the adapter of the repair task")
-    acceptor = tasks.add_parser("acceptor", help="what judges the proposals of a profile's adapter")
-    estimator = tasks.add_parser("estimator", help="what says which sentences need their source")
+    acceptor = tasks.add_parser(
+        "acceptor", help="the acceptor of a profile's adapter: which proposals are made"
+    )
+    estimator = tasks.add_parser(
+        "estimator", help="the estimator of a profile's adapter: which sentences need their source"
+    )
     summary = tasks.add_parser("summary", help="the adapter of the summary task")
     for task in (repair, acceptor, estimator, summary):
-        task.add_argument("--data", type=Path, required=True, help="folder with the sets")
-        task.add_argument("--work", type=Path, required=True, help="folder for what is underway")
+        task.add_argument("--data", type=Path, required=True, help="folder with the training sets")
+        task.add_argument(
+            "--work", type=Path, required=True, help="folder for pairs, checkpoints and reports"
+        )
     for task in (repair, summary):
         task.add_argument("--model", type=Path, required=True, help="folder of the base model")
         task.add_argument("--out", type=Path, required=True, help="folder for the adapter")
     summary.add_argument("--prompts", type=Path, required=True, help="folder of the prompts")
-    repair.add_argument("--prompt", type=Path, required=True, help="the prompt it is trained with")
-    repair.add_argument("--pairs", type=int, default=8000, help="how many, about (default 8000)")
-    repair.add_argument("--start", type=Path, help="adapter of the first training, for the second")
+    repair.add_argument("--prompt", type=Path, required=True, help="prompt file to train with")
+    repair.add_argument(
+        "--pairs", type=int, default=8000, help="about how many pairs (default 8000)"
+    )
+    repair.add_argument(
+        "--start", type=Path, help="folder of the first training's adapter, for the second training"
+    )
     for task in (acceptor, estimator):
         task.add_argument("--profile", default="embedded", help="whose adapter (default embedded)")
-    said = vars(parser.parse_args())
-    task = said.pop("task")
+    arguments = vars(parser.parse_args())
+    task = arguments.pop("task")
     if task == "repair":
-        from worker.training.repair import make_adapter  # noqa: PLC0415 - peft, and slow
+        from worker.training.repair import make_repair_adapter  # noqa: PLC0415 - peft, and slow
 
-        make_adapter(**said)
+        make_repair_adapter(**arguments)
         return
     if task == "summary":
-        from worker.training.summary import make_adapter as make_summary_adapter  # noqa: PLC0415
+        from worker.training.summary import make_summary_adapter  # noqa: PLC0415
 
-        make_summary_adapter(**said)
+        make_summary_adapter(**arguments)
         return
     from worker.training.acceptor import make_acceptor  # noqa: PLC0415 - scikit-learn
     from worker.training.estimator import make_estimator  # noqa: PLC0415
 
-    settings = load_settings(profile=said.pop("profile"))
+    settings = load_settings(profile=arguments.pop("profile"))
     make = make_acceptor if task == "acceptor" else make_estimator
-    make(profile=load_profile(settings), settings=settings, **said)
+    make(profile=load_profile(settings), settings=settings, **arguments)
 
 
 if __name__ == "__main__":

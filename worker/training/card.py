@@ -1,4 +1,4 @@
-"""What a trained adapter comes with: a model card, and its loss as a picture."""
+"""Write the model card of a trained adapter, and draw its curves."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from worker.training.lora import LOSSES
 
 __all__ = ["REPAIR_CARD", "SUMMARY_CARD", "CardText", "draw_curve", "draw_losses", "write_card"]
 
-#: Steps whose mean is one point of the curve: a batch's own loss jumps.
-_SMOOTHED = 10
+#: Steps averaged into one point of the loss curve, since the loss of single batches jumps.
+_SMOOTHED_STEPS = 10
 
 _CARD = """# {name}
 
-{purpose} It goes with the prompts and the base model that it was trained with.
+{purpose} Use it with the prompts and the base model that it was trained with.
 
 ## Data
 
 {files}
 
-Fill in: whose texts these are, and under which licence they may be used.
+Fill in: whose texts these are, and under which licence.
 
 ## Pairs
 
@@ -46,20 +46,20 @@ before, {loss_after:.3f} after, in nats per answer token. ![loss](loss.svg)
 
 
 class CardText(NamedTuple):
-    """What the card of a task says."""
+    """The parts of a card that depend on the task."""
 
     purpose: str
     outcome: str
-    """With the names of the figures in braces."""
+    """A format string over the figures of the evaluation."""
     harm: str
 
 
 REPAIR_CARD = CardText(
-    "A LoRA adapter that mends one sentence of news, trained by `copydesk learn repair`.",
+    "A LoRA adapter that repairs one sentence of news, trained by `copydesk learn repair`.",
     """{n} sentences: {changed_share:.1%} changed, {closer} closer, {farther} farther, {invented}
-with something invented, {lost} with something lost. The acceptor is {acceptor}.""",
+with an invented fact, {lost} with a lost one. The acceptor is {acceptor}.""",
     """An article, a tense or a preposition may be changed wrongly and pass the checks. Look at
-`work/report.json`, and at the changes in the results of a job, before it is used on everything.""",
+`work/report.json`, and at the changes in the results of a job, before you use it on everything.""",
 )
 SUMMARY_CARD = CardText(
     "A LoRA adapter that shortens sentences of news and writes titles, trained by `copydesk learn "
@@ -69,42 +69,44 @@ SUMMARY_CARD = CardText(
 {titled_share:.0%} with a title by the model, {invented} with a number or name that the article
 lacks, {flipped} turned negations.""",
     """A clause may be left out that others need. Look at `work/report.json`, and at summaries of a
-job beside their evidence, before it is used on everything.""",
+job beside their evidence, before you use it on everything.""",
 )
 
 
 def write_card(
-    folder: Path, files: Sequence[Path], told: Mapping[str, Any], card: CardText
+    folder: Path, files: Sequence[Path], record: Mapping[str, Any], card: CardText
 ) -> None:
     """Write ``model_card.md``, ``loss.svg`` and ``work/report.json`` into ``folder``.
 
     Args:
-        folder: of the adapter, with its ``work`` in it.
-        files: what it was trained on.
-        told: the run's report, with ``pairs``, ``run`` and ``measured``.
+        folder: the adapter's folder, which contains ``work``.
+        files: the files it was trained on.
+        record: the record of the run, with ``pairs``, ``run`` and ``measured``.
         card: the text of the task.
     """
-    report = json.dumps(told, indent=2) + "\n"
+    report = json.dumps(record, indent=2) + "\n"
     (folder / "work" / "report.json").write_text(report, encoding="utf-8")
     draw_losses(folder / "work" / LOSSES, folder / "loss.svg")
     text = _CARD.format(
         name=folder.name,
         purpose=card.purpose,
         files="\n".join(f"- `{file.name}`" for file in files),
-        pairs="\n".join(f"| `{kind}` | {count} |" for kind, count in sorted(told["pairs"].items())),
-        outcome=card.outcome.format(**{**told, **told["measured"]}),
+        pairs="\n".join(
+            f"| `{kind}` | {count} |" for kind, count in sorted(record["pairs"].items())
+        ),
+        outcome=card.outcome.format(**{**record, **record["measured"]}),
         harm=card.harm,
-        **told["run"],
+        **record["run"],
     )
     (folder / "model_card.md").write_text(text, encoding="utf-8")
 
 
 def draw_curve(report: Mapping[str, Any], picture: Path) -> None:
-    """Draw what an acceptor finds against how often it is right, each restraint marked.
+    """Draw an acceptor's precision over its recall, and mark each restraint.
 
-    ``report`` is that of ``worker.training.acceptor``.
+    ``report`` comes from ``worker.training.acceptor``.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415 - as above
+    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to load
 
     points = {
         point["probability"]: (
@@ -128,18 +130,17 @@ def draw_curve(report: Mapping[str, Any], picture: Path) -> None:
 
 def draw_losses(log: Path, picture: Path) -> None:
     """Draw the smoothed loss of each step as a curve."""
-    # Imported here: only a training draws, and it takes a second.
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to load
 
     steps: dict[int, float] = {}
     for line in log.read_text(encoding="utf-8").splitlines():
-        said = json.loads(line)
-        steps[said["step"]] = said["loss"]
+        entry = json.loads(line)
+        steps[entry["step"]] = entry["loss"]
     order = sorted(steps)
     smooth = [
         sum(steps[step] for step in part) / len(part)
-        for at in range(len(order))
-        for part in [order[max(0, at - _SMOOTHED + 1) : at + 1]]
+        for end in range(1, len(order) + 1)
+        for part in [order[max(0, end - _SMOOTHED_STEPS) : end]]
     ]
     figure = Figure(figsize=(6, 3), layout="constrained")
     axes = figure.subplots()

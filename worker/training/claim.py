@@ -1,8 +1,8 @@
 """Make training pairs of a claim with its evidence and whether it is supported: "yes" or "no".
 
-True claims are sentences of an article, shortened ones, and other translators' wordings of a segment.
-False claims are true ones that were falsified (``worker.damage.claim``), or that are paired with
-evidence from elsewhere in the article.
+True claims are an article's sentences, shortened ones, and other translators' wordings of a
+segment. False claims are falsified ones (``worker.damage.claim``), and true ones paired with
+unrelated evidence.
 """
 
 from __future__ import annotations

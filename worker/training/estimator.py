@@ -1,4 +1,4 @@
-"""The estimator of an adapter, fitted on post-edits by people who had the source text."""
+"""Fit an adapter's estimator on post-edits by people who had the source text."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from worker.training.pair import read_rows
 
 __all__ = ["make_estimator"]
 
-#: Behind which of the model's 30 layers, and the ridge's penalty. Area under the curve of dev_mlqe
-#: (edit rate from .5) and dev_invent (from .6): layer 8 .751, .639; 15 .795, .690; 19 .803, .690;
-#: 24 .793, .667; 29 .764, .658. A support vector regression over four layers: .801, .694.
+#: The model layer (of 30) that is read, and the ridge penalty. AUC on dev_mlqe (edit rate from .5)
+#: and dev_invent (from .6): layer 8 .751, .639; 15 .795, .690; 19 .803, .690; 24 .793, .667;
+#: 29 .764, .658. Support vector regression over four layers: .801, .694.
 _LAYER, _PENALTY = 19, 1000.0
 
-#: A rate from here on counts as not to be mended without the source, where the set has it.
+#: Edit rate from which a sentence of the set counts as beyond repair without its source.
 _BEYOND_REPAIR = 0.5
 
-#: All rows beyond repair, and so many of the others.
+#: Rows not beyond repair that are drawn; those beyond repair are all used.
 _OTHER_ROWS = 6000
 
-#: Share of good sentences that may be flagged: an editor looks at one in a hundred for nothing.
+#: Share of good sentences that may be flagged: one in a hundred costs an editor a needless look.
 _FALSE_ALARMS = 0.01
-#: Edit rate up to which a sentence was good.
+#: Edit rate up to which a sentence counts as good.
 _GOOD = 0.1
 
 _SEED = 23
@@ -45,7 +45,7 @@ _SLICE = 512
 
 
 def make_estimator(*, data: Path, profile: Profile, settings: Settings, work: Path) -> None:
-    """Read the sentences, fit, and write the estimator beside its adapter; ``work`` the report."""
+    """Fit the estimator, write it beside its adapter, and write a report to ``work``."""
     template = profile.prompts[profile.repair.prompt]
     rows = list(read_rows(data / "repair" / "train_mlqe.jsonl.gz"))
     Random(_SEED).shuffle(rows)  # noqa: S311 - an order, no secret
@@ -56,8 +56,10 @@ def make_estimator(*, data: Path, profile: Profile, settings: Settings, work: Pa
     states: list[tuple[float, ...]] = []
     for start in range(0, len(chosen), _SLICE):
         sources = [row["source"].strip() for row in chosen[start : start + _SLICE]]
-        prompts = [Prompt(template, one, 1, draft=one, state_layer=_LAYER) for one in sources]
-        states += [read.draft_state for read in engine.generate(prompts)]
+        prompts = [
+            Prompt(template, source, 1, draft=source, state_layer=_LAYER) for source in sources
+        ]
+        states += [answer.draft_state for answer in engine.generate(prompts)]
         sys.stderr.write(f"{len(states)} of {len(chosen)} sentences\n")
     estimator, report = _fit(np.array(states), np.array([row["hter"] for row in chosen]))
     path = estimator_file(template.adapter)
@@ -68,7 +70,7 @@ def make_estimator(*, data: Path, profile: Profile, settings: Settings, work: Pa
 
 
 def _fit(states: Any, rates: Any) -> tuple[Estimator, dict[str, float]]:
-    """The estimator, and what it does on a fifth that it was not fitted on."""
+    """Return the estimator fitted on all rows, and figures from a fifth that was held out."""
     train = len(rates) * 4 // 5
     model = make_pipeline(StandardScaler(), Ridge(alpha=_PENALTY))
     model.fit(states[:train], rates[:train])

@@ -1,125 +1,107 @@
-"""``copydesk learn repair``: an adapter of a newsroom's own, from its own post-edits.
+"""Train a newsroom's own repair adapter from its post-edits (``copydesk learn repair``).
 
-The steps are those of the shipped adapter, on the files that are given: lawful edits only, most
-versions' where there are several, sentences kept as they are, and made damage; one row in three is
-kept for the acceptor and for measuring.
+The steps are those of the shipped adapter: repairs that pass the checks, the consensus where a
+sentence has several versions, unchanged sentences, and damaged ones. One row in three is set aside
+for the acceptor and for measuring.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from worker.config.weights import acceptor_file, locate
+from worker.config.weights import acceptor_file
 from worker.damage.sentence import damage_sentence
-from worker.errors import UsageError
+from worker.engine.opening import open_engine
 from worker.evaluation.repair import RepairReport, evaluate_repair
 from worker.evaluation.rows import RepairRow, read_repair_rows
+from worker.pipeline import repair_texts
 from worker.stages.repair.changes import edit_rate
-from worker.training.acceptor import fit, label
-from worker.training.card import REPAIR_CARD, write_card
-from worker.training.lora import Recipe, Report, encode, end_token, hold_out, load_base, train
+from worker.training.acceptor import fit_acceptor, label_changes
+from worker.training.card import REPAIR_CARD
+from worker.training.lora import Recipe
 from worker.training.pair import (
-    LEAST_VERSIONS,
+    MIN_VERSIONS,
     Pair,
     Row,
     consensus_pairs,
     is_set_aside,
-    lawfully_damaged,
+    keep_repairable_damage,
     post_edited_pairs,
+)
+from worker.training.run import (
+    MIN_PAIRS,
+    Learned,
+    Lesson,
+    Task,
+    describe_adapter,
+    require_pairs,
+    train_own_adapter,
 )
 
 if TYPE_CHECKING:
     from worker.config.profile import Profile
     from worker.config.settings import Settings
 
-__all__ = ["Learned", "learn_repair"]
+__all__ = ["learn_repair"]
 
-#: With fewer pairs an adapter learns the words of its sentences and not what an edit is.
-LEAST_PAIRS = 200
+#: The shipped mixture: the share of unchanged sentences that are damaged, and the unchanged
+#: sentences for each edited one.
+_DAMAGED_SHARE, _UNCHANGED_PER_EDITED = 0.25, 0.9
 
-#: Share of the kept sentences that are damaged, for the language; and how many sentences are kept
-#: for each that is edited: the shipped mixture.
-_DAMAGED, _KEPT_FOR_EACH = 0.25, 0.9
+#: Changes that an acceptor is fitted on; with fewer, the shipped one is copied.
+_MIN_CHANGES = 120
 
-#: Lawful changes that an acceptor can be fitted on; with fewer, the shipped one stands in.
-_LEAST_CHANGES = 120
-
-#: Rows of those set aside that the outcome is measured on.
-_MEASURED = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """What came of it."""
-
-    folder: Path
-    pairs: dict[str, int]
-    report: Report
-    acceptor: str
-    """``fitted``, or ``shipped`` where there were too few changes to fit one."""
-    measured: RepairReport
+#: Rows set aside that the outcome is measured on, at most.
+_MEASURED_ROWS = 1000
 
 
 def learn_repair(
     files: Sequence[Path], *, out: Path, profile: Profile, settings: Settings
-) -> Learned:
+) -> Learned[RepairReport]:
     """Train an adapter and its acceptor on ``files``, and write both with a model card to ``out``.
 
-    What is underway stands in ``out/work``; a run that was stopped goes on from there.
+    Checkpoints are in ``out/work``; a stopped run continues from there.
 
     Raises:
-        UsageError: a file cannot be read, or they have too few pairs to learn from.
-        ModelMissingError, EngineError: the profile's model cannot be had.
+        UsageError: a file cannot be read, or there are too few pairs to learn from.
+        ModelMissingError, EngineError: the profile's model cannot be loaded.
     """
     recipe = Recipe()
-    rows = [_row(row) for file in files for row in read_repair_rows(file)]
-    trained = [row for row in rows if not is_set_aside(row)]
+    rows = [_training_row(row) for file in files for row in read_repair_rows(file)]
+    training_rows = [row for row in rows if not is_set_aside(row)]
     aside = [row for row in rows if is_set_aside(row)]
-    pairs = _mixed(list(_pairs(trained)), Random(recipe.seed))  # noqa: S311 - no secret
-    if len(pairs) < LEAST_PAIRS or not aside:
-        raise UsageError(
-            f"{len(pairs)} of {len(rows)} rows can be learned from; {LEAST_PAIRS} are needed",
-            code="too_few_pairs",
-            hint="a pair is one sentence and its mend, with the same names, numbers and content",
-        )
-    template = profile.prompts[profile.repair.prompt]
-    base, tokenizer = load_base(Path(locate(profile.model, settings.home)))
-    examples = encode(
-        tokenizer,
-        end_token(base),
-        template.instruction,
-        pairs,
-        edit_weight=recipe.edit_weight,
+    pairs = _mix(list(_draw_pairs(training_rows)), Random(recipe.seed))  # noqa: S311 - no secret
+    require_pairs(
+        f"{len(pairs)} of {len(rows)} rows",
+        len(pairs),
+        aside,
+        hint="a pair is a sentence and its repair, with the same names, numbers and content",
     )
-    taught, held_out = hold_out(examples)
-    report = train(
-        base,
-        taught,
-        held_out,
+    name = profile.repair.prompt
+    template = profile.prompts[name]
+    lessons = [Lesson(name, pair) for pair in pairs]
+    report = train_own_adapter(
+        lessons,
+        {name: Task(template.instruction, edit_weight=recipe.edit_weight)},
         recipe,
         out=out,
-        work=out / "work",
-        base_name=profile.model.name,
+        profile=profile,
+        settings=settings,
     )
-    own = profile.with_adapter(out, [profile.repair.prompt])
-    acceptor = _fit_acceptor(aside, own, settings, shipped=template.adapter)
-    measured = _measure(aside[:_MEASURED], own, settings)
-    counts = dict(Counter(pair.kind for pair in pairs))
-    learned = Learned(out, counts, report, acceptor, measured)
-    told: dict[str, Any] = {"pairs": counts, "recipe": asdict(recipe), "run": asdict(report)}
-    told |= {"acceptor": acceptor, "measured": measured.model_dump()}
-    write_card(out, files, told, REPAIR_CARD)
-    return learned
+    adapted = profile.with_adapter(out, [name])
+    acceptor = _make_acceptor(aside, adapted, settings, shipped=template.adapter)
+    measured = _measure(aside[:_MEASURED_ROWS], adapted, settings)
+    return describe_adapter(
+        files, lessons, recipe, report, measured, out=out, card=REPAIR_CARD, acceptor=acceptor
+    )
 
 
-def _row(row: RepairRow) -> dict[str, Any]:
-    """The row as the makers of pairs read it."""
+def _training_row(row: RepairRow) -> dict[str, Any]:
+    """Return the row with the keys of the training sets."""
     return {
         "source": row.source,
         "target": row.target,
@@ -129,49 +111,45 @@ def _row(row: RepairRow) -> dict[str, Any]:
     }
 
 
-def _pairs(rows: Sequence[Row]) -> Iterator[Pair]:
-    several = [row for row in rows if len(row["targets"]) >= LEAST_VERSIONS]
-    yield from consensus_pairs(several)
-    yield from post_edited_pairs(row for row in rows if len(row["targets"]) < LEAST_VERSIONS)
+def _draw_pairs(rows: Sequence[Row]) -> Iterator[Pair]:
+    yield from consensus_pairs([row for row in rows if len(row["targets"]) >= MIN_VERSIONS])
+    yield from post_edited_pairs(row for row in rows if len(row["targets"]) < MIN_VERSIONS)
 
 
-def _mixed(pairs: Sequence[Pair], rng: Random) -> list[Pair]:
-    """Edited and kept sentences in the shipped proportion, some of the kept ones damaged."""
-    edited = [pair for pair in pairs if not pair.kept]
-    kept = [pair for pair in pairs if pair.kept]
-    rng.shuffle(kept)
-    chosen = [*edited]
-    for pair in kept[: max(LEAST_PAIRS, round(_KEPT_FOR_EACH * len(edited)))]:
-        damaged = damage_sentence(pair.target, rng) if rng.random() < _DAMAGED else None
-        source = lawfully_damaged(damaged[0], pair.target) if damaged else pair.source
-        chosen.append(pair if source == pair.target else Pair(source, pair.target, "damage"))
-    rng.shuffle(chosen)
-    return chosen
+def _mix(pairs: Sequence[Pair], rng: Random) -> list[Pair]:
+    """Mix edited and unchanged sentences in the shipped proportion, and damage some of these."""
+    edited = [pair for pair in pairs if not pair.is_unchanged]
+    unchanged = [pair for pair in pairs if pair.is_unchanged]
+    rng.shuffle(unchanged)
+    mixed = [*edited]
+    for pair in unchanged[: max(MIN_PAIRS, round(_UNCHANGED_PER_EDITED * len(edited)))]:
+        damaged = damage_sentence(pair.target, rng) if rng.random() < _DAMAGED_SHARE else None
+        source = keep_repairable_damage(damaged[0], pair.target) if damaged else pair.source
+        mixed.append(pair if source == pair.target else Pair(source, pair.target, "damage"))
+    rng.shuffle(mixed)
+    return mixed
 
 
-def _fit_acceptor(
+def _make_acceptor(
     rows: Sequence[Row], profile: Profile, settings: Settings, *, shipped: str
 ) -> str:
-    labelled = list(label(rows, profile, settings))
+    """Write the adapter's acceptor and return how it came about: ``fitted`` or ``shipped``."""
+    changes = list(label_changes(rows, profile, settings))
     path = acceptor_file(profile.prompts[profile.repair.prompt].adapter)
-    closer = sum(one.closer for one in labelled)
-    if min(closer, len(labelled) - closer) * 2 < _LEAST_CHANGES:
+    closer = sum(change.closer for change in changes)
+    if min(closer, len(changes) - closer) * 2 < _MIN_CHANGES:
         path.write_bytes(acceptor_file(shipped).read_bytes())
         return "shipped"
-    acceptor, _ = fit(labelled)
+    acceptor, _ = fit_acceptor(changes)
     path.write_text(acceptor.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return "fitted"
 
 
 def _measure(rows: Sequence[Row], profile: Profile, settings: Settings) -> RepairReport:
-    # Imported here: they would load torch for a command that only names them.
-    from worker.engine.opening import open_engine  # noqa: PLC0415
-    from worker.pipeline import repair_texts  # noqa: PLC0415
-
     engine = open_engine(profile.model, settings)
-    measured = [
+    repair_rows = [
         RepairRow(source=row["source"], target=row["target"], versions=tuple(row["targets"]))
         for row in rows
     ]
-    sys.stderr.write(f"measuring on {len(measured)} rows set aside\n")
-    return evaluate_repair(measured, lambda texts: repair_texts(texts, engine, profile))
+    sys.stderr.write(f"measuring on {len(repair_rows)} rows set aside\n")
+    return evaluate_repair(repair_rows, lambda texts: repair_texts(texts, engine, profile))

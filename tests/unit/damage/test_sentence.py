@@ -12,8 +12,8 @@ import pytest
 from worker.damage.sentence import KINDS, damage_sentence
 from worker.english.lexicon import PREPOSITIONS, are_related
 from worker.english.spelling import is_word
-from worker.training.mixture import FIRST, SECOND, candidates, count_kinds, mix
-from worker.training.pair import Pair
+from worker.training.mixture import FIRST, SECOND, draw_candidates, mix
+from worker.training.pair import Pair, count_kinds
 
 SENTENCE = (
     "The talks in the town are not over, but two ships have arrived and the city's mayor will "
@@ -157,10 +157,10 @@ def test_candidates_come_from_all_sets_and_repeat_themselves(tmp_path: Path) -> 
         file.write(json.dumps({"text": f"A headline of more than five words\n{story}"}))
 
     # When the candidates are drawn
-    drawn = candidates(tmp_path, FIRST, 40, seed=3)
+    drawn = draw_candidates(tmp_path, FIRST, 40, seed=3)
 
     # Then damaged and clean sentences are among them, the headline is not
     assert set(count_kinds(drawn)) == {"damage", "clean_kept"}
     assert not any("headline" in pair.target for pair in drawn)
-    assert all(pair.kept == (pair.kind == "clean_kept") for pair in drawn)
-    assert drawn == candidates(tmp_path, FIRST, 40, seed=3)
+    assert all(pair.is_unchanged == (pair.kind == "clean_kept") for pair in drawn)
+    assert drawn == draw_candidates(tmp_path, FIRST, 40, seed=3)

@@ -1,4 +1,4 @@
-"""The fit: what is learned from labelled changes, and what a restraint asks for."""
+"""Fitting an acceptor: what labelled changes teach, and what a restraint requires."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from random import Random
 
 from worker.stages.repair.acceptor import Acceptor, ModelScores, features
 from worker.stages.repair.changes import find_changes
-from worker.training.acceptor import Labelled, fit
+from worker.training.acceptor import LabelledChange, fit_acceptor
 
 SOURCE = "The prices of bread has risen again in spring."
 (CHANGE,) = find_changes(SOURCE, SOURCE.replace("has", "have"))
 
 
-def labelled(count: int, noise: float) -> list[Labelled]:
-    """Changes that help when both models like them, but for a share of ``noise``."""
-    lot = Random(1)  # noqa: S311
-    made = []
-    for at in range(count):
-        gain, fluency = lot.uniform(-3, 6), lot.uniform(-3, 6)
-        closer = (gain + fluency > 3) != (lot.random() < noise)
-        known = dict(features(CHANGE, ModelScores(gain, fluency, 0.3, 9, 1)))
-        made.append(Labelled(known, closer, f"document {at % 40}"))
-    return made
+def labelled_changes(count: int, noise: float) -> list[LabelledChange]:
+    """Make changes that help if both models like them; a share of ``noise`` is labelled wrong."""
+    rng = Random(1)  # noqa: S311
+    changes = []
+    for index in range(count):
+        gain, fluency = rng.uniform(-3, 6), rng.uniform(-3, 6)
+        closer = (gain + fluency > 3) != (rng.random() < noise)
+        values = dict(features(CHANGE, ModelScores(gain, fluency, 0.3, 9, 1)))
+        changes.append(LabelledChange(values, closer, f"document {index % 40}"))
+    return changes
 
 
 def probability(acceptor: Acceptor, evidence: ModelScores) -> float:
     return acceptor.probabilities([(CHANGE, evidence)], sentences=1)[0]
 
 
-def test_what_both_models_like_is_learned_to_help() -> None:
-    acceptor, report = fit(labelled(600, 0.1))
+def test_the_acceptor_learns_that_what_both_models_like_helps() -> None:
+    acceptor, report = fit_acceptor(labelled_changes(600, 0.1))
 
     assert report["auc"] > 0.85
     liked = probability(acceptor, ModelScores(5.0, 5.0, 0.3, 9, 1))
@@ -39,8 +39,8 @@ def test_what_both_models_like_is_learned_to_help() -> None:
     assert disliked < 0.25
 
 
-def test_careful_asks_for_more_than_bold() -> None:
-    acceptor, report = fit(labelled(600, 0.05))
+def test_careful_requires_more_than_bold() -> None:
+    acceptor, report = fit_acceptor(labelled_changes(600, 0.05))
     least = acceptor.least_probability
 
     assert least["bold"] <= least["careful"]
@@ -50,9 +50,9 @@ def test_careful_asks_for_more_than_bold() -> None:
     assert bold["closer"] >= bold["farther"]
 
 
-def test_where_the_odds_asked_for_are_nowhere_the_best_will_do() -> None:
+def test_the_best_odds_are_taken_where_the_required_ones_are_never_reached() -> None:
     # Given changes of which one in four is labelled wrong, however sure the models are
-    acceptor, report = fit(labelled(600, 0.25))
+    acceptor, report = fit_acceptor(labelled_changes(600, 0.25))
     points = {point["probability"]: point for point in report["curve"]}
     careful = points[acceptor.least_probability["careful"]]
 
@@ -64,21 +64,24 @@ def test_where_the_odds_asked_for_are_nowhere_the_best_will_do() -> None:
     )
 
 
-def test_made_changes_teach_and_are_not_counted() -> None:
-    # Given few real changes, which are a matter of luck, and many made ones, which are not
-    lot = Random(2)  # noqa: S311
-    real = [replace(one, closer=lot.random() < 0.5) for one in labelled(100, 0.0)]
-    made = [replace(one, is_made=True) for one in labelled(900, 0.0)]
-    acceptor, report = fit([*real, *made])
+def test_changes_of_made_sentences_train_and_are_not_counted() -> None:
+    # Given few real changes with random labels, and many made ones with right labels
+    rng = Random(2)  # noqa: S311
+    real = [replace(change, closer=rng.random() < 0.5) for change in labelled_changes(100, 0.0)]
+    made = [replace(change, is_made=True) for change in labelled_changes(900, 0.0)]
+    acceptor, report = fit_acceptor([*real, *made])
 
     assert report["changes"] == 100
-    assert report["closer"] == sum(one.closer for one in real)
+    assert report["closer"] == sum(change.closer for change in real)
     assert probability(acceptor, ModelScores(5.0, 5.0, 0.3, 9, 1)) > 0.75
 
 
-def test_where_nothing_can_be_told_nothing_is_accepted() -> None:
-    # Given changes whose help is a matter of luck, and seldom
-    lot = Random(2)  # noqa: S311
-    made = [Labelled(one.features, lot.random() < 0.2, one.document) for one in labelled(400, 0.0)]
-    acceptor, _ = fit(made)
+def test_nothing_is_accepted_where_nothing_predicts_help() -> None:
+    # Given changes that help at random, and seldom
+    rng = Random(2)  # noqa: S311
+    changes = [
+        LabelledChange(change.features, rng.random() < 0.2, change.document)
+        for change in labelled_changes(400, 0.0)
+    ]
+    acceptor, _ = fit_acceptor(changes)
     assert acceptor.least_probability["careful"] == 1.0

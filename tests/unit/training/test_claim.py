@@ -1,4 +1,4 @@
-"""Claims with their evidence, true and false."""
+"""Training pairs of claims with their evidence, true and false."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ SENTENCES = (
 )
 
 
-def lot(seed: int = 0) -> Random:
+def seeded(seed: int = 0) -> Random:
     return Random(seed)  # noqa: S311
 
 
-def test_claims_are_true_or_spoilt_or_astray() -> None:
+def test_claims_are_true_falsified_or_astray() -> None:
     claims = [("copied", sentence) for sentence in SENTENCES] * 30
-    pairs = list(claim_pairs([(SENTENCES, claims)], lot()))
+    pairs = list(claim_pairs([(SENTENCES, claims)], seeded()))
 
     answers = {kind: {pair.target for pair in pairs if pair.kind == kind} for kind in
                {pair.kind for pair in pairs}}  # fmt: skip
     assert answers.pop("copied") == {YES}
     assert "astray" in answers
-    assert all(said == {NO} for said in answers.values())
+    assert all(answer == {NO} for answer in answers.values())
     for pair in pairs:
         evidence, claim = pair.source.split("\nClaim: ")
         assert (claim in evidence) == (pair.target == YES)
@@ -43,7 +43,7 @@ def test_other_versions_with_the_same_facts_are_claims() -> None:
         row("2", "Mayor Lund has said nothing of it.", "Mayor Holm has said nothing of it."),
         row("3", "The ferry will not leave from here.", "The ferry will leave from here."),
     ]
-    ((sentences, claims),) = reworded_claims(rows, lot())
+    ((sentences, claims),) = reworded_claims(rows, seeded())
 
-    assert sentences == [str(one["target"]) for one in rows]
+    assert sentences == [str(segment["target"]) for segment in rows]
     assert claims == [("reworded", "In June the old harbour will be shut.")]

@@ -1,4 +1,4 @@
-"""A newsroom's own adapter: from pairs in a file to weights with their card."""
+"""A newsroom's own repair adapter: from pairs in a file to weights with their card."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from worker.config.settings import Settings
 from worker.errors import UsageError
 from worker.stages.repair.acceptor import load_acceptor
 from worker.training.card import draw_curve, draw_losses
-from worker.training.learn import LEAST_PAIRS, _mixed, learn_repair
+from worker.training.learn import _mix, learn_repair
 from worker.training.pair import Pair
+from worker.training.run import MIN_PAIRS
 
 
 @pytest.fixture
@@ -29,10 +30,10 @@ def pairs_file(path: Path, count: int) -> Path:
     """Sentences of the tiny model's words; every other one lacks an article in its source."""
     rng = Random(5)  # noqa: S311 - no secret
     lines = []
-    for at in range(count):
+    for index in range(count):
         words = rng.sample(WORDS, 6)
         target = " ".join([*words[:3], "the", *words[3:]])
-        source = target.replace("the ", "") if at % 2 else target
+        source = target.replace("the ", "") if index % 2 else target
         lines.append(json.dumps({"source": source, "target": target}) + "\n")
     path.write_text("".join(lines), encoding="utf-8")
     return path
@@ -40,7 +41,7 @@ def pairs_file(path: Path, count: int) -> Path:
 
 def test_too_few_pairs_are_refused(small: Profile, settings: Settings, tmp_path: Path) -> None:
     few = pairs_file(tmp_path / "pairs.jsonl", 60)
-    with pytest.raises(UsageError, match=f"of 60 rows can be learned from; {LEAST_PAIRS}"):
+    with pytest.raises(UsageError, match=f"of 60 rows can be learned from; {MIN_PAIRS}"):
         learn_repair([few], out=tmp_path / "out", profile=small, settings=settings)
 
 
@@ -68,19 +69,19 @@ def test_an_adapter_comes_with_acceptor_card_and_curve(
     assert report["pairs"] == learned.pairs
 
 
-def test_kept_sentences_are_as_many_as_in_the_shipped_mixture() -> None:
-    edited = [Pair(f"They has met {at}.", f"They have met {at}.", "post_edit") for at in range(400)]
-    kept = [Pair(f"They met {at} times.", f"They met {at} times.", "kept") for at in range(900)]
-    mixed = _mixed([*edited, *kept], Random(1))  # noqa: S311
+def test_unchanged_sentences_have_the_share_of_the_shipped_mixture() -> None:
+    edited = [Pair(f"They has met {n}.", f"They have met {n}.", "post_edit") for n in range(400)]
+    kept = [Pair(f"They met {n} times.", f"They met {n} times.", "kept") for n in range(900)]
+    mixed = _mix([*edited, *kept], Random(1))  # noqa: S311
     assert sum(pair.kind == "post_edit" for pair in mixed) == 400
     assert sum(pair.kind in {"kept", "damage"} for pair in mixed) == 360
     assert any(pair.kind == "damage" for pair in mixed)
 
 
-def test_a_step_that_was_made_twice_is_one_point_of_the_curve(tmp_path: Path) -> None:
+def test_a_step_that_was_logged_twice_is_one_point_of_the_curve(tmp_path: Path) -> None:
     log = tmp_path / "losses.jsonl"
-    rows = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}, {"step": 2, "loss": 1.5}]
-    log.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    entries = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}, {"step": 2, "loss": 1.5}]
+    log.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
     draw_losses(log, tmp_path / "loss.svg")
     assert "<svg" in (tmp_path / "loss.svg").read_text(encoding="utf-8")
 

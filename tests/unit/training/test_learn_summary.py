@@ -1,4 +1,4 @@
-"""A newsroom's own summaries: from articles in a file to weights with their card."""
+"""A newsroom's own summary adapter: from articles in a file to weights with their card."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from worker.config.profile import ModelSettings, Profile, PromptTemplate
 from worker.config.settings import Settings
 from worker.errors import UsageError
 from worker.evaluation.rows import SummaryRow
-from worker.training.learn_summary import LEAST_PAIRS, _tasks, learn_summary
+from worker.training.learn_summary import _draw_lessons, learn_summary
 from worker.training.pair import Pair
+from worker.training.run import MIN_PAIRS
 
 TOWNS = ("Milltown", "Bremen", "Porto", "Norvale", "Brezina", "Lorne", "Castell", "Moresby")
 THINGS = ("harbour", "bridge", "library", "market", "station", "museum", "hospital", "quay")
@@ -22,7 +23,7 @@ THINGS = ("harbour", "bridge", "library", "market", "station", "museum", "hospit
 
 @pytest.fixture
 def shortening(profile: Profile, tmp_path: Path) -> Profile:
-    """Over a tiny model, with prompts of its own for sentences and titles."""
+    """The shipped profile over a tiny model, with its own prompts for sentences and titles."""
     prompts = {
         **profile.prompts,
         "short": PromptTemplate(instruction="Shorten."),
@@ -35,11 +36,11 @@ def shortening(profile: Profile, tmp_path: Path) -> Profile:
     return profile.model_copy(update={"model": model, "summary": summary, "prompts": prompts})
 
 
-def row(at: int) -> dict[str, str]:
+def row(number: int) -> dict[str, str]:
     """An article, its summary by a shortened and a whole sentence, and a title."""
-    rng = Random(at)  # noqa: S311 - no secret
+    rng = Random(number)  # noqa: S311 - no secret
     town, thing = rng.choice(TOWNS), rng.choice(THINGS)
-    days = at + 2
+    days = number + 2
     first = (
         f"The {thing} of {town}, which is the oldest of the country, will close for {days} days."
     )
@@ -53,25 +54,34 @@ def row(at: int) -> dict[str, str]:
 
 
 def rows_file(path: Path, count: int) -> Path:
-    path.write_text("".join(json.dumps(row(at)) + "\n" for at in range(count)), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(row(number)) + "\n" for number in range(count)), encoding="utf-8"
+    )
     return path
 
 
-def summary_row(**said: str) -> SummaryRow:
-    return SummaryRow(id="1", text=said["article"], summary=said["summary"], title=said["title"])
+def lessons_by_task(fields: dict[str, str], profile: Profile) -> dict[str, list[Pair]]:
+    """Draw the lessons of the row, given twice."""
+    row = SummaryRow(
+        id="1", text=fields["article"], summary=fields["summary"], title=fields["title"]
+    )
+    by_task: dict[str, list[Pair]] = {"short": [], "title": []}
+    for task, pair in _draw_lessons([row] * 2, profile, Random(1)):  # noqa: S311
+        by_task[task].append(pair)
+    return by_task
 
 
-def test_what_the_checks_let_pass_is_learned(shortening: Profile) -> None:
-    one = row(7)
-    tasks = _tasks([summary_row(**one)] * 2, shortening, Random(1))  # noqa: S311
-    first, second = one["article"].split("\n")[0].split(". ")
-    whole = f"{second}"
+def test_what_passes_the_checks_is_learned(shortening: Profile) -> None:
+    fields = row(7)
+    pairs = lessons_by_task(fields, shortening)
+    first, second = fields["article"].split("\n")[0].split(". ")
+    whole = second
 
-    assert tasks["short"] == [
-        *[Pair(f"{first}.", one["summary"].split(". ")[0] + ".", "shortened")] * 2,
+    assert pairs["short"] == [
+        *[Pair(f"{first}.", fields["summary"].split(". ")[0] + ".", "shortened")] * 2,
         Pair(whole, whole, "short"),
     ]
-    assert tasks["title"] == [Pair(one["summary"], one["title"], "title")] * 2
+    assert pairs["title"] == [Pair(fields["summary"], fields["title"], "title")] * 2
 
 
 @pytest.mark.parametrize(
@@ -82,15 +92,14 @@ def test_what_the_checks_let_pass_is_learned(shortening: Profile) -> None:
         "The museum is closed, and nobody has said why it had to be.",
     ],
 )
-def test_what_they_refuse_is_not(summary: str, shortening: Profile) -> None:
-    said = row(7) | {"summary": summary, "title": "Porto mayor resigns over museum"}
-    tasks = _tasks([summary_row(**said)], shortening, Random(1))  # noqa: S311
-    assert tasks == {"short": [], "title": []}
+def test_what_fails_the_checks_is_not_learned(summary: str, shortening: Profile) -> None:
+    fields = row(7) | {"summary": summary, "title": "Porto mayor resigns over museum"}
+    assert lessons_by_task(fields, shortening) == {"short": [], "title": []}
 
 
-def test_too_few_are_refused(shortening: Profile, settings: Settings, tmp_path: Path) -> None:
+def test_too_few_pairs_are_refused(shortening: Profile, settings: Settings, tmp_path: Path) -> None:
     few = rows_file(tmp_path / "rows.jsonl", 30)
-    with pytest.raises(UsageError, match=f"of 30 rows can be learned from; {LEAST_PAIRS}"):
+    with pytest.raises(UsageError, match=f"of 30 rows can be learned from; {MIN_PAIRS}"):
         learn_summary([few], out=tmp_path / "out", profile=shortening, settings=settings)
 
 

@@ -1,4 +1,4 @@
-"""The training loop on a tiny model: what it learns from, that it learns, and that it goes on."""
+"""The training loop on a tiny model: its examples, that it learns, and that it resumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker.training.lora import (
     Recipe,
     Report,
     _batches,
-    _pace,
+    _rate_share,
     encode,
     load_base,
     surprisals,
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(folder: Path, tmp_path: Path, recipe: Recipe = RECIPE) -> tuple[Report, str]:
     base, tokenizer = load_base(folder)
     examples = encode(tokenizer, 2, "ta te", PAIRS)
-    said: list[str] = []
+    progress: list[str] = []
     report = train(
         base,
         examples,
@@ -44,17 +44,17 @@ def run(folder: Path, tmp_path: Path, recipe: Recipe = RECIPE) -> tuple[Report, 
         out=tmp_path / "out",
         work=tmp_path / "work",
         base_name="tiny",
-        say=said.append,
+        say=progress.append,
     )
-    return report, "".join(said)
+    return report, "".join(progress)
 
 
-def test_the_answer_is_by_itself_and_ends(folder: Path) -> None:
+def test_the_answer_is_tokenised_alone_and_ended(folder: Path) -> None:
     _, tokenizer = load_base(folder)
     example = encode(tokenizer, 2, "ta te", PAIRS[:1])[0]
-    read = tokenizer.convert_ids_to_tokens(example.ids)
-    assert read[: example.answer] == ["ta", "te", "ba", "be", "bi"]
-    assert read[example.answer :] == ["ba", "be", "bo", "<end>"]
+    tokens = tokenizer.convert_ids_to_tokens(example.ids)
+    assert tokens[: example.answer] == ["ta", "te", "ba", "be", "bi"]
+    assert tokens[example.answer :] == ["ba", "be", "bo", "<end>"]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_answer_is_by_itself_and_ends(folder: Path) -> None:
         ("ba be bi", [False, False, False, False]),
         ("ba be bo", [False, False, True, False]),
         ("ba bo be bi", [False, True, False, False, False]),
-        # What stands behind something left out, and the end where that was the last of it.
+        # The token after a deletion, and the end token after a deletion at the end.
         ("ba bi", [False, True, False]),
         ("ba be", [False, False, True]),
     ],
@@ -75,7 +75,7 @@ def test_the_tokens_that_differ_from_the_source_weigh_more(
     pair = Pair("ba be bi", target, "damage")
 
     (example,) = encode(tokenizer, 2, "ta te", [pair], edit_weight=4.0, weight=2.0)
-    assert example.weights == [8.0 if new else 2.0 for new in edited]
+    assert example.weights == [8.0 if is_edited else 2.0 for is_edited in edited]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:peft")
@@ -91,10 +91,10 @@ def test_the_loss_falls_and_the_adapter_is_written(folder: Path, tmp_path: Path)
 
 @pytest.mark.filterwarnings("ignore::UserWarning:peft")
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_a_stopped_run_goes_on_to_the_same_end(
+def test_a_stopped_run_resumes_to_the_same_end(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a run to the end, and one that stops behind its first checkpoint
+    # Given a complete run, and one that stops after its first checkpoint
     whole, _ = run(folder, tmp_path / "whole")
     step = torch.optim.AdamW.step
     taken = 0
@@ -112,39 +112,41 @@ def test_a_stopped_run_goes_on_to_the_same_end(
             run(folder, tmp_path / "parts")
 
     # When it is started again
-    parts, said = run(folder, tmp_path / "parts")
+    parts, progress = run(folder, tmp_path / "parts")
 
-    # Then it does not begin anew, and ends as the other did
-    assert "held out before" not in said
+    # Then it continues, and ends as the other did
+    assert "held out before" not in progress
     assert parts.tokens == whole.tokens
     assert parts.loss_after == pytest.approx(whole.loss_after, rel=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:peft")
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_another_recipe_begins_anew(folder: Path, tmp_path: Path) -> None:
+def test_another_recipe_starts_over(folder: Path, tmp_path: Path) -> None:
     run(folder, tmp_path)
-    _, said = run(folder, tmp_path, Recipe(rank=2, alpha=4, batch_tokens=24, checkpoint_steps=2))
-    assert "held out before" in said
+    _, progress = run(
+        folder, tmp_path, Recipe(rank=2, alpha=4, batch_tokens=24, checkpoint_steps=2)
+    )
+    assert "held out before" in progress
 
 
-def test_batches_are_of_like_lengths_and_within_the_budget() -> None:
+def test_batches_have_similar_lengths_and_stay_within_the_budget() -> None:
     examples = [Example([0] * size, 1, []) for size in (9, 2, 8, 3, 30, 2)]
     batches = _batches(examples, 20)
-    assert sorted(at for batch in batches for at in batch) == list(range(6))
+    assert sorted(index for batch in batches for index in batch) == list(range(6))
     for batch in batches:
-        longest = max(len(examples[at].ids) for at in batch)
+        longest = max(len(examples[index].ids) for index in batch)
         assert longest * len(batch) <= 20 or len(batch) == 1
 
 
 def test_the_rate_rises_and_falls() -> None:
-    paces = [_pace(step, 100, 0.1) for step in range(100)]
-    assert paces[0] == pytest.approx(0.1)
-    assert max(paces) == 1
-    assert paces[99] < 0.01
+    rates = [_rate_share(step, 100, 0.1) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == 1
+    assert rates[99] < 0.01
 
 
-def test_a_text_costs_what_its_tokens_cost(folder: Path) -> None:
+def test_a_longer_text_has_more_nats(folder: Path) -> None:
     base, tokenizer = load_base(folder)
     base.config.bos_token_id = 0
     short, long = surprisals(base, tokenizer, ["ba be", "ba be bi bo"])

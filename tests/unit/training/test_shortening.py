@@ -1,4 +1,4 @@
-"""What a sentence may lose, and what it may not."""
+"""Which parts of a sentence may be cut, and which may not."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 from worker.training.pair import Pair
-from worker.training.shortening import find_cuts, shorten
+from worker.training.shortening import find_cuts, shortened_pairs
 
 
-def even(texts: Sequence[str]) -> list[float]:
-    """A model to which each word is the same surprise."""
+def word_count(texts: Sequence[str]) -> list[float]:
+    """Stand in for a model that gives each word one nat."""
     return [float(len(text.split())) for text in texts]
 
 
@@ -28,7 +28,7 @@ def parts(sentence: str) -> list[str]:
         ("Mr Lund, the mayor of Milltown, slept.", [", the mayor of Milltown,"]),
         ("The ship sank, leaving three men in the water.", [", leaving three men in the water"]),
         ("It was a very long day for them.", [" very"]),
-        # A condition, a source, a negation, a list, a number of the opening: these stay.
+        # A condition, a source, a negation, a list and a number in the opening stay.
         ("The ship, if the weather holds, will sail.", []),
         ("The ship sank, according to the coast guard of Porto.", []),
         ("The ship, which was not insured, sank.", []),
@@ -49,14 +49,14 @@ SHORT = "The old ferry will sail to the islands twice a day from the first week 
 
 def test_a_long_sentence_is_shortened_and_a_short_one_kept() -> None:
     short = "The ferry sails at noon."
-    assert list(shorten([LONG, short], even)) == [
+    assert list(shortened_pairs([LONG, short], word_count)) == [
         Pair(LONG, SHORT, "shortened"),
         Pair(short, short, "short"),
     ]
 
 
 def test_a_cut_after_which_the_rest_is_a_surprise_is_not_made() -> None:
-    def jolted(texts: Sequence[str]) -> list[float]:
+    def surprised(texts: Sequence[str]) -> list[float]:
         return [float(len(text.split()) + 9 * (text == SHORT)) for text in texts]
 
-    assert list(shorten([LONG], jolted)) == []
+    assert list(shortened_pairs([LONG], surprised)) == []

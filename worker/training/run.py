@@ -1,0 +1,204 @@
+"""Train one adapter on the pairs of several prompts, and report the run.
+
+The shipped adapters (``repair``, ``summary``) and those of newsrooms (``learn``,
+``learn_summary``) share this frame; each of them says which pairs it trains on.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from pydantic import BaseModel
+
+from worker.config.weights import locate
+from worker.errors import UsageError
+from worker.training.card import CardText, write_card
+from worker.training.lora import Recipe, Report, encode, end_token, load_base, train
+from worker.training.pair import Pair, count_kinds
+
+if TYPE_CHECKING:
+    from worker.config.profile import Profile
+    from worker.config.settings import Settings
+
+__all__ = [
+    "MIN_PAIRS",
+    "Learned",
+    "Lesson",
+    "Task",
+    "describe_adapter",
+    "draw_once",
+    "read_instruction",
+    "require_pairs",
+    "train_lessons",
+    "train_own_adapter",
+    "write_report",
+]
+
+#: With fewer pairs an adapter memorises their words instead of learning what to edit or leave out.
+MIN_PAIRS = 200
+
+#: Lessons of a newsroom that are held out to measure the loss: a share of all, and at most so many.
+_HELD_OUT_SHARE, _MAX_HELD_OUT = 0.05, 120
+
+_Measured = TypeVar("_Measured", bound=BaseModel)
+
+
+class Task(NamedTuple):
+    """A prompt to learn, and how much its answers count in the loss."""
+
+    instruction: str
+    edit_weight: float = 1.0
+    """Weight of the edited tokens of an answer, relative to the others."""
+    weight: float = 1.0
+    """Weight of all tokens of an answer."""
+
+
+class Lesson(NamedTuple):
+    """A pair and the name of the task that it teaches."""
+
+    task: str
+    pair: Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Learned(Generic[_Measured]):
+    """A newsroom's adapter, and what it does on rows that it was not trained on."""
+
+    folder: Path
+    pairs: dict[str, int]
+    """Pairs by kind."""
+    report: Report
+    measured: _Measured
+    acceptor: str | None = None
+    """``fitted``; ``shipped`` if there were too few changes to fit one; None for summaries."""
+
+
+def train_lessons(
+    base: tuple[Any, Any],
+    lessons: Sequence[Lesson],
+    tasks: Mapping[str, Task],
+    recipe: Recipe,
+    *,
+    held_out: int,
+    out: Path,
+    work: Path,
+    base_name: str,
+    start: Path | None = None,
+) -> Report:
+    """Train an adapter of ``base`` (model and tokenizer) on the lessons, in their order.
+
+    The first ``held_out`` lessons only measure the loss. For the other arguments see ``train``.
+    """
+    model, tokenizer = base
+    end = end_token(model)
+    examples = []
+    for name, pair in lessons:
+        instruction, edit_weight, weight = tasks[name]
+        examples += encode(
+            tokenizer, end, instruction, [pair], edit_weight=edit_weight, weight=weight
+        )
+    return train(
+        model,
+        examples[held_out:],
+        examples[:held_out],
+        recipe,
+        out=out,
+        work=work,
+        base_name=base_name,
+        start=start,
+    )
+
+
+def train_own_adapter(
+    lessons: Sequence[Lesson],
+    tasks: Mapping[str, Task],
+    recipe: Recipe,
+    *,
+    out: Path,
+    profile: Profile,
+    settings: Settings,
+) -> Report:
+    """Train an adapter of the profile's model, with checkpoints in ``out/work``.
+
+    Raises:
+        ModelMissingError: the model cannot be found.
+    """
+    return train_lessons(
+        load_base(Path(locate(profile.model, settings.home))),
+        lessons,
+        tasks,
+        recipe,
+        held_out=min(_MAX_HELD_OUT, round(_HELD_OUT_SHARE * len(lessons))),
+        out=out,
+        work=out / "work",
+        base_name=profile.model.name,
+    )
+
+
+def require_pairs(learnable: str, count: int, aside: Sequence[Any], *, hint: str) -> None:
+    """Refuse data with too few pairs to learn from, or with no rows set aside.
+
+    Args:
+        learnable: the pairs and the rows that they come from, for the message.
+        count: how many pairs there are.
+        aside: the rows to measure on.
+        hint: what makes a pair.
+
+    Raises:
+        UsageError: the data are too few.
+    """
+    if count < MIN_PAIRS or not aside:
+        raise UsageError(
+            f"{learnable} can be learned from; {MIN_PAIRS} are needed",
+            code="too_few_pairs",
+            hint=hint,
+        )
+
+
+def describe_adapter(
+    files: Sequence[Path],
+    lessons: Iterable[Lesson],
+    recipe: Recipe,
+    report: Report,
+    measured: _Measured,
+    *,
+    out: Path,
+    card: CardText,
+    acceptor: str | None = None,
+) -> Learned[_Measured]:
+    """Write the model card of a newsroom's adapter and return what was learned."""
+    counts = count_kinds(lesson.pair for lesson in lessons)
+    record: dict[str, Any] = {"pairs": counts, "recipe": asdict(recipe), "run": asdict(report)}
+    if acceptor is not None:
+        record["acceptor"] = acceptor
+    record["measured"] = measured.model_dump()
+    write_card(out, files, record, card)
+    return Learned(out, counts, report, measured, acceptor)
+
+
+def draw_once(path: Path, draw: Callable[[], Iterable[Lesson]]) -> list[Lesson]:
+    """Return the lessons stored in ``path``; on the first start draw them and store them there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [json.dumps([task, *pair]) + "\n" for task, pair in draw()]
+        unfinished = path.with_suffix(".new")
+        unfinished.write_text("".join(lines), encoding="utf-8")
+        unfinished.replace(path)
+    stored = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [Lesson(task, Pair(*pair)) for task, *pair in stored]
+
+
+def read_instruction(prompt: Path) -> str:
+    """Read the instruction of a prompt file."""
+    return str(tomllib.loads(prompt.read_text(encoding="utf-8"))["instruction"])
+
+
+def write_report(work: Path, pairs: Mapping[str, Any], recipe: Recipe, report: Report) -> None:
+    """Write ``report.json`` of a shipped adapter's training to ``work``."""
+    record = {"pairs": pairs, "recipe": asdict(recipe), **asdict(report)}
+    (work / "report.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
