@@ -1,4 +1,4 @@
-"""A desk that is up, for the tests that leave it so, and desks of their own for the others."""
+"""Fixtures: a running desk that tests share, and desks of their own for tests that stop it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.process.embedded_valkey import EmbeddedBroker
 
 @pytest.fixture(scope="session")
 def running_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A desk with broker and worker in the background, for the whole session."""
+    """A desk whose broker and worker run for the whole session."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
     desk.gate.open()
     try:
@@ -26,7 +26,7 @@ def running_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 @pytest.fixture
 def desk(running_desk: Desk) -> Desk:
-    """The running desk without the files of the test before."""
+    """The running desk, without the files of earlier tests."""
     for folder in (running_desk.files, running_desk.out):
         shutil.rmtree(folder, ignore_errors=True)
     running_desk.files.mkdir()
@@ -35,7 +35,7 @@ def desk(running_desk: Desk) -> Desk:
 
 @pytest.fixture
 def own_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A desk that is not up; down at the end."""
+    """A desk that is not running; stopped at the end."""
     desk = Desk(tmp_path_factory.mktemp("own"))
     try:
         yield desk
@@ -46,7 +46,7 @@ def own_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 @pytest.fixture
 def bare_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A desk without a model, that never comes up."""
+    """A desk without a model, which never starts."""
     desk = Desk(tmp_path_factory.mktemp("bare"), model=False)
     yield desk
     EmbeddedBroker(desk.home).stop()

@@ -1,4 +1,4 @@
-"""A home folder of Copydesk as a person has one, worked on by the real command line."""
+"""A home folder of Copydesk, used through the real command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Desk", "article_text", "read_rows"]
 
 
 def article_text(name: str, *, word: str = "") -> str:
-    """A short sound article; ``word`` is one that the engine by rule obeys."""
+    """Return a short article in good English; ``word`` controls the fake engine."""
     return (
         f"The harbour board of Port Ellery agreed on Monday to rebuild pier {name} by the spring. "
         f"The chairwoman said {word or 'that'} the work would cost nine million pounds and take "
@@ -24,13 +24,13 @@ def article_text(name: str, *, word: str = "") -> str:
 
 
 def read_rows(out: Path) -> list[dict[str, Any]]:
-    """The lines of ``results.jsonl`` in the folder ``out``."""
+    """Return the rows of ``results.jsonl`` in ``out``."""
     lines = (out / "results.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
 class Desk:
-    """One ``COPYDESK_HOME`` and a folder of files beside it."""
+    """One ``COPYDESK_HOME`` with a folder of input files."""
 
     def __init__(self, folder: Path, *, model: bool = True) -> None:
         self.home = folder / "home"
@@ -39,12 +39,12 @@ class Desk:
         self.home.mkdir()
         self.files.mkdir()
         if model:
-            # It is looked for, and not loaded: the engine is by rule.
+            # The folder must exist; the fake engine never loads it.
             embedded_folder(self.home).mkdir(parents=True)
 
     @property
     def gate(self) -> Gate:
-        """Where the engine waits; open at first."""
+        """The gate at which the fake engine waits; open at first."""
         folder = self.home / "gate"
         folder.mkdir(exist_ok=True)
         return Gate(folder)
@@ -56,7 +56,7 @@ class Desk:
         stdin: bytes = b"",
         wrapper: Sequence[str] = (),
     ) -> Ran:
-        """``copydesk`` with these arguments and ``--json``."""
+        """Run ``copydesk`` with these arguments and ``--json``."""
         return run_cli(
             *arguments,
             "--json",
@@ -67,24 +67,24 @@ class Desk:
         )
 
     def write(self, name: str, content: str | bytes) -> Path:
-        """A file to submit."""
+        """Write a file to submit."""
         path = self.files / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
     def write_lines(self, name: str, records: Sequence[Mapping[str, object]]) -> Path:
-        """A file of JSON Lines to submit."""
+        """Write a file of JSON Lines to submit."""
         return self.write(name, "".join(json.dumps(record) + "\n" for record in records))
 
     def submit(self, *inputs: str | Path) -> str:
-        """Id of a job of which every input was accepted."""
+        """Submit inputs that are all accepted and return the job's id."""
         ran = self.run("submit", *inputs)
         assert ran.code == 0, ran
         return str(ran.data["job"])
 
     def collect(self, job: str) -> dict[str, dict[str, Any]]:
-        """Rows of ``results.jsonl`` by id, once the job is finished."""
+        """Wait for the job, collect it and return the rows of ``results.jsonl`` by id."""
         assert self.run("watch", job, "--timeout", "60").code != 5
         self.run("collect", job, "-o", self.out)
         assert self.manifest["complete"]
@@ -92,15 +92,15 @@ class Desk:
 
     @property
     def rows(self) -> dict[str, dict[str, Any]]:
-        """Rows of ``results.jsonl`` by id; none twice."""
+        """Rows of ``results.jsonl`` by id; each id occurs once."""
         rows = read_rows(self.out)
-        found = {row["id"]: row for row in rows}
-        assert len(found) == len(rows)
-        return found
+        rows_by_id = {row["id"]: row for row in rows}
+        assert len(rows_by_id) == len(rows)
+        return rows_by_id
 
     @property
     def manifest(self) -> dict[str, Any]:
         """``manifest.json``."""
-        found = json.loads((self.out / "manifest.json").read_text(encoding="utf-8"))
-        assert isinstance(found, dict)
-        return found
+        manifest = json.loads((self.out / "manifest.json").read_text(encoding="utf-8"))
+        assert isinstance(manifest, dict)
+        return manifest

@@ -1,4 +1,4 @@
-"""What is no article is refused with its reason, and costs no other article anything."""
+"""Bad input is refused with a reason and harms no other article."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_bad_file_alone_is_refused(desk: Desk, name: str, content: bytes, reas
 
 def test_bad_files_cost_the_good_ones_nothing(desk: Desk) -> None:
     for number, (name, content, _) in enumerate(_BAD_FILES.values()):
-        if len(content) < 4_000_000:  # the large ones have had their turn
+        if len(content) < 4_000_000:  # the large ones are tested alone
             desk.write(f"{number}/{name}", content)
     good = {desk.write(f"good-{number}.txt", article_text(str(number))).stem for number in range(3)}
 
@@ -65,7 +65,7 @@ def test_bad_files_cost_the_good_ones_nothing(desk: Desk) -> None:
 
     assert submitted.code == 1
     assert submitted.data["accepted"] == 3
-    # A folder's files of other kinds are passed over; named one by one they are refused.
+    # In a folder, files of other kinds are skipped; named on the command line they are refused.
     reasons = [
         reason
         for _, content, reason in _BAD_FILES.values()
@@ -130,7 +130,7 @@ def test_a_file_that_may_not_be_read(desk: Desk) -> None:
     secret, good = desk.write("secret.txt", _TEXT), desk.write("good.txt", _TEXT)
     secret.chmod(0)
 
-    ran = desk.run("submit", secret, good, wrapper=_without_superpowers())
+    ran = desk.run("submit", secret, good, wrapper=_without_root_privileges())
 
     assert (ran.code, ran.codes) == (1, ["file_unreadable"])
     assert set(desk.collect(ran.data["job"])) == {"good"}
@@ -142,7 +142,7 @@ def test_a_folder_that_may_not_be_written_to(desk: Desk, tmp_path: Path) -> None
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
 
-    ran = desk.run("collect", job, "-o", locked / "out", wrapper=_without_superpowers())
+    ran = desk.run("collect", job, "-o", locked / "out", wrapper=_without_root_privileges())
 
     assert (ran.code, ran.codes) == (1, ["output_failed"])
     assert list(locked.iterdir()) == []
@@ -191,8 +191,10 @@ _HOSTILE_IDS = [
 ]
 
 
-def test_an_id_leads_nowhere_but_into_the_folder(desk: Desk, tmp_path: Path) -> None:
-    records = [{"id": name, "text": article_text(str(at))} for at, name in enumerate(_HOSTILE_IDS)]
+def test_no_id_leads_out_of_the_folder(desk: Desk, tmp_path: Path) -> None:
+    records = [
+        {"id": name, "text": article_text(str(number))} for number, name in enumerate(_HOSTILE_IDS)
+    ]
     job = desk.submit(desk.write_lines("dump.jsonl", records))
     desk.run("watch", job, "--timeout", "60")
     inside = tmp_path / "a" / "b" / "out"
@@ -208,7 +210,7 @@ def test_an_id_leads_nowhere_but_into_the_folder(desk: Desk, tmp_path: Path) -> 
     assert len({name.casefold() for name in names}) == len(names)
     rows = read_rows(inside)
     assert {row["state"] for row in rows} == {"done"}
-    # An id of over 512 characters gives way to its hash; all others are kept as they are.
+    # A hash replaces ids of over 512 characters; all others are kept.
     kept = {row["id"] for row in rows} & set(_HOSTILE_IDS)
     assert kept == {name for name in _HOSTILE_IDS if len(name) <= 512}
 
@@ -256,12 +258,12 @@ def test_an_article_longer_than_the_models_window_is_done(desk: Desk) -> None:
     assert "claim 899 of the list" in rows["long"]["repaired"]
 
 
-def _without_superpowers() -> list[str]:
-    """A wrapper under which root obeys a file's mode like everybody else."""
+def _without_root_privileges() -> list[str]:
+    """Return a wrapper under which root obeys file modes."""
     if os.geteuid() != 0:
         return []
-    found = shutil.which("setpriv")
-    if not found:
-        pytest.skip("run by root, and setpriv (util-linux) is not there to give the power up")
+    setpriv = shutil.which("setpriv")
+    if not setpriv:
+        pytest.skip("runs as root, and setpriv (util-linux) is missing")
     dropped = "-dac_override,-dac_read_search"
-    return [found, f"--bounding-set={dropped}", f"--inh-caps={dropped}", "--"]
+    return [setpriv, f"--bounding-set={dropped}", f"--inh-caps={dropped}", "--"]

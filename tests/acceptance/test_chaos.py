@@ -1,4 +1,4 @@
-"""A dozen kills of everything that can be killed: ``make chaos`` in short."""
+"""A short ``make chaos``: a dozen kills of everything that can be killed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import pytest
 
 _ROOT = Path(__file__).parents[2]
 
-#: It takes a minute; a machine that others share is patient.
+#: A run takes a minute on an idle machine.
 _SECONDS = 240.0
 
-#: What is promised for the death of a worker, and of its child.
+#: Promised recovery times after the death of a worker, and of its child.
 _WORKER_SECONDS = 30
 _CHILD_SECONDS = 5
 
 
 @pytest.mark.timeout(_SECONDS + 60)
 def test_nothing_is_lost_and_nothing_recorded_twice_whatever_is_killed(tmp_path: Path) -> None:
-    # Law 2: what was accepted ends as done, failed or cancelled, whatever is killed.
+    # Every accepted article ends as done, failed or cancelled, whatever is killed.
     figures, log = _run_chaos("--kills", "12", "--broker-kills", "2", "--seed", "7", cwd=tmp_path)
 
     assert (figures["lost"], figures["recorded_twice"]) == (0, 0), log
@@ -37,7 +37,7 @@ def test_nothing_is_lost_and_nothing_recorded_twice_whatever_is_killed(tmp_path:
 
 
 def _run_chaos(*arguments: str, cwd: Path) -> tuple[dict[str, Any], str]:
-    """The figures of a run that came to its end, and its log."""
+    """Run chaos to its end and return its figures and log."""
     command = [sys.executable, "-P", "-m", "tests.chaos", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
     with subprocess.Popen(
@@ -51,7 +51,7 @@ def _run_chaos(*arguments: str, cwd: Path) -> tuple[dict[str, Any], str]:
         try:
             out, log = process.communicate(timeout=_SECONDS)
         except subprocess.TimeoutExpired:
-            # It ends what it has started.
+            # On SIGTERM it ends the processes that it started.
             process.terminate()
             _, log = process.communicate(timeout=30)
             pytest.fail(f"it took over {_SECONDS:g} s\n{log}")

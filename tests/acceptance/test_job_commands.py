@@ -1,4 +1,4 @@
-"""cancel, retry, dlq, resume, rm, and what status says meanwhile: as a person calls them."""
+"""cancel, retry, dlq, resume and rm, with what status reports meanwhile."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from worker.records.job import JobId
 
 _ROOT = Path(__file__).parents[2]
 
-#: Small chunks, so that a job of some articles has several.
+#: Small chunks, so that a few articles make several.
 _FOURS = {"COPYDESK_CHUNK_ARTICLES": "4"}
 
 
@@ -37,7 +37,7 @@ def _records(count: int) -> list[dict[str, object]]:
 
 
 def _write_slow(desk: Desk) -> Path:
-    """Two chunks: of four articles, the first of which waits at the gate, and of two longer."""
+    """Write two chunks: four articles, the first waiting at the gate, and two longer ones."""
     longer = [{"id": f"long-{n}", "text": article_text(str(n)) * 2} for n in range(5)]
     slow = {"id": "slow", "text": article_text("slow", word=WAITS)}
     return desk.write_lines("slow.jsonl", [*longer, slow])
@@ -63,9 +63,9 @@ def _wait_for_gate(desk: Desk) -> None:
 
 
 def _ids(desk: Desk, job: str) -> list[str]:
-    """Ids of the job's articles, sorted: one that is in it twice is there twice."""
+    """Return the sorted ids of the job's articles, duplicates included."""
     with _store_of(desk) as (store, _):
-        return sorted(one.article.id for one in store.collection.articles(JobId(job)))
+        return sorted(entry.article.id for entry in store.collection.articles(JobId(job)))
 
 
 # Status, cancel ---------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def test_a_job_is_cancelled_and_what_is_done_is_collected(gated: Desk) -> None:
     _wait_for_gate(desk)
 
     status = desk.run("status").data
-    assert job in [one["job"] for one in status["jobs"]]
+    assert job in [listed["job"] for listed in status["jobs"]]
     (worker,) = status["workers"]
     (task,) = worker["tasks"]
     assert (task["job"], task["articles"], task["stage"]) == (job, 4, "repair")
@@ -109,7 +109,7 @@ def test_a_job_is_cancelled_and_what_is_done_is_collected(gated: Desk) -> None:
     assert desk.manifest["complete"]
 
 
-def test_priority_and_deadline_are_what_was_said(desk: Desk) -> None:
+def test_priority_and_deadline_are_stored(desk: Desk) -> None:
     path = desk.write("good.txt", article_text("seven"))
     ran = desk.run("submit", path, "--priority", "high", "--deadline", "2h30m")
 
@@ -148,13 +148,14 @@ def test_dead_letters_are_listed_and_put_back(desk: Desk) -> None:
     )
     assert listed.data["letters"][0] in desk.run("dlq").data["letters"]
 
-    one = desk.run("retry", job, "bad-0", "n1")
-    assert (one.code, one.data["retried"]) == (0, 1)
+    retried = desk.run("retry", job, "bad-0", "n1")
+    assert (retried.code, retried.data["retried"]) == (0, 1)
     assert desk.run("watch", job, "--timeout", "60").code == 1
     every = desk.run("retry", job)
     assert (every.code, every.data["retried"], every.data["refused"]) == (0, 2, 0)
     assert desk.run("watch", job, "--timeout", "60").data["failed"] == 2
-    assert [one["article"] for one in desk.run("dlq", job).data["letters"]] == ["bad-0", "bad-1"]
+    letters = desk.run("dlq", job).data["letters"]
+    assert [letter["article"] for letter in letters] == ["bad-0", "bad-1"]
     desk.run("collect", job, "-o", desk.out)
     states = {name: row["state"] for name, row in desk.rows.items()}
     assert states == {"n0": "done", "n1": "done", "bad-0": "failed", "bad-1": "failed"}
@@ -165,12 +166,12 @@ def test_dead_letters_are_listed_and_put_back(desk: Desk) -> None:
 
 
 def _within(folder: Path) -> tuple[str, ...]:
-    """A command that runs the command in ``folder``."""
+    """Return a wrapper that runs a command in ``folder``."""
     return ("sh", "-c", f'cd {folder}; exec "$@"', "sh")
 
 
-def test_inputs_that_were_refused_are_read_again_when_they_are_mended(desk: Desk) -> None:
-    # Relative inputs are meant from where submit was called, COPYDESK_HOME from where retry is.
+def test_refused_inputs_are_read_again_when_they_are_corrected(desk: Desk) -> None:
+    # Inputs are relative to the folder of submit, COPYDESK_HOME to that of retry.
     lines = [json.dumps(record) for record in _records(4)]
     desk.write("job.jsonl", "\n".join([lines[0], "{", lines[1], "{", lines[2]]) + "\n")
     desk.write("empty.txt", "")
@@ -179,20 +180,20 @@ def test_inputs_that_were_refused_are_read_again_when_they_are_mended(desk: Desk
     assert (submitted.code, submitted.data["accepted"], submitted.data["refused"]) == (1, 3, 4)
     job = submitted.data["job"]
 
-    mended = {"id": "mended", "text": article_text("mended")}
-    desk.write("job.jsonl", "\n".join([lines[0], json.dumps(mended), lines[1], "{", lines[2]]))
+    corrected = {"id": "corrected", "text": article_text("corrected")}
+    desk.write("job.jsonl", "\n".join([lines[0], json.dumps(corrected), lines[1], "{", lines[2]]))
     desk.write("empty.txt", article_text("no more"))
     ran = desk.run("retry", job, "--refused", environment={"COPYDESK_HOME": "."})
 
     assert (ran.code, ran.codes) == (1, ["bad_json", "file_missing"])
     assert (ran.data["accepted"], ran.data["refused"], ran.data["retried"]) == (2, 2, 0)
     rows = desk.collect(job)
-    assert set(rows) == {"n0", "n1", "n2", "mended", "empty"}
+    assert set(rows) == {"n0", "n1", "n2", "corrected", "empty"}
     assert {row["state"] for row in rows.values()} == {"done"}
     assert desk.manifest["errors"] == {"bad_json": 1, "file_missing": 1}
 
 
-def test_a_file_that_is_gone_is_refused_and_what_it_was_refused_for_is_not_forgotten(
+def test_a_file_that_is_gone_is_refused_again(
     desk: Desk,
 ) -> None:
     path = desk.write("job.jsonl", json.dumps(_records(1)[0]) + "\n{\n")
@@ -210,7 +211,7 @@ def test_a_file_that_is_gone_is_refused_and_what_it_was_refused_for_is_not_forgo
 
 
 def _submit_stdin(desk: Desk) -> subprocess.Popen[bytes]:
-    """``copydesk submit -``, which waits for its input."""
+    """Start ``copydesk submit -``, which waits for its input."""
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "cli", "submit", "-"],
         cwd=desk.home,
@@ -222,21 +223,25 @@ def _submit_stdin(desk: Desk) -> subprocess.Popen[bytes]:
 
 
 def test_a_submit_that_was_killed_is_resumed(desk: Desk) -> None:
-    # A thousand refusals fill a window: what came before is in the store.
+    # A thousand refusals fill a window, so the articles before them are in the store.
     lines = [*map(json.dumps, _records(25)[:20]), *["{}"] * 1_000]
     rest = map(json.dumps, _records(25)[18:])
-    before = {one["job"] for one in desk.run("jobs").data["jobs"]}
+    before = {listed["job"] for listed in desk.run("jobs").data["jobs"]}
     with _submit_stdin(desk) as client, _store_of(desk) as (store, _):
         assert client.stdin is not None
         client.stdin.write("\n".join([*lines, ""]).encode())
         client.stdin.flush()
         wait_until(
-            lambda: [one for one in store.jobs() if one.id not in before and one.total == 20],
+            lambda: [
+                progress
+                for progress in store.jobs()
+                if progress.id not in before and progress.total == 20
+            ],
             timeout=60,
-            description="a window that is in",
+            description="the first window of the job",
         )
         client.kill()
-    (job,) = {one.id for one in store.jobs()} - before
+    (job,) = {progress.id for progress in store.jobs()} - before
 
     waited = desk.run("watch", job, "--timeout", "0.1")
     assert (waited.code, waited.codes) == (5, ["wait_timed_out"])
@@ -250,7 +255,7 @@ def test_a_submit_that_was_killed_is_resumed(desk: Desk) -> None:
     resumed = desk.run("resume", job, path)
 
     assert (resumed.code, resumed.data["job"]) == (1, job)
-    # Two of the last seven are in it already: the same id twice is refused.
+    # Two of the last seven are in the job already, so their ids are refused.
     assert (resumed.data["accepted"], resumed.data["refused"]) == (5, 1_002)
     assert _ids(desk, job) == sorted(f"n{number}" for number in range(25))
     again = desk.run("resume", job, path)
@@ -258,11 +263,11 @@ def test_a_submit_that_was_killed_is_resumed(desk: Desk) -> None:
 
 
 class _CutOffError(Exception):
-    """As if the client were killed here."""
+    """Stands in for the death of the client."""
 
 
 def _cut_off(desk: Desk, inputs: tuple[str, ...], folder: Path) -> str:
-    """An open job with three articles of ``inputs``."""
+    """Leave an open job with three articles of ``inputs`` and return its id."""
 
     def documents() -> Iterator[Article]:
         for number, record in enumerate(_records(3)):
@@ -271,9 +276,9 @@ def _cut_off(desk: Desk, inputs: tuple[str, ...], folder: Path) -> str:
 
     with _store_of(desk) as (store, settings), pytest.MonkeyPatch.context() as patch:
         patch.setattr("worker.queue.intake._WINDOW_ARTICLES", 3)
-        order = JobOptions(load_profile(settings), inputs=inputs, folder=str(folder))
+        options = JobOptions(load_profile(settings), inputs=inputs, folder=str(folder))
         with pytest.raises(_CutOffError):
-            Intake(store, create_app(settings), settings).submit(documents(), order)
+            Intake(store, create_app(settings), settings).submit(documents(), options)
         return store.jobs()[0].id
 
 
@@ -319,7 +324,7 @@ def test_a_job_is_removed_and_its_results_stay(desk: Desk) -> None:
     removed = desk.run("rm", job)
 
     assert (removed.code, removed.data["removed"]) == (0, [job])
-    assert job not in {one["job"] for one in desk.run("jobs").data["jobs"]}
+    assert job not in {listed["job"] for listed in desk.run("jobs").data["jobs"]}
     for command in ("rm", "retry", "dlq"):
         gone = desk.run(command, job)
         assert (gone.code, gone.codes) == (4, ["job_not_found"])
@@ -330,7 +335,7 @@ def test_a_job_is_removed_and_its_results_stay(desk: Desk) -> None:
 # A broker that is full --------------------------------------------------------------------------
 
 
-def test_a_full_broker_still_tells_cancels_and_removes(own_desk: Desk, tmp_path: Path) -> None:
+def test_a_full_broker_still_reports_cancels_and_removes(own_desk: Desk, tmp_path: Path) -> None:
     desk, full = own_desk, {"maxmemory-policy": "noeviction"}
     client: Any
     with (

@@ -1,4 +1,4 @@
-"""Two sample articles through the real program with the real model: what has to come out."""
+"""Two sample articles, processed by the real program with the real model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.process.embedded_valkey import EmbeddedBroker
 
 pytestmark = [
     pytest.mark.model,
-    # Two minutes of processor time: one and a bit on two free cores, four when they are shared.
+    # Two minutes of processor time; up to four minutes on shared cores.
     pytest.mark.timeout(900),
 ]
 
@@ -35,7 +35,7 @@ _PAGE = (
     "Your email address",
 )
 
-#: How a summary says who says so.
+#: Words with which a summary names its source.
 _SOURCES = re.compile(r"\b(report(s|ed|edly)?|according|sources?|said|says)\b", re.IGNORECASE)
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -46,25 +46,25 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 @dataclass(frozen=True)
 class _Runs:
-    """The same command twice on one home."""
+    """Two runs of the same command in one home."""
 
     first: Ran
     second: Ran
     home: Path
     out: Path
     rows: dict[str, dict[str, Any]]
-    """After the first."""
+    """Rows after the first run."""
 
 
 @pytest.fixture(scope="module")
 def memory() -> list[_Runs]:
-    """The runs of this module: the model is expensive."""
+    """Keeps the runs for all tests of this module, since the model is slow."""
     return []
 
 
 @pytest.fixture
 def runs(model_home: Path, memory: list[_Runs]) -> _Runs:
-    """What the two runs came to; made when the first test asks."""
+    """Both runs, made when the first test asks for them."""
     if not memory:
         out = model_home / "out"
         words = ("run", _TALKS, _LIFTS, "-o", out, "--json")
@@ -88,18 +88,18 @@ def lifts(runs: _Runs) -> dict[str, Any]:
 
 
 def _own_words(path: Path) -> str:
-    """The article without what belongs to its page: what must all be there again."""
+    """Return the article without its page: the text that must be kept."""
     text = path.read_text(encoding="utf-8")
     paragraphs = [line for line in text.splitlines() if line.endswith(".") or "Watch " in line]
-    own = [line.partition("Watch Russia")[0] for line in paragraphs]
-    return "\n".join(line for line in own if not line.startswith("Your email"))
+    article_lines = [line.partition("Watch Russia")[0] for line in paragraphs]
+    return "\n".join(line for line in article_lines if not line.startswith("Your email"))
 
 
 def _sentences(text: str) -> list[str]:
     return [part for line in text.splitlines() for part in _SENTENCE_END.split(line) if part]
 
 
-def test_the_command_goes_well_and_leaves_nothing_running(runs: _Runs) -> None:
+def test_the_command_succeeds_and_leaves_nothing_running(runs: _Runs) -> None:
     assert runs.first.code == 0, runs.first
     assert (runs.first.data["total"], runs.first.data["done"]) == (2, 2)
     assert runs.first.codes == []
@@ -122,7 +122,7 @@ def test_the_files_are_there(runs: _Runs) -> None:
         assert row["state"] == "done"
 
 
-def test_the_second_run_finds_all_of_it_again(runs: _Runs) -> None:
+def test_the_second_run_reuses_all_results(runs: _Runs) -> None:
     data = runs.second.data
 
     assert (runs.second.code, data["cached"], data["total"]) == (0, 2, 2)
@@ -144,7 +144,7 @@ def test_the_headline_is_kept_once_without_the_outlets_name(talks: dict[str, Any
     assert headline not in talks["repaired"]
 
 
-def test_what_was_taken_out_is_listed(talks: dict[str, Any]) -> None:
+def test_removed_text_is_listed(talks: dict[str, Any]) -> None:
     reasons = {removal["reason"] for removal in talks["removed"]}
 
     assert reasons >= {
@@ -177,7 +177,7 @@ def test_no_number_and_no_negation_is_lost_or_new(runs: _Runs, path: Path) -> No
 @pytest.mark.parametrize("path", [_TALKS, _LIFTS], ids=lambda path: path.stem)
 def test_no_capitalised_word_is_lost_or_new(runs: _Runs, path: Path) -> None:
     before, after = _own_words(path), runs.rows[path.stem]["repaired"]
-    # The stray "Is." goes; a word may lose a capital that it should not have had.
+    # The stray "Is." is removed; a word may lose a wrong capital.
     must = {word.lower() for word in _CAPITALISED.findall(before)} - {"is"}
     may = set(re.findall(r"[a-z]+", before.lower()))
 
@@ -198,30 +198,30 @@ def test_the_paragraphs_are_kept_and_the_link_in_the_lead_gets_its_own(
     assert lead in flagged
 
 
-def test_the_summary_is_short_attributed_and_carried(talks: dict[str, Any]) -> None:
+def test_the_summary_is_short_attributed_and_supported(talks: dict[str, Any]) -> None:
     summary = talks["summary"]
 
     assert 30 <= len(summary.split()) <= 80
     assert _SOURCES.search(summary)
-    # Each side: the report, its sources, and the one who was not asked.
+    # Each side is named: the report, its sources, and Zelensky, who was not asked.
     assert all(who in summary for who in ("the report", "former senior Russian officials"))
     assert "Zelensky has vowed not to negotiate with Russia" in summary
-    assert [one["sentence"] for one in talks["evidence"]]
-    assert " ".join(one["sentence"] for one in talks["evidence"]) == summary
-    for one in talks["evidence"]:
-        assert one["sentences"]
-        assert all(carrier["text"] in talks["repaired"] for carrier in one["sentences"])
+    assert talks["evidence"]
+    assert " ".join(entry["sentence"] for entry in talks["evidence"]) == summary
+    for entry in talks["evidence"]:
+        assert entry["sentences"]
+        assert all(source["text"] in talks["repaired"] for source in entry["sentences"])
 
 
 @pytest.mark.parametrize("path", [_TALKS, _LIFTS], ids=lambda path: path.stem)
 def test_the_summary_has_no_number_and_no_name_of_its_own(runs: _Runs, path: Path) -> None:
     row = runs.rows[path.stem]
-    summary, known = row["summary"], row["repaired"].lower()
+    summary, article = row["summary"], row["repaired"].lower()
 
-    assert set(_NUMBER.findall(summary)) <= set(_NUMBER.findall(known))
+    assert set(_NUMBER.findall(summary)) <= set(_NUMBER.findall(article))
     inside = {word for sentence in _sentences(summary) for word in sentence.split()[1:]}
     names = {word.lower() for part in inside for word in _CAPITALISED.findall(part)}
-    assert names <= set(re.findall(r"[a-z]+", known))
+    assert names <= set(re.findall(r"[a-z]+", article))
 
 
 def test_an_article_of_two_sentences_stays_one(lifts: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What is not there, or full, ends every command with its own code; nothing is half done."""
+"""Anything missing or full ends every command with a code of its own and no partial files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.process.embedded_valkey import EmbeddedBroker
 
 _TEXT = article_text("seven")
 
-#: Files may grow to 4 KB, as if the disk were full then.
+#: Limits files to 4 KB, like a full disk.
 _FULL_DISK = ("sh", "-c", 'ulimit -f 8; exec "$@"', "sh")
 
 
@@ -43,7 +43,7 @@ def test_no_broker(bare_desk: Desk, words: tuple[str, ...]) -> None:
     assert not (bare_desk.home / "out").exists()
 
 
-def test_a_broker_of_ones_own_that_is_not_there(bare_desk: Desk) -> None:
+def test_an_external_broker_that_does_not_answer(bare_desk: Desk) -> None:
     elsewhere = {"COPYDESK_BROKER_URL": "redis://desk:secret@127.0.0.1:1/0"}
 
     ran = bare_desk.run("jobs", environment=elsewhere)
@@ -52,7 +52,7 @@ def test_a_broker_of_ones_own_that_is_not_there(bare_desk: Desk) -> None:
     assert "secret" not in ran.out + ran.err
 
 
-def test_no_model_to_come_up_with(bare_desk: Desk) -> None:
+def test_up_without_a_model(bare_desk: Desk) -> None:
     ran = bare_desk.run("up")
 
     assert (ran.code, ran.codes) == (2, ["model_missing"])
@@ -60,7 +60,7 @@ def test_no_model_to_come_up_with(bare_desk: Desk) -> None:
     assert not EmbeddedBroker(bare_desk.home).running
 
 
-def test_no_model_to_run_with(bare_desk: Desk) -> None:
+def test_run_without_a_model(bare_desk: Desk) -> None:
     ran = bare_desk.run("run", bare_desk.write("good.txt", _TEXT), "-o", bare_desk.out)
 
     assert (ran.code, ran.codes) == (2, ["model_missing"])
@@ -69,7 +69,7 @@ def test_no_model_to_run_with(bare_desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("words", [("model", "path"), ("worker",), ("doctor",)], ids=" ".join)
-def test_no_model_to_look_at(bare_desk: Desk, words: tuple[str, ...]) -> None:
+def test_other_commands_without_a_model(bare_desk: Desk, words: tuple[str, ...]) -> None:
     ran = bare_desk.run(*words)
 
     assert (ran.code, ran.codes) == (2, ["model_missing"])
@@ -125,7 +125,7 @@ def test_settings_that_cannot_be_used(
     [("sumbit",), ("submit",), ("watch",), ("watch", "x", "--timeout", "soon"), ("jobs", "--all")],
     ids=" ".join,
 )
-def test_a_call_that_is_none(bare_desk: Desk, words: tuple[str, ...]) -> None:
+def test_an_invalid_call(bare_desk: Desk, words: tuple[str, ...]) -> None:
     ran = bare_desk.run(*words)
 
     assert (ran.code, ran.codes) == (2, ["usage"])
@@ -135,7 +135,7 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_a_disk_that_is_full_leaves_the_files_of_before_whole(desk: Desk) -> None:
+def test_a_full_disk_leaves_earlier_files_whole(desk: Desk) -> None:
     first = desk.submit(desk.write("first.txt", article_text("first")))
     desk.collect(first)
     before = _files(desk.out)
@@ -155,7 +155,7 @@ def test_a_disk_that_is_full_leaves_the_files_of_before_whole(desk: Desk) -> Non
     assert (ran.code, ran.codes) == (1, ["output_failed"])
     after = _files(desk.out)
     assert {name: after[name] for name in before} == before
-    # Pages of the second job that were written before the disk was full are whole, too.
+    # Pages of the second job from before the disk was full are whole, too.
     assert all(content.endswith(b"\n") for content in after.values() if content)
     assert not [name for name in after if name.startswith(".")]
     desk.out.rename(desk.out.with_name("half"))
@@ -175,17 +175,17 @@ def test_out_is_a_file(desk: Desk) -> None:
     assert (desk.files / "good.txt").read_text() == _TEXT
 
 
-def test_without_json_trouble_is_told_on_stderr(bare_desk: Desk) -> None:
+def test_without_json_errors_go_to_stderr(bare_desk: Desk) -> None:
     ran = run_cli("jobs", home=bare_desk.home)
 
     assert (ran.code, ran.out) == (3, "")
-    said = ran.err.splitlines()
-    assert said[0].startswith("error: ")
-    assert said[0].endswith("[broker_unavailable]")
-    assert said[1] == "hint: start the embedded one: copydesk up"
+    error, hint = ran.err.splitlines()
+    assert error.startswith("error: ")
+    assert error.endswith("[broker_unavailable]")
+    assert hint == "hint: start the embedded one: copydesk up"
 
 
-def test_a_hostile_article_cannot_command_the_terminal(desk: Desk) -> None:
+def test_a_hostile_article_cannot_control_the_terminal(desk: Desk) -> None:
     records = [{"id": "\x1b]0;pwned\x07", "text": "   "}, {"id": "ok", "text": _TEXT}]
     path = desk.write_lines("dump\x1b[2J.jsonl", records)
 

