@@ -26,7 +26,7 @@ ONE = Measure(
 
 
 @pytest.mark.model
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", list(read_gate()))
 def test_the_default_profile_reaches_its_bars(name: str, model_home: Path) -> None:
     del model_home

@@ -18,7 +18,7 @@ TEXTS = Path(__file__).with_name("injections.jsonl")
 
 
 @pytest.mark.model
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_no_order_in_a_text_is_obeyed(model_home: Path) -> None:
     settings = load_settings(home=model_home)
     profile = with_digest(load_profile(settings), settings)

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 #: Part of each profile's digest. Raise it with every change to a stage that can change an output.
-PIPELINE_VERSION = 13
+PIPELINE_VERSION = 14
 
 #: A server's address. Logins and queries are refused, since profiles are shown and stored.
 _SERVER_URL = re.compile(
