@@ -1,9 +1,9 @@
-"""Examples for docs/quality.md, drawn by lot and not by hand.
+"""Draw examples for docs/quality.md at random.
 
     python -m tests.quality.examples out/results.jsonl [--count 30] [--seed 1]
 
-Of all changes that were made and all that were refused in the result file of a job, prints some as
-a Markdown table. Only of texts that may be shown.
+Prints some of the changes that were made or refused in a job's result file as a Markdown table. Use
+it only on texts that may be published.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
-    said = parser.parse_args()
-    lines = said.results.read_text(encoding="utf-8").splitlines()
-    rows = [example for line in lines for example in _examples(json.loads(line))]
-    Random(said.seed).shuffle(rows)  # noqa: S311 - an order, no secret
+    arguments = parser.parse_args()
+    lines = arguments.results.read_text(encoding="utf-8").splitlines()
+    examples = [example for line in lines for example in _examples(json.loads(line))]
+    Random(arguments.seed).shuffle(examples)  # noqa: S311 - an order, no secret
     sys.stdout.write("| What | Before | After |\n|---|---|---|\n")
-    sys.stdout.writelines(f"| {' | '.join(row)} |\n" for row in rows[: said.count])
+    sys.stdout.writelines(f"| {' | '.join(example)} |\n" for example in examples[: arguments.count])
 
 
 def _examples(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for edit in row["edits"]:
         if edit["changes"]:
-            yield from _places("made", edit["before"], edit["after"])
+            yield from _excerpts("made", edit["before"], edit["after"])
     for refusal in row["refused"]:
         if refusal["kind"]:
-            yield from _places(f"`{refusal['reason']}`", refusal["before"], refusal["proposal"])
+            yield from _excerpts(f"`{refusal['reason']}`", refusal["before"], refusal["proposal"])
 
 
-def _places(what: str, before: str, after: str) -> Iterator[tuple[str, str, str]]:
-    """The words around each change."""
+def _excerpts(what: str, before: str, after: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the words around each change, before and after."""
     for change in find_changes(before, after):
         start = min(edit.start for edit in change.edits)
         end = max(edit.end for edit in change.edits)

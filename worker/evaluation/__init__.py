@@ -1,6 +1,6 @@
-"""Measuring the desk against people's work: repair, summaries, furniture.
+"""Measure repair, summaries, furniture, damage and support against human work.
 
-Each evaluation takes what it measures as a callable, so that it knows no engine and no stage:
-``repair.evaluate_repair``, ``summary.evaluate_summary``, ``furniture.evaluate_furniture``, on rows
-that ``rows`` reads. Nothing is imported here: the measuring libraries are slow to load.
+Each evaluation takes what it measures as a callable; only ``measure`` knows engine and stages. May
+import every room but ``queue`` and ``training``. Nothing is imported here, as the measuring
+libraries are slow to load.
 """

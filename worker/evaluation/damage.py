@@ -1,4 +1,4 @@
-"""How much made damage is mended: sentences cut or run together, stray pieces, lines of pages."""
+"""Measure how much damage is repaired: cut and merged sentences, stray pieces, furniture lines."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["DamageReport", "evaluate_damage"]
 _SEED = 20
 _SLICE_ARTICLES = 64
 
-#: Articles of fewer sentences are left out: the lines of the page would outnumber them.
-_LEAST_SENTENCES = 5
+#: Articles with fewer sentences are left out: furniture lines would outnumber them.
+_MIN_SENTENCES = 5
 
 
 class DamageReport(BaseModel):
@@ -32,61 +32,62 @@ class DamageReport(BaseModel):
     """Articles."""
     cut_sentences: int
     cut_sentences_mended: float
-    """Share that is word for word what it was (0-1)."""
+    """Share restored word for word (0-1)."""
     stray_pieces: int
     stray_pieces_mended: float
-    """The same."""
+    """Likewise."""
     lost_stops: int
     lost_stops_mended: float
-    """The same."""
+    """Likewise."""
     run_in_headings: int
     run_in_headings_parted: float
-    """Share of which the sentence is what it was, and no heading in front of it."""
+    """Share whose sentence is intact, with no heading before it."""
     glued_promos: int
     glued_promos_removed: float
-    """Share of which the sentence is what it was, and nothing of the promo is left."""
+    """Share whose sentence is intact, with no trace of the promo."""
     furniture_lines: int
     furniture_lines_removed: float
     sentences: int
-    """That were not damaged."""
+    """Sentences without damage."""
     sentences_lost: float
-    """Share that is not there any more, word for word."""
+    """Share of them that is missing or changed."""
 
 
 def evaluate_damage(
     rows: Sequence[TextRow],
-    mend: Callable[[Sequence[Article]], Sequence[str]],
+    repair: Callable[[Sequence[Article]], Sequence[str]],
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> DamageReport:
-    """Figures of ``mend``, which gives each article's text, on the damaged texts of ``rows``.
+    """Measure ``repair``, which returns each article's text, on the damaged articles of ``rows``.
 
-    A row is a clean article, its first line the headline. What is damaged is drawn by a fixed
-    seed, so the same rows give the same damage.
+    The first line of a row is its headline. The damage is drawn from a fixed seed, so the same
+    rows give the same damage.
 
     Raises:
         ValueError: no row is long enough.
     """
-    damaged = _damaged(rows)
+    damaged = _damage_articles(rows)
     if not damaged:
-        raise ValueError(f"no article of the file has {_LEAST_SENTENCES} sentences")
-    articles = [Article(id=str(at), text=one.text) for at, one in enumerate(damaged)]
+        raise ValueError(f"no article of the file has {_MIN_SENTENCES} sentences")
+    articles = [
+        Article(id=str(number), text=article.text) for number, article in enumerate(damaged)
+    ]
     outputs, _ = call_in_slices(
-        articles, mend, size=_SLICE_ARTICLES, noun="articles", on_progress=on_progress
+        articles, repair, size=_SLICE_ARTICLES, noun="articles", on_progress=on_progress
     )
-    made, mended = Counter[FaultKind](), Counter[FaultKind]()
+    made, repaired = Counter[FaultKind](), Counter[FaultKind]()
     sentences = lost = 0
-    for one, output in zip(damaged, outputs, strict=True):
+    for article, output in zip(damaged, outputs, strict=True):
         text = "\n".join(" ".join(line.split()) for line in output.splitlines())
-        for fault in one.faults:
+        for fault in article.faults:
             made[fault.kind] += 1
-            # What was put in is nowhere any more, and what was there is there again.
-            mended[fault.kind] += fault.answer in text and fault.damaged not in text
-        sentences += len(one.kept)
-        lost += sum(sentence not in text for sentence in one.kept)
+            repaired[fault.kind] += fault.answer in text and fault.damaged not in text
+        sentences += len(article.kept)
+        lost += sum(sentence not in text for sentence in article.kept)
 
     def share(kind: FaultKind) -> float:
-        return round(mended[kind] / made[kind], 4) if made[kind] else 0.0
+        return round(repaired[kind] / made[kind], 4) if made[kind] else 0.0
 
     return DamageReport(
         n=len(damaged),
@@ -107,14 +108,16 @@ def evaluate_damage(
     )
 
 
-def _damaged(rows: Sequence[TextRow]) -> list[DamagedArticle]:
+def _damage_articles(rows: Sequence[TextRow]) -> list[DamagedArticle]:
     rng = Random(_SEED)  # noqa: S311 - a draw, no secret
     headlines = [row.lines[0] for row in rows]
-    found = []
+    damaged = []
     for row in rows:
         title, *body = row.lines
-        paragraphs = [[" ".join(one.split()) for one in split_sentences(line)] for line in body]
-        if sum(map(len, paragraphs)) >= _LEAST_SENTENCES:
-            one = damage_article(paragraphs, headlines, rng)
-            found.append(one._replace(text=f"{title}\n{one.text}"))
-    return found
+        paragraphs = [
+            [" ".join(sentence.split()) for sentence in split_sentences(line)] for line in body
+        ]
+        if sum(map(len, paragraphs)) >= _MIN_SENTENCES:
+            article = damage_article(paragraphs, headlines, rng)
+            damaged.append(article._replace(text=f"{title}\n{article.text}"))
+    return damaged

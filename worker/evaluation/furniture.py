@@ -1,4 +1,4 @@
-"""How well the article is told from the page around it."""
+"""Measure how well the article is separated from the furniture of its page."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class FurnitureReport(BaseModel):
     n: int
     """Pages."""
     line_precision: float
-    """Produced lines that are in the gold text, of all produced on all pages, 0-1.
+    """Share of the produced lines of all pages that are in the gold text, 0-1.
 
-    Lines are compared as words without case and punctuation. A line is found if it equals one of
-    the other side's; or has four words or more and stands inside one of them; or if the other
-    side's lines of four words or more that stand inside it make up 80 % of its words.
+    Lines are compared as words, without case and punctuation. A line counts as found if it equals
+    a line of the other side, if it has four words or more and is part of such a line, or if lines
+    of the other side with four words or more make up 80 % of its words.
     """
     line_recall: float
-    """Gold lines that are in what was produced, by the same rule, 0-1."""
+    """Share of the gold lines that were produced, by the same rule, 0-1."""
     token_f1: float
-    """F1 over shingles of four words as the article-extraction benchmark counts it: the harmonic
-    mean of precision and recall, each the mean over pages, 0-1."""
+    """F1 over four-word shingles, as in the article-extraction benchmark: the harmonic mean of
+    precision and recall, each averaged over pages, 0-1."""
 
 
 def evaluate_furniture(
@@ -41,29 +41,28 @@ def evaluate_furniture(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> FurnitureReport:
-    """Figures of ``strip`` on ``rows``.
+    """Measure ``strip``, which returns the lines of a page's article, headline first.
 
-    ``strip`` gives the lines of one page that are the article, headline first; what it raises
-    goes through. ``on_progress`` gets the pages done and their total. Where the gold text has no
-    headline (the benchmark's has not), each page's counts as a wrong line.
+    ``on_progress`` receives the pages done and their total. If the gold text has no headline, as in
+    the benchmark, each page's headline counts as a wrong line.
 
     Raises:
         ValueError: no rows.
     """
     if not rows:
         raise ValueError("there is nothing to measure")
-    produced_lines = right_lines = gold_lines = found_lines = 0
+    produced_lines = correct_lines = gold_lines = covered_lines = 0
     precisions: list[float] = []
     recalls: list[float] = []
     for done, row in enumerate(rows, start=1):
         lines = strip(Article(id=row.id, text=row.text, format=row.format, source=row.url))
         produced, gold = line_words(lines), line_words(row.article.splitlines())
         produced_lines += len(produced)
-        right_lines += count_covered(produced, gold)
+        correct_lines += count_covered(produced, gold)
         gold_lines += len(gold)
-        found_lines += count_covered(gold, produced)
+        covered_lines += count_covered(gold, produced)
         overlap = shingle_overlap("\n".join(lines), row.article)
-        # As in the benchmark: nothing produced has no precision, and costs its recall.
+        # As in the benchmark, an empty output has no precision and a recall of 0.
         if overlap.produced:
             precisions.append(overlap.shared / overlap.produced)
         if overlap.gold:
@@ -72,8 +71,8 @@ def evaluate_furniture(
             on_progress(done, len(rows))
     return FurnitureReport(
         n=len(rows),
-        line_precision=_share(right_lines, produced_lines),
-        line_recall=_share(found_lines, gold_lines),
+        line_precision=_share(correct_lines, produced_lines),
+        line_recall=_share(covered_lines, gold_lines),
         token_f1=_f1(_mean(precisions), _mean(recalls)),
     )
 

@@ -1,4 +1,4 @@
-"""What ``copydesk evaluate`` measures: the stages under a profile, put to the evaluations."""
+"""Run the evaluations of ``copydesk evaluate`` on the stages, under a profile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from worker.evaluation.rows import (
     read_text_rows,
 )
 from worker.evaluation.summary import SummaryReport, evaluate_summary
-from worker.evaluation.support import JudgedChange, SupportReport, evaluate_support
+from worker.evaluation.support import JudgedClaim, SupportReport, evaluate_support
 from worker.pipeline import clean_texts, process, repair_texts
 from worker.records.article import Article
 from worker.records.result import Result
@@ -42,7 +42,7 @@ __all__ = ["Task", "measure"]
 
 
 class Task(StrEnum):
-    """What can be measured."""
+    """The evaluations."""
 
     REPAIR = "repair"
     SUMMARY = "summary"
@@ -60,11 +60,11 @@ def measure(
     limit: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> RepairReport | SummaryReport | FurnitureReport | DamageReport | SupportReport:
-    """The figures of ``profile`` on the rows of ``path``, the first ``limit`` of them.
+    """Measure ``profile`` on the rows of ``path``, at most the first ``limit``.
 
     Raises:
-        UsageError: the file is missing, or a row has not the keys of its task.
-        ModelMissingError, EngineError: the engine cannot be had.
+        UsageError: the file is missing, or a row lacks the keys of its task.
+        ModelMissingError, EngineError: the engine cannot be opened.
     """
     if task is Task.FURNITURE:
         pages = read_page_rows(path, limit)
@@ -72,14 +72,14 @@ def measure(
     if task is Task.REPAIR:
         pairs = read_repair_rows(path, limit)
         engine = open_engine(profile.model, settings)
-        mend = partial(repair_texts, engine=engine, profile=profile)
+        repair = partial(repair_texts, engine=engine, profile=profile)
         estimate = partial(estimate_edit_rates, engine=engine, profile=profile)
-        return evaluate_repair(pairs, mend, estimate=estimate, on_progress=on_progress)
+        return evaluate_repair(pairs, repair, estimate=estimate, on_progress=on_progress)
     if task is Task.DAMAGE:
         texts = read_text_rows(path, limit)
         engine = open_engine(profile.model, settings)
-        settle = partial(clean_texts, engine=engine, profile=profile)
-        return evaluate_damage(texts, settle, on_progress=on_progress)
+        clean = partial(clean_texts, engine=engine, profile=profile)
+        return evaluate_damage(texts, clean, on_progress=on_progress)
     if task is Task.SUPPORT:
         claims = read_support_rows(path, limit)
         engine = open_engine(profile.model, settings)
@@ -96,35 +96,40 @@ def _strip(article: Article) -> list[str]:
     return [stripped.title, *stripped.paragraphs] if stripped.title else [*stripped.paragraphs]
 
 
-def _judge(rows: Sequence[SupportRow], engine: Engine, profile: Profile) -> list[JudgedChange]:
-    """What the check says of each row's claim, sentence by sentence."""
+def _judge(rows: Sequence[SupportRow], engine: Engine, profile: Profile) -> list[JudgedClaim]:
+    """Judge each row's claim, sentence by sentence."""
     claims = [
-        (at, sentence, article)
-        for at, row in enumerate(rows)
+        (number, sentence, article)
+        for number, row in enumerate(rows)
         for article in [_sentences(row.article)]
         for sentence in _sentences(" ".join(row.claim.split()))
     ]
     checked = [
         check_summary_sentence(sentence, article, profile.checks) for _, sentence, article in claims
     ]
-    asked = [
+    evidence = [
         ([article[index] for index in sorted(support.evidence)], sentence)
         for (_, sentence, article), support in zip(claims, checked, strict=True)
     ]
-    probabilities = support_probabilities(asked, engine, profile)
-    judged: list[list[JudgedChange]] = [[] for _ in rows]
-    for (at, _, _), support, probability in zip(claims, checked, probabilities, strict=True):
+    probabilities = support_probabilities(evidence, engine, profile)
+    judged: list[list[JudgedClaim]] = [[] for _ in rows]
+    for (number, _, _), support, probability in zip(claims, checked, probabilities, strict=True):
         accepted = support.check.accepted and bool(support.evidence)
-        sure = probability >= profile.checks.min_support_probability
-        judged[at].append(JudgedChange(support_score(support, probability), accepted and sure))
+        is_sure = probability >= profile.checks.min_support_probability
+        judged[number].append(
+            JudgedClaim(support_score(support, probability), accepted and is_sure)
+        )
     return [
-        JudgedChange(_whole([one.score for one in many]), all(one.accepted for one in many))
-        for many in judged
+        JudgedClaim(
+            _summary_score([sentence.score for sentence in sentences]),
+            all(sentence.accepted for sentence in sentences),
+        )
+        for sentences in judged
     ]
 
 
-def _whole(scores: Sequence[float]) -> float:
-    """Of a summary: its worst sentence counts as much as all of them together."""
+def _summary_score(scores: Sequence[float]) -> float:
+    """Return the mean of the worst sentence's score and the average over all sentences."""
     return (min(scores) + fmean(scores)) / 2
 
 
@@ -136,4 +141,4 @@ def _sentences(text: str) -> list[str]:
 def _summarise(
     articles: Sequence[Article], engine: Engine, profile: Profile
 ) -> list[Result | None]:
-    return [item.result for item in process(articles, lambda: engine, profile)]
+    return [processed.result for processed in process(articles, lambda: engine, profile)]

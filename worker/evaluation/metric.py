@@ -1,7 +1,7 @@
-"""Measures on sentences and lines: edit distance, GLEU, facts, shingles.
+"""Metrics on sentences and lines: edit distance, GLEU, facts, shingles.
 
-A judge must not share its eyes with the judged: nothing of the stages is used here, and the
-regular expressions for numbers and names are this module's own.
+A metric shares no rule with the stages that it measures: typography, numbers, names and sentence
+ends have their own rules here, not those of ``worker.english``.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from typing import NamedTuple
 from rapidfuzz.distance import Levenshtein
 
 __all__ = [
+    "Distances",
     "Facts",
     "GleuScorer",
-    "Nearness",
     "ShingleOverlap",
     "area_under_curve",
     "count_covered",
-    "facts",
+    "find_facts",
     "line_words",
     "lower_case_words",
-    "nearness",
+    "measure_distances",
     "normalised_words",
     "shingle_overlap",
 ]
 
-#: How many of a sentence's versions a change is measured against: a single one punishes every
-#: synonym, all of them drown the wording that source and output share.
+#: How many of a sentence's versions a change is measured against. One alone punishes every synonym;
+#: all together drown the wording that source and output share.
 NEAREST_VERSIONS = 5
 
 #: Longest n-gram of GLEU, as published.
@@ -42,17 +42,16 @@ GLEU_ORDER = 4
 #: Tokens of one shingle, as in the article-extraction benchmark.
 SHINGLE_TOKENS = 4
 
-#: Lines shorter than this (tokens) must be equal to count as found: "Advertisement" is not part of
-#: the story because a sentence of the story has the word.
+#: Shorter lines (tokens) must be equal to count as found: "Advertisement" is not part of the story
+#: because a sentence has the word.
 MIN_CONTAINED_TOKENS = 4
 
-#: Share of a line's tokens that the other side's lines inside it must make up. Paragraphs glued
-#: together count as found; a paragraph with a promotion of the same length glued on does not.
+#: Share of a line's tokens that lines of the other side must make up. Joined paragraphs count as
+#: found; a paragraph joined to a promotion of the same length does not.
 MIN_COVER = 0.8
 
-#: Share of capitalised words from which a text is taken for a headline in title case, where a
-#: capital says nothing. Measured: 99.6 % of 2,255 title-case headlines reach it, and 0.7 % of
-#: 12,064 sentences of clean news.
+#: Share of capitalised words from which a text counts as a title-case headline, where capitals mean
+#: nothing. Measured: 99.6 % of 2,255 title-case headlines reach it, 0.7 % of 12,064 news sentences.
 TITLE_CASE_SHARE = 0.6
 
 # Words -------------------------------------------------------------------------------------
@@ -73,26 +72,22 @@ _WORD = re.compile(r"\w+(?:(?:(?<=\d)[.,](?=\d)|')\w+)*|([^\w\s])\1*")
 
 
 def _folded(text: str) -> str:
-    """Return ``text`` in NFKC with quotes and dashes folded and invisible characters removed.
-
-    Not `worker.english.facts.fold_typography`, which also respells words and sets dashes apart: a
-    metric shares no rule with the stages that it measures.
-    """
+    """Return ``text`` in NFKC with quotes and dashes folded and invisible characters removed."""
     # Folded before NFKC, which would turn a lone acute accent into a space and a mark.
     text = unicodedata.normalize("NFKC", text.translate(_FOLDED)).translate(_FOLDED)
     return _PAIRED_SINGLES.sub('"', text)
 
 
 def normalised_words(text: str) -> tuple[str, ...]:
-    """Words of ``text`` with its typography taken out, punctuation as words of its own.
+    """Return the words and marks of ``text`` without its typography.
 
-    NFKC; curly and straight quotes, all dashes, invisible characters folded; a run of the same
-    mark is one word. Case is kept. Two texts with the same words differ in typography only.
+    NFKC; quotes, dashes and invisible characters are folded; a run of the same mark is one word.
+    Case is kept. Two texts with the same words differ in typography only.
     """
     return tuple(match.group() for match in _WORD.finditer(_folded(text)))
 
 
-class Nearness(NamedTuple):
+class Distances(NamedTuple):
     """Mean word edit distance (Levenshtein) to the nearest versions of a sentence."""
 
     before: float
@@ -100,16 +95,16 @@ class Nearness(NamedTuple):
 
     @property
     def saved(self) -> float:
-        """Word edits that the change saves the next reader, on average; negative: it costs."""
+        """Word edits that the change saves, on average; negative if it adds some."""
         return self.before - self.after
 
 
-def nearness(source: str, output: str, versions: Iterable[str]) -> Nearness:
-    """How far ``source`` and ``output`` are from the versions that either is nearest to.
+def measure_distances(source: str, output: str, versions: Iterable[str]) -> Distances:
+    """Measure how far ``source`` and ``output`` are from the versions nearest to either.
 
-    All on ``normalised_words``. Versions that are equal then count once. Of them the
-    ``NEAREST_VERSIONS`` with the least min(d(source, v), d(output, v)) are taken, ties in the
-    order given, so that the choice favours neither side.
+    All on ``normalised_words``; versions that are then equal count once. The ``NEAREST_VERSIONS``
+    with the smallest min(d(source, v), d(output, v)) are taken, ties in the order given, so that
+    the choice favours neither side.
 
     Raises:
         ValueError: there is no version.
@@ -122,14 +117,14 @@ def nearness(source: str, output: str, versions: Iterable[str]) -> Nearness:
     if not pairs:
         raise ValueError("a sentence without a version cannot be measured")
     nearest = sorted(pairs, key=min)[:NEAREST_VERSIONS]
-    return Nearness(fmean(pair[0] for pair in nearest), fmean(pair[1] for pair in nearest))
+    return Distances(fmean(pair[0] for pair in nearest), fmean(pair[1] for pair in nearest))
 
 
 # GLEU --------------------------------------------------------------------------------------
 
 
 def _ngrams(words: Sequence[str]) -> Counter[tuple[str, ...]]:
-    """All n-grams up to ``GLEU_ORDER``; their length tells the orders apart."""
+    """Count all n-grams up to ``GLEU_ORDER``."""
     counts: Counter[tuple[str, ...]] = Counter()
     for order in range(1, GLEU_ORDER + 1):
         counts.update(zip(*(words[start:] for start in range(order)), strict=False))
@@ -137,14 +132,14 @@ def _ngrams(words: Sequence[str]) -> Counter[tuple[str, ...]]:
 
 
 class GleuScorer:
-    """Corpus GLEU of grammar correction, 0-100, of several outputs side by side.
+    """Corpus GLEU of grammar correction, 0-100, for several outputs side by side.
 
-    Napoles et al. 2015 in the form of 2016 (without tuning): n-gram precision against a
-    reference, less the n-grams that the output shares with the source and the reference does not
-    have, times BLEU's brevity penalty. The published script draws one reference a sentence, 500
-    times, and averages; here each reference counts in equal parts, which is what the draws tend
-    to and needs no seed (on JFLEG dev the two differ by less than 0.01; its source scores 38.3).
-    Words are those that white space parts, as published, with their typography folded.
+    Napoles et al. 2015 in the form of 2016 (without tuning): n-gram precision against a reference,
+    less the n-grams that the output shares with the source but not with the reference, times
+    BLEU's brevity penalty. The published script averages 500 draws of one reference a sentence;
+    here all references count equally, which the draws converge to (on JFLEG dev the two differ by
+    less than 0.01; its source scores 38.3). Words are split at white space, as published, with
+    their typography folded.
 
     Args:
         outputs: how many outputs each sentence has.
@@ -154,58 +149,61 @@ class GleuScorer:
         self._sums = [[0.0] * (2 + 2 * GLEU_ORDER) for _ in range(outputs)]
 
     def add(self, source: str, outputs: Sequence[str], references: Sequence[str]) -> None:
-        """Count one sentence in.
+        """Add one sentence.
 
         Raises:
             ValueError: there is no reference.
         """
         if not references:
             raise ValueError("GLEU needs a reference")
-        kept = _ngrams(_folded(source).split())
-        wanted = [_folded(reference).split() for reference in references]
-        counted = [_ngrams(words) for words in wanted]
-        reference_length = fmean(len(words) for words in wanted)
-        known: dict[str, list[float]] = {}
+        source_ngrams = _ngrams(_folded(source).split())
+        reference_words = [_folded(reference).split() for reference in references]
+        reference_ngrams = [_ngrams(words) for words in reference_words]
+        reference_length = fmean(len(words) for words in reference_words)
+        terms: dict[str, list[float]] = {}
         for sums, output in zip(self._sums, outputs, strict=True):
-            if output not in known:
+            if output not in terms:
                 words = _folded(output).split()
                 ngrams = _ngrams(words)
-                matches = [_gleu_matches(ngrams, kept, reference) for reference in counted]
-                known[output] = [
+                matches = [
+                    _gleu_matches(ngrams, source_ngrams, reference)
+                    for reference in reference_ngrams
+                ]
+                terms[output] = [
                     len(words),
                     reference_length,
                     *(fmean(column) for column in zip(*matches, strict=True)),
                     *(max(0, len(words) - order) for order in range(GLEU_ORDER)),
                 ]
-            for place, value in enumerate(known[output]):
-                sums[place] += value
+            for index, value in enumerate(terms[output]):
+                sums[index] += value
 
     def scores(self) -> list[float]:
-        """GLEU of each output over all sentences; 0 where an order has no match at all."""
+        """Return the GLEU of each output over all sentences; 0 if an order has no match at all."""
         return [_gleu(sums) for sums in self._sums]
 
 
 def _gleu(sums: Sequence[float]) -> float:
-    length, wanted_length, *rest = sums
+    length, reference_length, *rest = sums
     matches, totals = rest[:GLEU_ORDER], rest[GLEU_ORDER:]
     if min(matches) <= 0:
         return 0.0
     precision = fmean(math.log(match / total) for match, total in zip(matches, totals, strict=True))
-    return 100 * math.exp(min(0.0, 1 - wanted_length / length) + precision)
+    return 100 * math.exp(min(0.0, 1 - reference_length / length) + precision)
 
 
 def _gleu_matches(
     hypothesis: Counter[tuple[str, ...]],
-    kept: Counter[tuple[str, ...]],
-    wanted: Counter[tuple[str, ...]],
+    source: Counter[tuple[str, ...]],
+    reference: Counter[tuple[str, ...]],
 ) -> list[int]:
-    """Matches by order, with what was wrongly kept from the source taken off; never below 0."""
+    """Count matches by order, less what was wrongly kept from the source; never below 0."""
     matches = [0] * GLEU_ORDER
     for ngram, count in hypothesis.items():
-        if ngram in wanted:
-            matches[len(ngram) - 1] += min(count, wanted[ngram])
-        elif ngram in kept:
-            matches[len(ngram) - 1] -= min(count, kept[ngram])
+        if ngram in reference:
+            matches[len(ngram) - 1] += min(count, reference[ngram])
+        elif ngram in source:
+            matches[len(ngram) - 1] -= min(count, source[ngram])
     return [max(0, match) for match in matches]
 
 
@@ -217,7 +215,7 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _ORDINALS = "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
 _SCALES = "hundred thousand million billion trillion dozen"
 
-#: "one", "first" and "second" are left out: pronoun, adverb and time more often than numbers.
+#: Without "one", "first" and "second", which are more often a pronoun, an adverb and a time.
 _NUMBER_WORDS: dict[str, str] = {
     **{word: str(value) for value, word in enumerate(_UNITS.split(), 2)},
     **{word: str(value) for value, word in enumerate(_TEENS.split(), 10)},
@@ -228,7 +226,7 @@ _NUMBER_WORDS: dict[str, str] = {
     "half": "half",
 }
 
-#: Words that open sentences and are no names, for files too small to show them in lower case.
+#: Words that open sentences and are not names, for files too small to have them in lower case.
 _FUNCTION_TEXT = (
     "a about above across after again against all along already also although always am among an "
     "and another any are around as at be because been before behind being below between both but "
@@ -243,51 +241,50 @@ _FUNCTION_TEXT = (
     "your"
 )
 _FUNCTION_WORDS = frozenset(_FUNCTION_TEXT.split())
-_FIRST_OF_TENS = frozenset(_TENS.split())
-_BEHIND_TENS = {"one": 1, **{word: value for value, word in enumerate(_UNITS.split(), 2)}}
+_TENS_WORDS = frozenset(_TENS.split())
+_UNITS_AFTER_TENS = {"one": 1, **{word: value for value, word in enumerate(_UNITS.split(), 2)}}
 
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _DOTTED_LETTERS = re.compile(r"\b[^\W\d_](?:\.[^\W\d_])+\b")
 _FACT = re.compile(r"(?P<number>\d+(?:[.,]\d+)*)|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)")
 _CONTRACTION = re.compile(r"'(?:s|m|d|t|re|ve|ll)$", re.IGNORECASE)
 
-#: Marks after which any word may have a capital: ends of sentences, colons, and opening marks. Not
-#: `worker.english.sentence_end`: a metric shares no rule with the stages that it measures.
+#: Marks after which any word may have a capital: ends of sentences, colons and opening marks.
 _OPENERS = frozenset(".!?:;\n\"'([<*")
 
 
 class Facts(NamedTuple):
-    """What a text says that can be checked by looking."""
+    """The facts of a text that can be compared word by word."""
 
     numbers: frozenset[str]
-    """Values: ``1,000`` and ``1000``, ``two`` and ``2`` are the same; scales are by their word."""
+    """Values: ``1,000`` equals ``1000``, ``two`` equals ``2``; scales are kept as words."""
     names: frozenset[str]
-    """Capitalised words, case folded, but for those that owe the capital to their place."""
+    """Capitalised words, case folded, except those capitalised for their position alone."""
     words: frozenset[str]
     """All words, case folded."""
 
     def missing_in(self, other: Facts) -> frozenset[str]:
-        """Numbers and names that ``other`` lacks. A word it has in any case is not missing."""
+        """Return the numbers and names that ``other`` lacks; it may have a name in lower case."""
         return (self.numbers - other.numbers) | (self.names - other.words)
 
 
-def facts(text: str, common: frozenset[str] = frozenset()) -> Facts:
-    """Numbers and names of ``text``; deliberately simple, and no stage's own idea of them.
+def find_facts(text: str, common: frozenset[str] = frozenset()) -> Facts:
+    """Return the numbers and names of ``text``, by simple rules that no stage shares.
 
-    A word at the start of a sentence, of a quotation or of a line, and every word of a headline in
-    title case, is a name only if it is neither a function word nor one of ``common``
-    (``lower_case_words`` of all texts at hand). Known gaps: Ukraine and Ukrainian are two names; a
-    name that is a common word too (Bush, March) goes unseen at the start of a sentence.
+    A word that opens a sentence, a quotation or a line, and every word of a title-case headline, is
+    a name only if it is neither a function word nor in ``common`` (the ``lower_case_words`` of all
+    texts). Known gaps: Ukraine and Ukrainian are two names; a name that is also a common word
+    (Bush, March) is missed at the start of a sentence.
     """
     text = _DOTTED_LETTERS.sub(lambda match: match.group().replace(".", ""), _folded(text))
-    found = list(_FACT.finditer(text))
-    capitals = [match["word"][0].isupper() for match in found if match["word"]]
-    headline = sum(capitals) >= TITLE_CASE_SHARE * len(capitals)
+    matches = list(_FACT.finditer(text))
+    capitals = [match["word"][0].isupper() for match in matches if match["word"]]
+    is_headline = sum(capitals) >= TITLE_CASE_SHARE * len(capitals)
     numbers, names, words = set[str](), set[str](), set[str]()
     end, previous = 0, ""
-    for match in found:
+    for match in matches:
         gap = text[end : match.start()]
-        opening = not end or not _OPENERS.isdisjoint(gap)
+        is_opening = not end or not _OPENERS.isdisjoint(gap)
         end = match.end()
         if match["number"]:
             numbers.add(_number(match["number"]))
@@ -297,22 +294,22 @@ def facts(text: str, common: frozenset[str] = frozenset()) -> Facts:
         key = _word_key(word)
         words.add(key)
         value = _NUMBER_WORDS.get(key)
-        if previous in _FIRST_OF_TENS and gap == "-" and key in _BEHIND_TENS:
+        if previous in _TENS_WORDS and gap == "-" and key in _UNITS_AFTER_TENS:
             numbers.discard(_NUMBER_WORDS[previous])
-            value = str(int(_NUMBER_WORDS[previous]) + _BEHIND_TENS[key])
+            value = str(int(_NUMBER_WORDS[previous]) + _UNITS_AFTER_TENS[key])
         previous = key
         if value is not None:
             numbers.add(value)
         elif len(word) > 1 and word[0].isupper():
             lower = key.casefold()
-            by_place = (opening or headline) and (lower in common or lower in _FUNCTION_WORDS)
-            if not by_place:
+            is_common = lower in common or lower in _FUNCTION_WORDS
+            if not (is_common and (is_opening or is_headline)):
                 names.add(key)
     return Facts(frozenset(numbers), frozenset(names), frozenset(words))
 
 
 def lower_case_words(texts: Iterable[str]) -> frozenset[str]:
-    """Words that stand somewhere in ``texts`` in lower case, so that a capital may be by place."""
+    """Return the words that occur in lower case in ``texts``: they need not be names."""
     return frozenset(
         _CONTRACTION.sub("", match["word"])
         for text in texts
@@ -322,7 +319,7 @@ def lower_case_words(texts: Iterable[str]) -> frozenset[str]:
 
 
 def _word_key(word: str) -> str:
-    """Case folded, but for capitals that make another word: US and us, WHO and who."""
+    """Fold the case, unless capitals make another word: US and us, WHO and who."""
     key = word.casefold()
     return word if len(word) > 1 and word.isupper() and key in _FUNCTION_WORDS else key
 
@@ -347,9 +344,10 @@ class ShingleOverlap(NamedTuple):
 
 
 def shingle_overlap(produced: str, gold: str) -> ShingleOverlap:
-    r"""Shingles as the article-extraction benchmark counts them (words by ``\w+``, case kept)."""
-    made, wanted = _shingles(produced), _shingles(gold)
-    return ShingleOverlap((made & wanted).total(), made.total(), wanted.total())
+    r"""Count shingles as the article-extraction benchmark does (words by ``\w+``, case kept)."""
+    produced_shingles, gold_shingles = _shingles(produced), _shingles(gold)
+    shared = produced_shingles & gold_shingles
+    return ShingleOverlap(shared.total(), produced_shingles.total(), gold_shingles.total())
 
 
 def _shingles(text: str) -> Counter[tuple[str, ...]]:
@@ -360,27 +358,27 @@ def _shingles(text: str) -> Counter[tuple[str, ...]]:
 
 
 def line_words(lines: Iterable[str]) -> list[tuple[str, ...]]:
-    """``lines`` as words without punctuation and case; lines without a word are left out."""
-    kept = (
+    """Return ``lines`` as words without punctuation and case, and without empty lines."""
+    folded = (
         tuple(word.casefold() for word in normalised_words(line) if word[0].isalnum())
         for line in lines
     )
-    return [words for words in kept if words]
+    return [words for words in folded if words]
 
 
 def count_covered(lines: Sequence[tuple[str, ...]], others: Sequence[tuple[str, ...]]) -> int:
-    """How many of ``lines`` are found in ``others`` (both from ``line_words``).
+    """Count the ``lines`` that are found in ``others`` (both from ``line_words``).
 
-    A line is found if it equals one of the others; or has at least ``MIN_CONTAINED_TOKENS`` words
-    and stands, whole and in one piece, inside one of them; or if those of the others that have as
-    many words and stand inside it make up ``MIN_COVER`` of its words.
+    A line is found if it equals another line; if it has at least ``MIN_CONTAINED_TOKENS`` words and
+    is part of another line; or if other lines of that length inside it make up ``MIN_COVER`` of its
+    words.
     """
-    equal = set(others)
+    distinct = set(others)
     long = [f" {' '.join(words)} " for words in others if len(words) >= MIN_CONTAINED_TOKENS]
-    return sum(1 for words in lines if words in equal or _contained(words, long))
+    return sum(1 for words in lines if words in distinct or _is_contained(words, long))
 
 
-def _contained(words: tuple[str, ...], others: Sequence[str]) -> bool:
+def _is_contained(words: tuple[str, ...], others: Sequence[str]) -> bool:
     if len(words) < MIN_CONTAINED_TOKENS:
         return False
     line = f" {' '.join(words)} "
@@ -391,10 +389,10 @@ def _contained(words: tuple[str, ...], others: Sequence[str]) -> bool:
 
 
 def area_under_curve(good: Sequence[float], bad: Sequence[float]) -> float:
-    """Probability that one of the good has a higher score than one of the bad (0-1).
+    """Return the probability that a good score exceeds a bad one (0-1).
 
-    Mann and Whitney's U as a share of all pairs; a tie counts one half.
+    This is the Mann-Whitney U as a share of all pairs; a tie counts one half.
     """
-    lower = sorted(bad)
-    won = sum(bisect_left(lower, score) + bisect_right(lower, score) for score in good)
-    return won / (2 * len(good) * len(bad))
+    ascending = sorted(bad)
+    wins = sum(bisect_left(ascending, score) + bisect_right(ascending, score) for score in good)
+    return wins / (2 * len(good) * len(bad))

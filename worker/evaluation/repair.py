@@ -1,4 +1,4 @@
-"""How much nearer repair brings sentences to the way others word them, and what it costs."""
+"""Measure how much closer repair brings sentences to human versions, and what it loses."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from worker.evaluation.metric import (
+    Distances,
     GleuScorer,
-    Nearness,
     area_under_curve,
-    facts,
+    find_facts,
     lower_case_words,
-    nearness,
+    measure_distances,
     normalised_words,
 )
 from worker.evaluation.rows import RepairRow
@@ -20,12 +20,11 @@ from worker.evaluation.slicing import call_in_slices
 
 __all__ = ["RepairReport", "evaluate_repair"]
 
-#: Sentences handed over at a time: enough for an engine to sort by length and fill its batches,
-#: few enough that progress moves.
+#: Sentences of one call: enough for an engine to sort by length and fill its batches, few enough
+#: that progress moves.
 SLICE_SENTENCES = 1024
 
-
-#: Edit rate from which on a sentence is held to be beyond mending without its source.
+#: Edit rate from which a sentence counts as beyond repair without its source.
 BEYOND_REPAIR = 0.6
 
 
@@ -47,7 +46,7 @@ class RepairReport(BaseModel):
     net: float
     """Word edits saved, summed over the changed sentences."""
     chrf_before: float
-    """Corpus chrF (sacrebleu's defaults, 0-100) of the sources, raw, against one version each:
+    """Corpus chrF (sacrebleu's defaults, 0-100) of the raw sources against one version each:
     ``target``, else the first of ``targets``."""
     chrf_after: float
     """The same of the outputs."""
@@ -64,54 +63,54 @@ class RepairReport(BaseModel):
     lost: int
     """Outputs that lack a number or a capitalised name of the source."""
     needs_source_auc: float | None
-    """Does the estimate tell the sentences of which people with the source changed
-    ``BEYOND_REPAIR`` of the words or more? Area under the curve; ``None`` where the rows have no
-    ``hter`` on both sides of it, or nothing estimates."""
+    """AUC of the estimate for sentences of which people with the source changed ``BEYOND_REPAIR``
+    of the words or more; ``None`` if all rows are on one side of it, or nothing estimates."""
     sentences_per_s: float
-    """Of the callable alone."""
+    """Speed of the callable alone."""
 
 
 def evaluate_repair(
     rows: Sequence[RepairRow],
-    mend: Callable[[Sequence[str]], Sequence[str]],
+    repair: Callable[[Sequence[str]], Sequence[str]],
     *,
     estimate: Callable[[Sequence[str]], Sequence[float] | None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> RepairReport:
-    """Figures of ``mend`` on ``rows``.
+    """Measure ``repair`` on ``rows``.
 
-    ``mend`` is called with up to ``SLICE_SENTENCES`` sources at a time and gives as many outputs,
-    in order; what it raises goes through. ``estimate`` gives the sources' estimated edit rates, and
-    is asked only for rows that have a person's. ``on_progress`` gets the sentences done and their
-    total. Of versions that are equal after normalisation one counts.
+    Args:
+        rows: sentences with their versions; those that are equal after normalisation count once.
+        repair: returns an output for each source, in order; called with up to ``SLICE_SENTENCES``.
+        estimate: returns the estimated edit rates; called with the rows that have a human one.
+        on_progress: receives the sentences done and their total.
 
     Raises:
-        ValueError: no rows, or ``mend`` gave another number of sentences than it got.
+        ValueError: no rows, or ``repair`` returned another number of sentences than it received.
     """
     if not rows:
         raise ValueError("there is nothing to measure")
     sources = [row.source for row in rows]
     outputs, seconds = call_in_slices(
-        sources, mend, size=SLICE_SENTENCES, noun="sentences", on_progress=on_progress
+        sources, repair, size=SLICE_SENTENCES, noun="sentences", on_progress=on_progress
     )
     targets = [row.target for row in rows]
-    moves = [
-        nearness(row.source, output, row.versions)
+    distances = [
+        measure_distances(row.source, output, row.versions)
         for row, output in zip(rows, outputs, strict=True)
         if normalised_words(row.source) != normalised_words(output)
     ]
     chrf_before, chrf_after = _chrf(sources, targets), _chrf(outputs, targets)
     ter_before, ter_after = _ter(sources, outputs, targets)
     gleu_before, gleu_after = _gleu(rows, outputs)
-    invented, lost = _fact_faults(rows, outputs)
-    closer, farther, same = _directions(moves)
+    invented, lost = _count_fact_errors(rows, outputs)
+    closer, farther, same = _count_directions(distances)
     return RepairReport(
         n=len(rows),
-        changed_share=len(moves) / len(rows),
+        changed_share=len(distances) / len(rows),
         closer=closer,
         farther=farther,
         same=same,
-        net=sum(move.saved for move in moves),
+        net=sum(distance.saved for distance in distances),
         chrf_before=chrf_before,
         chrf_after=chrf_after,
         ter_before=ter_before,
@@ -125,10 +124,10 @@ def evaluate_repair(
     )
 
 
-def _directions(moves: Sequence[Nearness]) -> tuple[int, int, int]:
-    closer = sum(1 for move in moves if move.after < move.before)
-    farther = sum(1 for move in moves if move.after > move.before)
-    return closer, farther, len(moves) - closer - farther
+def _count_directions(distances: Sequence[Distances]) -> tuple[int, int, int]:
+    closer = sum(1 for distance in distances if distance.after < distance.before)
+    farther = sum(1 for distance in distances if distance.after > distance.before)
+    return closer, farther, len(distances) - closer - farther
 
 
 def _chrf(outputs: Sequence[str], targets: Sequence[str]) -> float:
@@ -140,7 +139,7 @@ def _chrf(outputs: Sequence[str], targets: Sequence[str]) -> float:
 def _ter(
     sources: Sequence[str], outputs: Sequence[str], targets: Sequence[str]
 ) -> tuple[float, float]:
-    """Corpus TER of sources and outputs, 0-100; what was left alone is aligned once."""
+    """Return the corpus TER of sources and outputs; unchanged sentences are aligned once."""
     from sacrebleu.metrics.ter import TER  # noqa: PLC0415 - slow to load
 
     metric = TER()
@@ -159,12 +158,12 @@ def _gleu(
     rows: Sequence[RepairRow], outputs: Sequence[str]
 ) -> tuple[float, float] | tuple[None, None]:
     scorer = GleuScorer(outputs=2)
-    several = False
+    has_several = False
     for row, output in zip(rows, outputs, strict=True):
         if len(row.versions) > 1:
-            several = True
+            has_several = True
             scorer.add(row.source, (row.source, output), row.versions)
-    if not several:
+    if not has_several:
         return None, None
     before, after = scorer.scores()
     return before, after
@@ -173,27 +172,27 @@ def _gleu(
 def _needs_source_auc(
     rows: Sequence[RepairRow], estimate: Callable[[Sequence[str]], Sequence[float] | None]
 ) -> float | None:
-    known = [(row.source, row.edit_rate) for row in rows if row.edit_rate is not None]
-    if len({rate >= BEYOND_REPAIR for _, rate in known}) < 2:  # noqa: PLR2004 - both sides
+    rated = [(row.source, row.edit_rate) for row in rows if row.edit_rate is not None]
+    if len({rate >= BEYOND_REPAIR for _, rate in rated}) < 2:  # noqa: PLR2004 - both sides
         return None
-    estimates = estimate([source for source, _ in known])
+    estimates = estimate([source for source, _ in rated])
     if estimates is None:
         return None
-    beyond: dict[bool, list[float]] = {True: [], False: []}
-    for (_, rate), estimated in zip(known, estimates, strict=True):
-        beyond[rate >= BEYOND_REPAIR].append(estimated)
-    return area_under_curve(beyond[True], beyond[False])
+    by_side: dict[bool, list[float]] = {True: [], False: []}
+    for (_, rate), estimated in zip(rated, estimates, strict=True):
+        by_side[rate >= BEYOND_REPAIR].append(estimated)
+    return area_under_curve(by_side[True], by_side[False])
 
 
-def _fact_faults(rows: Sequence[RepairRow], outputs: Sequence[str]) -> tuple[int, int]:
-    """Outputs with a fact too many, outputs with one too few."""
-    # The outputs are left out: a word that only they have must not excuse itself.
+def _count_fact_errors(rows: Sequence[RepairRow], outputs: Sequence[str]) -> tuple[int, int]:
+    """Count the outputs with an invented fact, and those with a lost one."""
+    # Not of the outputs: an invented name in lower case must not make itself a common word.
     common = lower_case_words(text for row in rows for text in (row.source, *row.versions))
     invented = lost = 0
     for row, output in zip(rows, outputs, strict=True):
         if row.source == output:
             continue
-        before, after = facts(row.source, common), facts(output, common)
+        before, after = find_facts(row.source, common), find_facts(output, common)
         invented += bool(after.missing_in(before))
         lost += bool(before.missing_in(after))
     return invented, lost

@@ -1,4 +1,4 @@
-"""Rows to measure on, read from JSON Lines (plain or gzip) with errors that name the line.
+"""Read the rows of evaluation files: JSON Lines, plain or gzip, with errors that name the line.
 
 Knows the shapes of the files, not what is measured on them.
 """
@@ -33,7 +33,7 @@ __all__ = [
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
-#: Where a summary row has its article and its reference, in the order they are looked for.
+#: Keys of article and reference in a summary row, in the order in which they are tried.
 _SUMMARY_SHAPES = (
     ("article", "summary"),
     ("leads", "summary"),
@@ -60,29 +60,29 @@ class _Row(BaseModel):
 
 
 class RepairRow(_Row):
-    """A sentence and how people (or other engines) word it."""
+    """A sentence and its versions by people or other engines."""
 
     source: str
     target: str
     """The version that chrF and TER compare with: ``target``, else the first of ``targets``."""
     versions: tuple[str, ...]
-    """All versions: ``targets``, with ``target`` in front where it is not among them."""
+    """All versions: ``targets``, preceded by ``target`` if it is not among them."""
     edit_rate: float | None = None
-    """``hter``: the share of words that a person changed who had the source text."""
+    """``hter``: the share of words changed by a person who had the source text."""
 
 
 class SummaryRow(_Row):
     """An article and a person's summary of it."""
 
     id: str
-    """Number of the row's line; rows may share an article."""
+    """The line number of the row; several rows may share an article."""
     text: str
     title: str = ""
     summary: str
 
 
 class PageRow(_Row):
-    """A page and the lines of it that are the article."""
+    """A page and its article."""
 
     id: str
     url: str = ""
@@ -97,11 +97,11 @@ class TextRow(_Row):
     """A clean article."""
 
     lines: tuple[str, ...]
-    """The headline, then the paragraphs; none is blank."""
+    """The headline, then the paragraphs; no line is blank."""
 
 
 class SupportRow(_Row):
-    """A claim about an article, and whether people found that the article says it."""
+    """A claim about an article, and whether people found it supported."""
 
     article: str
     claim: str
@@ -113,9 +113,9 @@ _R = TypeVar("_R", bound=_Row)
 
 
 def read_repair_rows(path: Path, limit: int | None = None) -> list[RepairRow]:
-    """The first ``limit`` rows (all by default) of a file with ``source`` and ``target(s)``.
+    """Read the first ``limit`` rows (all by default) of a file with ``source`` and ``target(s)``.
 
-    Further keys are ignored, ``reference`` too.
+    Other keys are ignored, including ``reference``.
 
     Raises:
         UsageError: a missing, unreadable or empty file, a line that is not a JSON object, a
@@ -125,7 +125,7 @@ def read_repair_rows(path: Path, limit: int | None = None) -> list[RepairRow]:
 
 
 def read_text_rows(path: Path, limit: int | None = None) -> list[TextRow]:
-    """The first ``limit`` rows (all by default) of a file with clean articles in ``text``.
+    """Read the first ``limit`` rows (all by default) of a file with clean articles in ``text``.
 
     Raises:
         UsageError: as for ``read_repair_rows``.
@@ -134,12 +134,12 @@ def read_text_rows(path: Path, limit: int | None = None) -> list[TextRow]:
 
 
 def read_summary_rows(path: Path, limit: int | None = None) -> list[SummaryRow]:
-    """The first ``limit`` rows (all by default) of a file with articles and summaries.
+    """Read the first ``limit`` rows (all by default) of a file with articles and summaries.
 
-    ``article`` + ``summary``, ``leads`` (a list of objects with ``text``, joined to one article)
-    + ``summary``, ``src`` + ``ref_summ``, or ``text`` + ``summary``. A ``title`` beside
-    ``article`` or ``text`` is the article's; beside ``leads`` it is part of the reference and is
-    not used.
+    The keys are ``article`` + ``summary``, ``leads`` (a list of objects with ``text``, joined to
+    one article) + ``summary``, ``src`` + ``ref_summ``, or ``text`` + ``summary``. With ``article``
+    or ``text``, ``title`` is the article's; with ``leads`` it belongs to the reference and is not
+    used.
 
     Raises:
         UsageError: as for ``read_repair_rows``.
@@ -148,10 +148,10 @@ def read_summary_rows(path: Path, limit: int | None = None) -> list[SummaryRow]:
 
 
 def read_support_rows(path: Path, limit: int | None = None) -> list[SupportRow]:
-    """The first ``limit`` rows (all by default) of a file with claims about articles.
+    """Read the first ``limit`` rows (all by default) of a file with claims about articles.
 
-    ``article`` with ``sentence`` or ``summary``, and ``supported`` (true or false) or ``errors``
-    (an empty list or "correct" says that there are none).
+    The keys are ``article``, ``sentence`` or ``summary``, and ``supported`` (true or false) or
+    ``errors`` (an empty list or "correct" if there are none).
 
     Raises:
         UsageError: as for ``read_repair_rows``.
@@ -160,7 +160,7 @@ def read_support_rows(path: Path, limit: int | None = None) -> list[SupportRow]:
 
 
 def read_page_rows(path: Path, limit: int | None = None) -> list[PageRow]:
-    """The first ``limit`` rows (all by default) of a file with pages and their gold article.
+    """Read the first ``limit`` rows (all by default) of a file with pages and their gold article.
 
     Raises:
         UsageError: as for ``read_repair_rows``.
@@ -169,7 +169,7 @@ def read_page_rows(path: Path, limit: int | None = None) -> list[PageRow]:
 
 
 class _ShapeError(Exception):
-    """A row lacks something; the message says what, without the place."""
+    """A row lacks something; the message says what, not where."""
 
 
 def _repair_row(row: Mapping[str, Any], number: int) -> RepairRow:
@@ -228,14 +228,14 @@ def _text_row(row: Mapping[str, Any], number: int) -> TextRow:
 
 
 def _page_row(row: Mapping[str, Any], number: int) -> PageRow:
-    html = "html" in row
-    if not html and "text" not in row:
+    is_html = "html" in row
+    if not is_html and "text" not in row:
         raise _ShapeError('neither "html" nor "text"')
     return PageRow(
         id=str(row.get("id") or number),
         url=str(row.get("url") or ""),
-        text=_text(row, "html" if html else "text"),
-        format=ArticleFormat.HTML if html else ArticleFormat.TEXT,
+        text=_text(row, "html" if is_html else "text"),
+        format=ArticleFormat.HTML if is_html else ArticleFormat.TEXT,
         article=_text(row, "article"),
     )
 
@@ -260,7 +260,7 @@ def _lead_texts(row: Mapping[str, Any]) -> list[str]:
     leads = row["leads"]
     if not isinstance(leads, list) or not all(isinstance(lead, dict) for lead in leads):
         raise _ShapeError('"leads" is not a list of objects with "text"')
-    # NeuS has leads that are only a headline.
+    # Some leads of NeuS are only a headline.
     texts = [_text(lead, "text") for lead in leads if lead.get("text") != ""]
     if not texts:
         raise _ShapeError('"leads" has no text')
@@ -293,7 +293,7 @@ def _read(
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines that are not blank; gzip is told by its first bytes, not by the name."""
+    """Yield numbered lines that are not blank; gzip is recognised by content, not by name."""
     number = 0
     try:
         with path.open("rb") as raw:

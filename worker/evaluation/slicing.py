@@ -1,4 +1,4 @@
-"""Hands rows over slice by slice, and takes the time that only the measured thing took."""
+"""Call what is measured slice by slice, and time only that."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from typing import TypeVar
 
 __all__ = ["call_in_slices"]
 
-_Given = TypeVar("_Given")
-_Got = TypeVar("_Got")
+_Input = TypeVar("_Input")
+_Output = TypeVar("_Output")
 
 
 def call_in_slices(
-    items: Sequence[_Given],
-    call: Callable[[Sequence[_Given]], Sequence[_Got]],
+    items: Sequence[_Input],
+    call: Callable[[Sequence[_Input]], Sequence[_Output]],
     *,
     size: int,
     noun: str,
     on_progress: Callable[[int, int], None] | None,
-) -> tuple[list[_Got], float]:
-    """What ``call`` gave for all of ``items``, in order, and the seconds that it took.
+) -> tuple[list[_Output], float]:
+    """Return the outputs of ``call`` for all ``items``, in order, and the seconds that it took.
 
     Raises:
-        ValueError: ``call`` gave another number of outputs than it got items (``noun``).
+        ValueError: ``call`` returned another number of outputs; the message names them ``noun``.
     """
-    outputs: list[_Got] = []
+    outputs: list[_Output] = []
     seconds = 0.0
     for start in range(0, len(items), size):
-        given = items[start : start + size]
-        began = perf_counter()
-        got = call(given)
-        seconds += perf_counter() - began
-        if len(got) != len(given):
-            raise ValueError(f"{len(given)} {noun} went in, {len(got)} came out")
-        outputs.extend(got)
+        part = items[start : start + size]
+        started = perf_counter()
+        part_outputs = call(part)
+        seconds += perf_counter() - started
+        if len(part_outputs) != len(part):
+            raise ValueError(f"{len(part)} {noun} went in, {len(part_outputs)} came out")
+        outputs.extend(part_outputs)
         if on_progress is not None:
             on_progress(len(outputs), len(items))
     return outputs, seconds

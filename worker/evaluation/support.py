@@ -1,4 +1,4 @@
-"""Does the check of summary sentences tell what an article says from what it does not?"""
+"""Measure whether the check of summary sentences separates supported claims from others."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from worker.evaluation.metric import area_under_curve
 from worker.evaluation.rows import SupportRow
 from worker.evaluation.slicing import call_in_slices
 
-__all__ = ["JudgedChange", "SupportReport", "evaluate_support"]
+__all__ = ["JudgedClaim", "SupportReport", "evaluate_support"]
 
-#: Rows handed over at a time.
+#: Rows of one call.
 SLICE_ROWS = 64
 
 
-class JudgedChange(NamedTuple):
-    """What the check says of a row's claim."""
+class JudgedClaim(NamedTuple):
+    """The verdict on a row's claim."""
 
     score: float
-    """How well the article carries it, higher is better."""
+    """How well the article supports it; higher is better."""
     accepted: bool
-    """Whether a summary could have it at the shipped thresholds."""
+    """Whether a summary may say it, at the profile's thresholds."""
 
 
 class SupportReport(BaseModel):
@@ -34,11 +34,11 @@ class SupportReport(BaseModel):
     n: int
     """Rows."""
     supported: int
-    """Rows whose claim is, by people's judgement, what the article says."""
+    """Rows whose claim people found supported by the article."""
     auc: float
     """Probability that a supported claim has a higher score than an unsupported one (0-1)."""
     balanced_accuracy: float
-    """Mean of the shares of supported claims that pass and of unsupported ones that do not."""
+    """Mean of the share of supported claims that pass and of unsupported ones that do not."""
     unsupported_passed: float
     """Share of the unsupported claims that pass, 0-1."""
     supported_refused: float
@@ -48,15 +48,15 @@ class SupportReport(BaseModel):
 
 def evaluate_support(
     rows: Sequence[SupportRow],
-    judge: Callable[[Sequence[SupportRow]], Sequence[JudgedChange]],
+    judge: Callable[[Sequence[SupportRow]], Sequence[JudgedClaim]],
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SupportReport:
-    """Figures of ``judge`` on ``rows``.
+    """Measure ``judge`` on ``rows``.
 
     Raises:
-        ValueError: no rows; rows of one kind only, which no check can tell apart; or ``judge`` gave
-            another number of answers than it got rows.
+        ValueError: no rows; only supported or only unsupported rows; or ``judge`` returned another
+            number of verdicts than it received rows.
     """
     if not rows:
         raise ValueError("there is nothing to measure")
@@ -66,15 +66,17 @@ def evaluate_support(
     judged, seconds = call_in_slices(
         rows, judge, size=SLICE_ROWS, noun="rows", on_progress=on_progress
     )
-    good = [one.accepted for one, supported in zip(judged, truth, strict=True) if supported]
-    bad = [one.accepted for one, supported in zip(judged, truth, strict=True) if not supported]
-    refused, passed = 1 - sum(good) / len(good), sum(bad) / len(bad)
+    supported = [claim for claim, is_supported in zip(judged, truth, strict=True) if is_supported]
+    unsupported = [
+        claim for claim, is_supported in zip(judged, truth, strict=True) if not is_supported
+    ]
+    refused = 1 - sum(claim.accepted for claim in supported) / len(supported)
+    passed = sum(claim.accepted for claim in unsupported) / len(unsupported)
     return SupportReport(
         n=len(rows),
-        supported=len(good),
+        supported=len(supported),
         auc=area_under_curve(
-            [one.score for one, supported in zip(judged, truth, strict=True) if supported],
-            [one.score for one, supported in zip(judged, truth, strict=True) if not supported],
+            [claim.score for claim in supported], [claim.score for claim in unsupported]
         ),
         balanced_accuracy=1 - (refused + passed) / 2,
         unsupported_passed=passed,

@@ -24,7 +24,7 @@ from worker.config.profile import Profile
 from worker.config.settings import Settings
 from worker.config.weights import acceptor_file
 from worker.engine.opening import open_engine
-from worker.evaluation.metric import nearness
+from worker.evaluation.metric import measure_distances
 from worker.stages.repair.acceptor import Acceptor, features
 from worker.stages.repair.repair import propose_repairs
 from worker.training.card import draw_curve
@@ -118,7 +118,7 @@ def label_changes(
             for decision in repaired.decisions:
                 if decision.model_scores is None:
                     continue
-                saved = nearness(repaired.text, decision.text, versions).saved
+                saved = measure_distances(repaired.text, decision.text, versions).saved
                 if saved:
                     values = dict(features(decision.change, decision.model_scores))
                     document = str(row.get("doc", row["source"]))

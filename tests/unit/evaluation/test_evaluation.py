@@ -1,4 +1,4 @@
-"""Evaluations with made-up callables, and rows with made-up faults."""
+"""Evaluations with fake callables, and the errors of rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from worker.evaluation.rows import (
     read_support_rows,
 )
 from worker.evaluation.summary import evaluate_summary
-from worker.evaluation.support import JudgedChange, evaluate_support
+from worker.evaluation.support import JudgedClaim, evaluate_support
 from worker.records.article import Article, ArticleFormat
 from worker.records.reason import Reason
 from worker.records.result import EvidenceSentence, Method, Refusal, Result, SummarySentence
@@ -46,7 +46,7 @@ def written(path: Path, *rows: object) -> Path:
 # Repair ------------------------------------------------------------------------------------
 
 
-def test_the_estimate_is_held_against_peoples_edit_rates() -> None:
+def test_the_estimate_is_compared_with_human_edit_rates() -> None:
     rows = [
         repair_row(text, FLUENT).model_copy(update={"edit_rate": rate})
         for text, rate in (("One.", 0.1), ("Two.", 0.6), ("Three.", 0.9), ("Four.", 0.59))
@@ -55,11 +55,13 @@ def test_the_estimate_is_held_against_peoples_edit_rates() -> None:
 
     def measured(rows: Sequence[RepairRow]) -> float | None:
         report = evaluate_repair(
-            rows, lambda sources: sources, estimate=lambda texts: [estimates[one] for one in texts]
+            rows,
+            lambda sources: sources,
+            estimate=lambda texts: [estimates[text] for text in texts],
         )
         return report.needs_source_auc
 
-    # Of the four pairs of a sentence beyond repair and one that is not, three are in order.
+    # Three of the four pairs of a sentence beyond repair and another one are in order.
     assert measured(rows) == 0.75
     assert measured(rows[1:3]) is None
     assert measured([repair_row("One.", FLUENT)]) is None
@@ -81,7 +83,7 @@ def test_doing_nothing_changes_no_figure() -> None:
     assert report.sentences_per_s > 0
 
 
-def test_changes_are_told_by_what_they_do_to_the_distance() -> None:
+def test_changes_are_counted_by_their_effect_on_the_distance() -> None:
     rows = [repair_row(AWKWARD, FLUENT) for _ in range(4)]
     outputs = [
         FLUENT,
@@ -139,33 +141,33 @@ def test_invented_and_lost_facts_are_counted_by_output() -> None:
     assert (report.invented, report.lost) == (3, 1)
 
 
-def test_sentences_are_handed_over_in_slices_and_progress_is_told(
+def test_sentences_are_passed_in_slices_and_progress_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(repair_evaluation, "SLICE_SENTENCES", 2)
     sizes: list[int] = []
     seen: list[tuple[int, int]] = []
 
-    def mend(sources: Sequence[str]) -> Sequence[str]:
+    def repair(sources: Sequence[str]) -> Sequence[str]:
         sizes.append(len(sources))
         return sources
 
     evaluate_repair(
-        [repair_row(AWKWARD, FLUENT)] * 5, mend, on_progress=lambda *counts: seen.append(counts)
+        [repair_row(AWKWARD, FLUENT)] * 5, repair, on_progress=lambda *counts: seen.append(counts)
     )
     assert sizes == [2, 2, 1]
     assert seen == [(2, 5), (4, 5), (5, 5)]
 
 
-def test_what_the_callable_raises_goes_through() -> None:
-    def mend(_: Sequence[str]) -> Sequence[str]:
+def test_errors_of_the_callable_propagate() -> None:
+    def repair(_: Sequence[str]) -> Sequence[str]:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        evaluate_repair([repair_row(AWKWARD, FLUENT)], mend)
+        evaluate_repair([repair_row(AWKWARD, FLUENT)], repair)
 
 
-def test_a_sentence_too_few_or_no_rows_is_an_error() -> None:
+def test_a_missing_output_or_no_rows_is_an_error() -> None:
     with pytest.raises(ValueError, match="2 sentences went in, 1 came out"):
         evaluate_repair([repair_row(AWKWARD, FLUENT)] * 2, lambda _: [FLUENT])
     with pytest.raises(ValueError, match="nothing to measure"):
@@ -187,7 +189,7 @@ def refusal(reason: Reason, stage: str = "summary") -> Refusal:
     return Refusal(stage=stage, before="", proposal="x", reason=reason)
 
 
-def test_summaries_are_measured_beside_the_lead() -> None:
+def test_summaries_are_measured_against_the_lead() -> None:
     rows = [
         SummaryRow(
             id="1", text=STORY, summary="The ferry sank. Nobody was hurt. Divers look for it."
@@ -214,7 +216,7 @@ def test_summaries_are_measured_beside_the_lead() -> None:
     assert report.articles_per_s > 0
 
 
-def test_a_failed_article_scores_nothing_and_is_counted_apart() -> None:
+def test_a_failed_article_scores_nothing_and_is_counted_separately() -> None:
     rows = [SummaryRow(id=str(i), text=STORY, title=str(i), summary="alpha beta") for i in range(2)]
     report = evaluate_summary(rows, lambda _: [result("alpha beta", Method.WRITTEN), None])
     assert (report.n, report.failed) == (2, 1)
@@ -222,30 +224,32 @@ def test_a_failed_article_scores_nothing_and_is_counted_apart() -> None:
     assert (report.words_mean, report.extractive_share) == (2.0, 0.0)
 
 
-def test_articles_are_handed_over_whole_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_articles_are_passed_whole_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary_evaluation, "SLICE_ARTICLES", 2)
     rows = [SummaryRow(id=str(i), text=STORY, title=f"Ferry {i}", summary="x") for i in range(3)]
-    given: list[list[Article]] = []
+    slices: list[list[Article]] = []
     seen: list[tuple[int, int]] = []
 
     def summarise(articles: Sequence[Article]) -> Sequence[Result]:
-        given.append(list(articles))
+        slices.append(list(articles))
         return [result("x", Method.MIXED) for _ in articles]
 
     evaluate_summary(rows, summarise, on_progress=lambda *counts: seen.append(counts))
-    assert [[article.id for article in slice_] for slice_ in given] == [["0", "1"], ["2"]]
-    assert given[0][0] == Article(id="0", title="Ferry 0", text=STORY)
+    assert [[article.id for article in slice_] for slice_ in slices] == [["0", "1"], ["2"]]
+    assert slices[0][0] == Article(id="0", title="Ferry 0", text=STORY)
     assert seen == [(2, 3), (3, 3)]
 
 
-def test_an_article_with_several_references_is_summed_up_once() -> None:
+def test_an_article_with_several_references_is_summarised_once() -> None:
     rows = [SummaryRow(id=str(i), text=STORY, summary=f"alpha {i}") for i in range(3)]
-    report = evaluate_summary(rows, lambda given: [result("alpha 0", Method.MIXED) for _ in given])
+    report = evaluate_summary(
+        rows, lambda articles: [result("alpha 0", Method.MIXED) for _ in articles]
+    )
     assert report.n == 3
     assert report.rouge1 == pytest.approx((100 + 50 + 50) / 3)
 
 
-def test_a_result_too_few_or_no_articles_is_an_error() -> None:
+def test_a_missing_result_or_no_articles_is_an_error() -> None:
     row = SummaryRow(id="1", text=STORY, summary="x")
     with pytest.raises(ValueError, match="1 articles went in, 0 came out"):
         evaluate_summary([row], lambda _: [])
@@ -284,22 +288,22 @@ def test_lines_and_shingles_of_pages_are_measured() -> None:
     assert report.n == 2
     assert report.line_precision == 3 / 5
     assert report.line_recall == 2 / 4
-    # 15 words make 12 shingles, the gold's 16 make 13; six are in both, two of them across lines.
+    # 15 words give 12 shingles, the gold's 16 give 13; six are in both, two of them across lines.
     precision, recall = 6 / 12, (6 / 13 + 0) / 2
     assert report.token_f1 == pytest.approx(2 * precision * recall / (precision + recall))
     assert seen == [(1, 2), (2, 2)]
 
 
-def test_the_page_is_handed_over_in_its_format() -> None:
+def test_the_page_is_passed_in_its_format() -> None:
     row = PageRow(id="p", url="u", text="<p>A</p>", format=ArticleFormat.HTML, article="A")
-    given: list[Article] = []
+    pages: list[Article] = []
 
     def strip(article: Article) -> Sequence[str]:
-        given.append(article)
+        pages.append(article)
         return ["A"]
 
     assert evaluate_furniture([row], strip).token_f1 == 1.0
-    assert given == [Article(id="p", text="<p>A</p>", format=ArticleFormat.HTML, source="u")]
+    assert pages == [Article(id="p", text="<p>A</p>", format=ArticleFormat.HTML, source="u")]
 
 
 def test_nothing_produced_scores_nothing() -> None:
@@ -356,7 +360,7 @@ def test_page_rows_are_html_or_text(tmp_path: Path) -> None:
     assert (second.id, second.text, second.format) == ("2", "t", ArticleFormat.TEXT)
 
 
-def test_gzip_is_told_by_its_content_and_the_limit_stops_reading(tmp_path: Path) -> None:
+def test_gzip_is_recognised_by_content_and_the_limit_stops_reading(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     row = '{"source": "a", "target": "b"}\n\n'
     path.write_bytes(gzip.compress((row * 3 + "broken").encode()))
@@ -452,18 +456,20 @@ def test_a_support_row_without_a_verdict_is_named(tmp_path: Path) -> None:
         read_support_rows(path)
 
 
-def test_the_figures_of_a_check_of_support() -> None:
+def test_the_figures_of_a_support_check() -> None:
     truth = [True, True, True, True, False, False]
     scores = [0.9, 0.8, 0.4, 0.3, 0.4, 0.1]
-    rows = [SupportRow(article="A.", claim=str(at), supported=is_so) for at, is_so in
-            enumerate(truth)]  # fmt: skip
+    rows = [
+        SupportRow(article="A.", claim=str(number), supported=is_supported)
+        for number, is_supported in enumerate(truth)
+    ]
 
     report = evaluate_support(
-        rows, lambda some: [JudgedChange(scores[int(row.claim)], scores[int(row.claim)] >= 0.4)
-                            for row in some]
+        rows, lambda part: [JudgedClaim(scores[int(row.claim)], scores[int(row.claim)] >= 0.4)
+                            for row in part]
     )  # fmt: skip
 
-    # Of 8 pairs one is a tie and one is the wrong way round.
+    # Of 8 pairs, one is a tie and one is in the wrong order.
     assert report.auc == pytest.approx(6.5 / 8)
     assert report.unsupported_passed == pytest.approx(0.5)
     assert report.supported_refused == pytest.approx(0.25)
@@ -471,17 +477,17 @@ def test_the_figures_of_a_check_of_support() -> None:
     assert (report.n, report.supported) == (6, 4)
 
 
-def test_rows_of_one_kind_cannot_be_told_apart() -> None:
+def test_rows_of_one_kind_cannot_be_measured() -> None:
     rows = [SupportRow(article="A.", claim="B.", supported=True)]
     with pytest.raises(ValueError, match="nothing to tell apart"):
-        evaluate_support(rows, lambda some: [JudgedChange(1.0, True) for _ in some])
+        evaluate_support(rows, lambda part: [JudgedClaim(1.0, True) for _ in part])
 
 
-# What a summary says beside its article --------------------------------------------------------
+# Facts of a summary against its article ----------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("said", "evidence", "invented", "flipped"),
+    ("summary", "evidence", "invented", "flipped"),
     [
         ("The ferry sank in May.", "The ferry sank in May.", 0, 0),
         ("The ferry sank in June.", "The ferry sank in May.", 1, 0),
@@ -492,11 +498,13 @@ def test_rows_of_one_kind_cannot_be_told_apart() -> None:
     ],
 )
 def test_what_a_summary_invents_is_counted(
-    said: str, evidence: str, invented: int, flipped: int
+    summary: str, evidence: str, invented: int, flipped: int
 ) -> None:
-    told = SummarySentence(sentence=said, sentences=(EvidenceSentence(index=0, text=evidence),))
+    sentence = SummarySentence(
+        sentence=summary, sentences=(EvidenceSentence(index=0, text=evidence),)
+    )
     result = Result(
-        title="", repaired=evidence, summary=said, method=Method.WRITTEN, evidence=(told,)
+        title="", repaired=evidence, summary=summary, method=Method.WRITTEN, evidence=(sentence,)
     )
     row = SummaryRow(id="1", text=evidence, summary="x")
     report = evaluate_summary([row], lambda _: [result])

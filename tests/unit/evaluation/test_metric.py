@@ -1,4 +1,4 @@
-"""The measures themselves, on sentences small enough to reckon by hand."""
+"""The metrics, on sentences small enough to compute by hand."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 from worker.evaluation.metric import (
     GleuScorer,
     count_covered,
-    facts,
+    find_facts,
     line_words,
     lower_case_words,
-    nearness,
+    measure_distances,
     normalised_words,
     shingle_overlap,
 )
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("“We\u2019re open,” she said…", '"We\'re open," she said...'),
         ("a long—very long—day", "a long-very long-day"),
@@ -29,16 +29,16 @@ from worker.evaluation.metric import (
         ("\uff11\uff12 files", "12 files"),
     ],
 )
-def test_typography_does_not_make_another_sentence(one: str, other: str) -> None:
-    assert normalised_words(one) == normalised_words(other)
+def test_typography_does_not_make_another_sentence(first: str, second: str) -> None:
+    assert normalised_words(first) == normalised_words(second)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [("the Mayor", "the mayor"), ("Stop, go", "Stop go"), ("1.5 metres", "15 metres")],
 )
-def test_case_marks_and_numbers_make_another_sentence(one: str, other: str) -> None:
-    assert normalised_words(one) != normalised_words(other)
+def test_case_marks_and_numbers_make_another_sentence(first: str, second: str) -> None:
+    assert normalised_words(first) != normalised_words(second)
 
 
 def test_marks_stand_apart_and_inner_ones_do_not() -> None:
@@ -47,38 +47,40 @@ def test_marks_stand_apart_and_inner_ones_do_not() -> None:
     )
 
 
-def test_words_of_a_hostile_line_are_found_in_linear_time() -> None:
+def test_a_hostile_line_is_split_in_linear_time() -> None:
     assert len(normalised_words("a'" * 200_000)) == 2
     assert len(normalised_words("1," * 200_000)) == 2
 
 
-def test_nearness_counts_word_edits_to_each_version() -> None:
-    near = nearness("the cat sit down", "the cat sat down", ["the cat sat down", "a cat sat down"])
-    assert near == (1.5, 0.5)
-    assert near.saved == 1.0
+def test_distances_count_word_edits_to_each_version() -> None:
+    distances = measure_distances(
+        "the cat sit down", "the cat sat down", ["the cat sat down", "a cat sat down"]
+    )
+    assert distances == (1.5, 0.5)
+    assert distances.saved == 1.0
 
 
-def test_nearness_takes_the_five_versions_next_to_source_or_output() -> None:
-    far = [f"{number} w x y z" for number in range(9)]
+def test_distances_are_to_the_five_versions_nearest_to_source_or_output() -> None:
+    distant = [f"{number} w x y z" for number in range(9)]
     close = ["a b c d e", "a b c d f", "a b c g e", "h b c d i", "h b c d j"]
-    near = nearness("a b c d e", "h b c d i", [*far, *close])
-    assert near == ((0 + 1 + 1 + 2 + 2) / 5, (2 + 2 + 3 + 0 + 1) / 5)
+    distances = measure_distances("a b c d e", "h b c d i", [*distant, *close])
+    assert distances == ((0 + 1 + 1 + 2 + 2) / 5, (2 + 2 + 3 + 0 + 1) / 5)
 
 
-def test_a_version_next_to_one_side_goes_before_one_halfway_to_both() -> None:
+def test_a_version_near_one_side_is_taken_before_one_halfway_to_both() -> None:
     halfway = [f"a b x y {number}" for number in range(5)]
-    near = nearness("a b c d e", "v w x y z", [*halfway, "v w x y z"])
-    assert near == ((5 + 4 * 3) / 5, (0 + 4 * 3) / 5)
+    distances = measure_distances("a b c d e", "v w x y z", [*halfway, "v w x y z"])
+    assert distances == ((5 + 4 * 3) / 5, (0 + 4 * 3) / 5)
 
 
-def test_nearness_counts_versions_once_that_differ_in_typography_only() -> None:
+def test_versions_that_differ_in_typography_only_count_once() -> None:
     versions = ["it\u2019s a day", "it's a day", "it was a day off"]
-    assert nearness("it's a day", "it's a day", versions) == (1.5, 1.5)
+    assert measure_distances("it's a day", "it's a day", versions) == (1.5, 1.5)
 
 
-def test_nearness_needs_a_version() -> None:
+def test_distances_need_a_version() -> None:
     with pytest.raises(ValueError, match="without a version"):
-        nearness("a", "b", [])
+        measure_distances("a", "b", [])
 
 
 def test_gleu_of_the_only_reference_is_100() -> None:
@@ -87,9 +89,9 @@ def test_gleu_of_the_only_reference_is_100() -> None:
     assert scorer.scores() == pytest.approx([100.0])
 
 
-def test_gleu_takes_off_what_was_wrongly_kept() -> None:
-    # Of the source's 6, 5, 4, 3 n-grams 5, 4, 3, 2 are in the reference; what is not
-    # ("town", and one of each longer order) was kept from the source, so it is taken off.
+def test_gleu_subtracts_what_was_wrongly_kept() -> None:
+    # Of the source's 6, 5, 4, 3 n-grams 5, 4, 3, 2 are in the reference; the others ("town", and
+    # one of each longer order) were kept from the source, so they are subtracted.
     scorer = GleuScorer(outputs=2)
     source, wanted = "they walk to the old town", "they walk to the old city"
     scorer.add(source, [source, "they walk to the old place"], [wanted])
@@ -98,7 +100,7 @@ def test_gleu_takes_off_what_was_wrongly_kept() -> None:
     assert scorer.scores() == pytest.approx([100 * kept, 100 * moved])
 
 
-def test_gleu_punishes_what_is_too_short_and_averages_references() -> None:
+def test_gleu_penalises_short_outputs_and_averages_references() -> None:
     scorer = GleuScorer()
     scorer.add("a b c d", ["a b c d"], ["a b c d e f", "a b c d e f g h"])
     assert scorer.scores() == pytest.approx([100 * math.exp(1 - 7 / 4)])
@@ -131,7 +133,7 @@ def test_gleu_without_a_match_is_0_and_without_a_reference_an_error() -> None:
     ],
 )
 def test_numbers_are_values(text: str, numbers: set[str]) -> None:
-    assert facts(text).numbers - {"million"} == numbers
+    assert find_facts(text).numbers - {"million"} == numbers
 
 
 @pytest.mark.parametrize(
@@ -151,21 +153,21 @@ def test_numbers_are_values(text: str, numbers: set[str]) -> None:
 def test_a_fact_is_missing_if_the_other_text_lacks_it(
     before: str, after: str, missing: set[str]
 ) -> None:
-    assert facts(before).missing_in(facts(after)) == missing
+    assert find_facts(before).missing_in(find_facts(after)) == missing
 
 
-def test_a_capital_by_place_is_no_name_where_the_word_is_common() -> None:
+def test_a_common_word_with_a_positional_capital_is_no_name() -> None:
     common = lower_case_words(["they were growing in heavy rain", "he drains it"])
-    assert facts("Growing fast, he came.").names == {"growing"}
-    assert facts("Growing fast, he came.", common).names == set()
-    assert facts('He said: "Growing is good"', common).names == set()
-    assert facts("Then, Growing came by", common).names == {"growing"}
+    assert find_facts("Growing fast, he came.").names == {"growing"}
+    assert find_facts("Growing fast, he came.", common).names == set()
+    assert find_facts('He said: "Growing is good"', common).names == set()
+    assert find_facts("Then, Growing came by", common).names == {"growing"}
 
 
 def test_in_a_headline_only_uncommon_words_are_names() -> None:
     common = lower_case_words(["heavy rain drains it"])
-    assert facts("Heavy Rain Drains Bremen", common).names == {"bremen"}
-    assert facts("The company Heavy Rain came late", common).names == {"heavy", "rain"}
+    assert find_facts("Heavy Rain Drains Bremen", common).names == {"bremen"}
+    assert find_facts("The company Heavy Rain came late", common).names == {"heavy", "rain"}
 
 
 def test_shingles_are_counted_as_often_as_they_occur() -> None:
@@ -175,7 +177,7 @@ def test_shingles_are_counted_as_often_as_they_occur() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "others", "found"),
+    ("line", "others", "count"),
     [
         ("Menu", ["Menu"], 1),
         ("Menu", ["The menu is long today"], 0),
@@ -186,8 +188,10 @@ def test_shingles_are_counted_as_often_as_they_occur() -> None:
         ("The menu is long", [], 0),
     ],
 )
-def test_a_line_is_found_whole_inside_or_made_up(line: str, others: list[str], found: int) -> None:
-    assert count_covered(line_words([line]), line_words(others)) == found
+def test_a_line_is_found_equal_contained_or_composed(
+    line: str, others: list[str], count: int
+) -> None:
+    assert count_covered(line_words([line]), line_words(others)) == count
 
 
 def test_lines_without_a_word_do_not_count() -> None:
