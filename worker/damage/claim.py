@@ -221,10 +221,6 @@ def run_together(claim: str, article: Sequence[str], rng: Random) -> str | None:
     return None
 
 
-def _is_time(name: str) -> bool:
-    return name.lower() in WEEKDAYS | MONTHS
-
-
 #: How often each kind is tried, relative to the others. Wrong entities are the most frequent error
 #: in news summaries by neural models; wrong cuts are, where the models compress.
 KINDS: dict[str, tuple[Falsifier, float]] = {

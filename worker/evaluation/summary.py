@@ -100,19 +100,7 @@ def evaluate_summary(
     """
     if not rows:
         raise ValueError("there is nothing to measure")
-    articles: dict[tuple[str, str], Article] = {}
-    for row in rows:
-        article = Article(id=row.id, title=row.title, text=row.text)
-        articles.setdefault((row.title, row.text), article)
-    distinct_results, seconds = call_in_slices(
-        list(articles.values()),
-        summarise,
-        size=SLICE_ARTICLES,
-        noun="articles",
-        on_progress=on_progress,
-    )
-    by_article = dict(zip(articles, distinct_results, strict=True))
-    results = [by_article[row.title, row.text] for row in rows]
+    results, articles_per_s = _summarise_once(rows, summarise, on_progress)
     references = [row.summary for row in rows]
     summaries = [result.summary if result else "" for result in results]
     successful = [result for result in results if result]
@@ -147,8 +135,29 @@ def evaluate_summary(
         refused=dict(sorted(refused.items())),
         time_share=sum(result.timings.get("summary", 0.0) for result in successful)
         / (seconds_before or 1.0),
-        articles_per_s=len(articles) / seconds,
+        articles_per_s=articles_per_s,
     )
+
+
+def _summarise_once(
+    rows: Sequence[SummaryRow],
+    summarise: Callable[[Sequence[Article]], Sequence[Result | None]],
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[list[Result | None], float]:
+    """Return a result for each row, summarising equal articles once, and articles per second."""
+    articles: dict[tuple[str, str], Article] = {}
+    for row in rows:
+        article = Article(id=row.id, title=row.title, text=row.text)
+        articles.setdefault((row.title, row.text), article)
+    results, seconds = call_in_slices(
+        list(articles.values()),
+        summarise,
+        size=SLICE_ARTICLES,
+        noun="articles",
+        on_progress=on_progress,
+    )
+    by_article = dict(zip(articles, results, strict=True))
+    return [by_article[row.title, row.text] for row in rows], len(articles) / seconds
 
 
 def _invents(result: Result, common: frozenset[str]) -> bool:

@@ -8,8 +8,7 @@ from pathlib import Path
 from worker.config.settings import load_profile, load_settings
 
 
-def main() -> None:
-    """Train what the command line names."""
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worker.training", description=__doc__)
     tasks = parser.add_subparsers(required=True, metavar="TASK", dest="task")
     repair = tasks.add_parser("repair", help="the adapter of the repair task")
@@ -38,7 +37,12 @@ def main() -> None:
     )
     for task in (acceptor, estimator):
         task.add_argument("--profile", default="embedded", help="whose adapter (default embedded)")
-    arguments = vars(parser.parse_args())
+    return parser
+
+
+def main() -> None:
+    """Train what the command line names."""
+    arguments = vars(_build_parser().parse_args())
     task = arguments.pop("task")
     if task == "repair":
         from worker.training.repair import make_repair_adapter  # noqa: PLC0415 - peft, and slow

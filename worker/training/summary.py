@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -185,7 +186,7 @@ def _articles_with_claims(
         candidates.append(trainable[:4])
     shorter = {
         pair.source: pair.target
-        for pair in shortened_pairs([one for drawn in candidates for one in drawn], nats)
+        for pair in shortened_pairs([*chain.from_iterable(candidates)], nats)
         if not pair.is_unchanged
     }
     for (_, story), drawn in zip(stories, candidates, strict=True):
