@@ -44,7 +44,7 @@ def repair(
     """
     _require_extra()
     from worker.config.settings import load_profile, load_settings
-    from worker.training.learn import learn_repair
+    from worker.training.learn_repair import learn_repair
 
     settings = load_settings(profile=profile)
     learned = learn_repair(pairs, out=out, profile=load_profile(settings), settings=settings)

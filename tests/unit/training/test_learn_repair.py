@@ -14,7 +14,7 @@ from worker.config.settings import Settings
 from worker.errors import UsageError
 from worker.stages.repair.acceptor import load_acceptor
 from worker.training.card import draw_curve, draw_losses
-from worker.training.learn import _mix, learn_repair
+from worker.training.learn_repair import _mix, learn_repair
 from worker.training.pair import Pair
 from worker.training.run import MIN_PAIRS
 
