@@ -1,4 +1,4 @@
-"""The engine's window: which prompts fit it together with their answers."""
+"""Checks which prompts, with their answers, fit the engine's context window."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["answer_if_fitting", "token_room"]
 
 
 def token_room(engine: Engine, template: PromptTemplate) -> int:
-    """Return how many tokens the window leaves to a text under ``template`` and its answer."""
+    """Return how many tokens ``template`` leaves in the window for a text and its answer."""
     return engine.window - engine.prompt_tokens(template)
 
 
 def answer_if_fitting(prompts: Sequence[Prompt], engine: Engine) -> list[Generation | None]:
-    """Answer the prompts that fit the window, and return None in the place of each other.
+    """Return an answer for each prompt that fits the window, and None for each that does not.
 
-    A prompt fits if its template, its text and its answer budget do together; the budget covers the
-    draft. Nothing is cut, and the engine is not called where no prompt fits.
+    A prompt fits if its template, text and answer budget together do; the budget also covers the
+    draft. No text is truncated. If no prompt fits, the engine is not called.
 
     Raises:
         EngineError: the engine failed on the batch.

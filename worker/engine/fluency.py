@@ -1,4 +1,4 @@
-"""Score how well texts read, by the base model: it was never trained on repairs."""
+"""Scores how well texts read, using the base model, which was never trained on repairs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["text_nats"]
 
 
 def text_nats(texts: Iterable[str], engine: Engine, profile: Profile) -> dict[str, float]:
-    """Return each text's negative log-likelihood as news; the lower, the better it reads.
+    """Return each text's negative log-likelihood as news; the lower, the better the text reads.
 
     Only differences between two wordings of the same text are meaningful. The result is empty if
-    the profile names no fluency prompt, or the engine gives no likelihoods.
+    the profile names no fluency prompt or the engine returns no likelihoods.
     """
     name = profile.repair.fluency_prompt
     unique = list(dict.fromkeys(texts))

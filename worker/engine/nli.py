@@ -1,6 +1,7 @@
-"""Judge entailment with an optional classifier trained on natural language inference (NLI).
+"""Judges entailment with an optional classifier trained on natural language inference (NLI).
 
-Any hub model with an entailment label works. SummaC (Laban et al. 2022) checks summaries this way.
+Works with any hub model that has an entailment label. SummaC (Laban et al. 2022) checks summaries
+this way.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["entailment_probabilities"]
 
-#: Pairs per pass; a summary has three or four.
+#: Pairs per forward pass; a summary has three or four.
 _BATCH = 16
 
-#: How the label starts. The others are "neutral" and "contradiction", or "not_entailment".
+#: Prefix of the entailment label. Other labels are "neutral" and "contradiction", or
+#: "not_entailment".
 _LABEL_START = "entail"
 
 
@@ -32,9 +34,9 @@ def entailment_probabilities(
     """Return the probability (0-1) that each pair's premise entails its hypothesis.
 
     Args:
-        pairs: premise and hypothesis; a premise too long for the model is truncated.
-        name: hub id, or folder.
-        revision: commit or tag of a hub id.
+        pairs: premises and hypotheses; a premise too long for the model is truncated.
+        name: hub id or folder.
+        revision: commit or tag, if ``name`` is a hub id.
 
     Raises:
         EngineError: the model cannot be loaded, has no entailment label, or fails.

@@ -1,6 +1,6 @@
-"""Call an OpenAI-compatible server, and turn its failures into errors that a person understands.
+"""Calls an OpenAI-compatible server and turns its failures into readable errors.
 
-Knows no prompt and no engine, and imports nothing heavy, since the doctor calls it too.
+Independent of prompts and engines. Imports nothing heavy, because ``copydesk doctor`` uses it too.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ __all__ = [
     "unreachable_error",
 ]
 
-#: Wait for a connection; a server that is up accepts one within a second.
+#: Connection timeout; a running server accepts within a second.
 _CONNECT_SECONDS = 10.0
 
-#: Wait for the list of models, which the server has at hand.
+#: Timeout for the list of models, which a server returns at once.
 _LIST_SECONDS = 5.0
 
-#: Enough for a sentence from the server; a proxy's HTML page is truncated.
+#: Maximum length of a server's error message: a sentence fits, a proxy's HTML page is truncated.
 _MAX_MESSAGE_CHARS = 300
 
-#: Statuses of a server that cannot answer now: overloaded, behind a proxy, or still loading.
+#: Statuses that ask for a later attempt: the server is overloaded, loading, or down behind a proxy.
 _BUSY_STATUSES = frozenset({429, 502, 503, 504})
 
 
 class BusyError(Exception):
-    """The server says that it cannot answer now."""
+    """The server reports that it cannot answer now."""
 
     def __init__(self, response: httpx2.Response) -> None:
         super().__init__(f"it says {_status(response)}")
         self.wait_seconds = _wait_seconds(response.headers.get("Retry-After", ""))
-        """The server's ``Retry-After``; 0 without one."""
+        """The server's ``Retry-After`` in seconds, or 0 if it sent none."""
 
 
-#: Failures that the next attempt may not see: no connection, a lost one, a timeout, a busy server.
+#: Transient failures worth retrying: no connection, dropped connection, timeout, busy server.
 TRANSIENT_ERRORS = (
     httpx2.TimeoutException,
     httpx2.NetworkError,
@@ -60,7 +60,7 @@ TRANSIENT_ERRORS = (
     BusyError,
 )
 
-#: All failures without an answer, including proxy errors and invalid addresses.
+#: All failures to get an answer, including proxy errors and invalid addresses.
 UNANSWERED_ERRORS = (httpx2.RequestError, httpx2.InvalidURL, BusyError)
 
 
@@ -79,7 +79,7 @@ class _Usage(BaseModel):
 
 
 class Completion(BaseModel):
-    """The used part of a server's response to ``chat/completions``."""
+    """A response to ``chat/completions``, reduced to the fields that the engine uses."""
 
     choices: Annotated[list[_Choice], Field(min_length=1)]
     usage: _Usage | None = None
@@ -94,9 +94,9 @@ class _Models(BaseModel):
 
 
 def open_client(model: ModelSettings, settings: Settings) -> httpx2.AsyncClient:
-    """Open a client with the key and the time limits for ``model``.
+    """Open a client with the API key and the timeouts for ``model``.
 
-    The caller bounds the number of requests in flight.
+    The client does not limit the requests in flight; the caller must.
     """
     return httpx2.AsyncClient(
         headers=_headers(settings),
@@ -106,7 +106,7 @@ def open_client(model: ModelSettings, settings: Settings) -> httpx2.AsyncClient:
 
 
 def served_models(model: ModelSettings, settings: Settings) -> list[str]:
-    """List the names that the server of ``model`` serves, without retries.
+    """Return the names of the models that the server of ``model`` offers, without retries.
 
     Raises:
         EngineError: see ``unreachable_error`` and ``refusal_error``.
@@ -134,7 +134,8 @@ def read_completion(
 
     Raises:
         BusyError: the server cannot answer now.
-        EngineError: see ``refusal_error``; or the response is not that of such a server.
+        EngineError: the server refused the request or failed on it (see ``refusal_error``), or it
+            is not OpenAI-compatible.
     """
     if response.status_code in _BUSY_STATUSES:
         raise BusyError(response)
@@ -147,9 +148,10 @@ def read_completion(
 
 
 def unreachable_error(model: ModelSettings, error: Exception, seconds: float = 0.0) -> EngineError:
-    """Return the error for a request without an answer, after ``seconds`` of retries.
+    """Return the error for a request that got no answer in ``seconds`` of retries.
 
-    Its code is ``server_unreachable``, or ``server_timed_out``, which may be the request's fault.
+    Its code is ``server_unreachable``, or ``server_timed_out`` if the server accepted the
+    connection; a timeout can be the fault of the request.
     """
     why, code = str(error) or type(error).__name__, "server_unreachable"
     hint = "start it, or set url under [model] to its address; copydesk doctor checks it"
@@ -167,7 +169,7 @@ def unreachable_error(model: ModelSettings, error: Exception, seconds: float = 0
 def refusal_error(
     model: ModelSettings, settings: Settings, response: httpx2.Response
 ) -> EngineError:
-    """Return ``server_refused``, or ``engine_error`` for a server error, with its message."""
+    """Return the error for a failed response: ``engine_error`` if 5xx, else ``server_refused``."""
     answer = f"{_status(response)}: {_error_message(response)}".removesuffix(": ")
     if response.is_server_error:
         return EngineError(
@@ -205,14 +207,15 @@ def _status(response: httpx2.Response) -> str:
 
 
 def _error_message(response: httpx2.Response) -> str:
-    """Find the message in an error's body; each server puts it elsewhere."""
+    """Return the message in an error body; servers put it under different keys."""
     try:
         content: Any = response.json()
     except ValueError:
         content = response.text
     for key in ("error", "detail", "message", "msg"):
         if isinstance(content, list) and content:
-            # FastAPI lists its errors; the first one is enough. Its "msg" does not quote the input.
+            # FastAPI returns a list of errors. The first is enough; its "msg" does not quote the
+            # input.
             content = content[0]
         if isinstance(content, dict):
             content = content.get(key, content)
@@ -220,7 +223,7 @@ def _error_message(response: httpx2.Response) -> str:
 
 
 def _wait_seconds(retry_after: str) -> float:
-    """Convert a ``Retry-After`` header, a number or a date, to seconds."""
+    """Convert a ``Retry-After`` header, which is a number or a date, to seconds."""
     try:
         return max(0.0, float(retry_after))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Open the engine that a profile names: local, or behind a server."""
+"""Opens the engine that a profile names: local or on a server."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["open_engine"]
 
 
 def open_engine(model: ModelSettings, settings: Settings) -> Engine:
-    """Load the engine that ``model`` names.
+    """Return the engine that ``model`` names; a local one is loaded.
 
     Raises:
         ModelMissingError: the weights are not on this machine.
         EngineError: the weights cannot be loaded.
     """
-    # torch takes seconds to import, and only a worker's child and the evaluations need it.
+    # torch takes seconds to import, and only a worker's child process and the evaluations need it.
     if model.kind == "server":
         from worker.engine.server import ServerEngine  # noqa: PLC0415
 

@@ -1,6 +1,6 @@
 """The engine protocol: prompts in, answers and likelihoods out.
 
-Stages know only this protocol, never an implementation.
+Stages depend on this protocol, never on an implementation.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Prompt:
     text: str
     max_tokens: int
     draft: str = ""
-    """The expected answer, give or take a few words. An engine that can verify it reads it in one
-    pass, writes only what differs, and returns its likelihood."""
+    """The expected answer, give or take a few words. An engine that can verify a draft reads it in
+    one pass, generates only what differs, and returns the draft's likelihood."""
     keep_bias_nats: float = 0.0
-    """How much likelier than the drafted token another one must be to replace it: tau, per token,
-    log P(best) - log P(draft). At 0 the answer is the plain greedy one."""
+    """How much more likely than the drafted token another token must be to replace it: log P(best)
+    - log P(draft), per token. At 0 the answer is the plain greedy one."""
     state_layer: int | None = None
-    """The layer after which to take the draft's mean hidden state; None for no state."""
+    """The layer after which to take the draft's mean hidden state, or None for no state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +44,22 @@ class Generation:
 
     text: str
     finished: bool
-    """Whether the model ended the answer; False if the token budget cut it off."""
+    """Whether the model ended the answer; False if the token budget cut the answer off."""
     tokens: int = 0
-    """Tokens of the answer."""
+    """Number of tokens in the answer."""
     tokens_read: int = 0
-    """Tokens of prompt and draft."""
+    """Number of tokens in the prompt and the draft."""
     nats: tuple[float, ...] = ()
-    """Negative log-likelihood of each token, including the end token; empty if unknown."""
+    """Negative log-likelihood of each answer token, including the end token; empty if unknown."""
     draft_nats: tuple[float, ...] = ()
-    """The same for the draft, had it been the answer; empty without a draft or if unknown."""
+    """Negative log-likelihood of each draft token; empty if there is no draft or it is unknown."""
     draft_state: tuple[float, ...] = ()
-    """Mean hidden state of the draft's tokens after the requested layer, as wide as the model;
-    empty if not requested, or if the engine has none."""
+    """Mean hidden state of the draft tokens after the requested layer, one value per hidden unit;
+    empty if not requested or not available from the engine."""
 
 
 def no_checkpoint() -> None:
-    """Do nothing: the checkpoint of work that nobody can stop."""
+    """Do nothing; the default checkpoint, for work that nobody can stop."""
 
 
 class Engine(Protocol):
@@ -67,7 +67,7 @@ class Engine(Protocol):
 
     @property
     def window(self) -> int:
-        """Most tokens of prompt and answer together."""
+        """Maximum number of tokens in a prompt and its answer together."""
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
@@ -76,17 +76,17 @@ class Engine(Protocol):
 
         Args:
             prompts: in any mix of templates.
-            checkpoint: called before each batch of the model; what it raises ends the work.
+            checkpoint: called before each batch; an exception that it raises ends the work.
 
         Raises:
             EngineError: the model fails.
         """
 
     def prepare(self, templates: Iterable[PromptTemplate]) -> None:
-        """Load what prompts of these templates need, so that the first one does not wait."""
+        """Load what prompts of these templates need, so that the first prompt does not wait."""
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
-        """Count the tokens that the template adds around a text."""
+        """Return the number of tokens that the template adds around a text."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count the tokens of each text, without a prompt around it."""
+        """Return the number of tokens in each text, without a prompt around it."""

@@ -1,7 +1,7 @@
 """The engine behind an OpenAI-compatible server: vLLM, transformers serve, llama.cpp.
 
-The server batches the requests in flight. It verifies no drafts and knows no keep-bias: answers are
-plain greedy ones without likelihoods. It may restart while requests are in flight.
+The server batches the requests in flight, and may restart while they run. It supports neither
+drafts nor the keep-bias: answers are plain greedy ones, without likelihoods.
 """
 
 from __future__ import annotations
@@ -39,42 +39,43 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerEngine"]
 
-#: How long the server may stay silent, as during a restart. Loading took 5 s for transformers serve
-#: with the embedded model (measured), and takes vLLM 14 to 59 s for 3B to 8B models (vLLM pull
+#: How long the server may stay silent, for instance while it restarts. Loading the embedded model
+#: with transformers serve took 5 s (measured); vLLM takes 14 to 59 s for 3B to 8B models (vLLM pull
 #: 11005, issue 20264). A chunk times out after 840 s.
 _PATIENCE_SECONDS = 180.0
 
-#: Upper bounds of the random wait before the first retry and before any, doubled in between. A
-#: server that is back is noticed within 5 s, and not by all requests at once.
+#: Upper bound of the random wait before the first retry, and its maximum; the bound doubles from
+#: one retry to the next. A recovered server is noticed within 5 s, and not by all requests at once.
 _FIRST_WAIT_SECONDS = 0.25
 _MAX_WAIT_SECONDS = 5.0
 
-#: Interval between two calls of the checkpoint. A lease is renewed only every few seconds anyway.
+#: Interval between checkpoint calls. A lease is renewed only every few seconds anyway.
 _CHECKPOINT_SECONDS = 1.0
 
-#: Letters per token, low enough to overestimate; names split into more tokens. Over 55,464
-#: sentences of WMT news the median estimate is 1.3 times SmolLM2's count; 1.2 % are underestimated,
-#: 999 of 1,000 by at most 15 %, and none of the 4,065 articles is. One figure for all words, or a
-#: count of characters, underestimates twice as many at the same median.
+#: Letters per token, chosen low so that token counts are overestimated; names split into more
+#: tokens. Over 55,464 sentences of WMT news the median estimate is 1.3 times SmolLM2's count. 1.2 %
+#: of the sentences are underestimated, 999 of 1,000 by at most 15 %; of the 4,065 articles, none is.
+#: A single figure for all words, or a count of characters, underestimates twice as many at the same
+#: median.
 _LETTERS_PER_TOKEN = 5.0
 _LETTERS_PER_TOKEN_OF_NAME = 2.5
 
-#: Tokens that a chat format adds per turn: 5 in ChatML (SmolLM2, Qwen), 5 in Llama 3.
+#: Tokens that a chat format adds per turn; ChatML (SmolLM2, Qwen) and Llama 3 both add 5.
 _TOKENS_PER_TURN = 8
 
-#: Words, and every other character alone, as tokenizers split digits and marks.
+#: Matches words, and every other character singly, because tokenizers split digits and marks.
 _PIECE = re.compile(r"[^\W\d_]+|\S")
 
 _log = get_logger(__name__)
 
 
 class ServerEngine:
-    """A model that a server runs; nothing is sent to it before ``generate``.
+    """A model that runs on a server; nothing is sent before ``generate``.
 
     Args:
-        model: the server's URL and model, and the limits of requests.
+        model: the server's URL, its model and the request limits.
         settings: the API key, if the server needs one.
-        patience_seconds: how long the server may stay silent before the work fails.
+        patience_seconds: how long the server may stay silent before ``generate`` fails.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class ServerEngine:
 
     @property
     def window(self) -> int:
-        """Most tokens of prompt and answer together, as the profile sets it."""
+        """Maximum number of tokens in a prompt and its answer together, set by the profile."""
         return self._model.window
 
     def generate(
@@ -97,13 +98,13 @@ class ServerEngine:
     ) -> list[Generation]:
         """Return one greedy answer per prompt, in the order of the prompts.
 
-        ``checkpoint`` is called in the caller's thread before the first request and every second;
-        what it raises drops all requests in flight.
+        ``checkpoint`` is called in the caller's thread, before the first request and then every
+        second. If it raises, all requests in flight are dropped.
 
         Raises:
-            EngineError: ``server_unreachable`` or ``server_timed_out`` if the server was silent for
-                ``patience_seconds``; ``server_refused`` or ``engine_error`` if it failed on any
-                prompt.
+            EngineError: the server was silent for ``patience_seconds`` (``server_unreachable`` or
+                ``server_timed_out``), or refused or failed on any prompt (``server_refused`` or
+                ``engine_error``).
         """
         if not prompts:
             return []
@@ -118,12 +119,12 @@ class ServerEngine:
         """Do nothing: the server loads its model itself."""
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
-        """Estimate the tokens that the template adds around a text, erring on the high side."""
+        """Estimate how many tokens the template adds around a text, erring on the high side."""
         turns = template.messages("")
         return sum(_estimate(turn["content"]) + _TOKENS_PER_TURN for turn in turns)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Estimate the tokens of each text, erring high: only the server has the tokenizer."""
+        """Estimate each text's tokens on the high side, because only the server has the tokenizer."""
         return [_estimate(text) for text in texts]
 
     async def _answers(self, prompts: Sequence[Prompt]) -> list[Generation]:
@@ -151,7 +152,7 @@ class ServerEngine:
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(TRANSIENT_ERRORS), wait=_wait, stop=patience, reraise=True
         )
-        # A request keeps its slot between attempts, so that a failing server gets no extra load.
+        # A request keeps its slot between attempts, so retries add no load to a failing server.
         async with slots:
             try:
                 completion: Completion = await retrying(self._request, client, prompt)
@@ -175,9 +176,10 @@ class ServerEngine:
 
 
 class _Patience:
-    """Stop retrying once the server has been silent for too long, shared by a call's requests.
+    """Stops retrying once the server has been silent for too long; shared by a call's requests.
 
-    Silence counts from the first failure, since a lost answer may itself have taken minutes.
+    The silence starts at the first failure, not at the request: a lost answer may have taken
+    minutes.
     """
 
     def __init__(self, model: ModelSettings, seconds: float) -> None:
@@ -185,7 +187,7 @@ class _Patience:
         self._silent_since: float | None = None
 
     def __call__(self, state: RetryCallState) -> bool:
-        """Whether the next attempt would come too late."""
+        """Return whether the next attempt would come too late."""
         if self._silent_since is None:
             self._silent_since = time.monotonic()
             error = state.outcome and state.outcome.exception()
@@ -207,7 +209,7 @@ _backoff = wait_random_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_MAX_WAIT
 
 
 def _wait(state: RetryCallState) -> float:
-    """Return the seconds until the next attempt, at least what the server asks for."""
+    """Return the seconds until the next attempt, at least as many as the server asks for."""
     error = state.outcome and state.outcome.exception()
     requested = error.wait_seconds if isinstance(error, BusyError) else 0.0
     return requested + _backoff(state)
@@ -229,7 +231,7 @@ def _estimate(text: str) -> int:
 
 def _tokens_of_piece(piece: str) -> int:
     if not piece.isascii():
-        # Non-ASCII words take a token per two bytes, other marks one less than their bytes.
+        # A non-ASCII word takes a token per two bytes, any other mark one fewer than its bytes.
         size = len(piece.encode())
         return size // 2 + 1 if piece.isalpha() else size - 1
     if not piece.isalpha():

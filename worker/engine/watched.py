@@ -1,4 +1,4 @@
-"""An engine wrapper that counts tokens and seconds, and stops work between batches."""
+"""An engine wrapper that counts tokens and seconds, and can stop work between batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["WatchedEngine"]
 
 
 class WatchedEngine:
-    """Count an engine's tokens and seconds, and call one checkpoint before each batch."""
+    """Counts an engine's tokens and seconds, and calls its own checkpoint before each batch."""
 
     def __init__(self, engine: Engine, checkpoint: Callable[[], None]) -> None:
         self._engine, self._checkpoint = engine, checkpoint
@@ -27,13 +27,13 @@ class WatchedEngine:
 
     @property
     def window(self) -> int:
-        """Most tokens of prompt and answer together."""
+        """Maximum number of tokens in a prompt and its answer together."""
         return self._engine.window
 
     def generate(
         self, prompts: Sequence[Prompt], checkpoint: Callable[[], None] = no_checkpoint
     ) -> list[Generation]:
-        """Generate with the wrapper's checkpoint instead of the caller's, and count."""
+        """Return the answers and count; the wrapper's checkpoint replaces the caller's."""
         del checkpoint
         start = time.perf_counter()
         try:
@@ -49,9 +49,9 @@ class WatchedEngine:
         self._engine.prepare(templates)
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
-        """Count the tokens that the template adds around a text."""
+        """Return the number of tokens that the template adds around a text."""
         return self._engine.prompt_tokens(template)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count the tokens of each text, without a prompt around it."""
+        """Return the number of tokens in each text, without a prompt around it."""
         return self._engine.count_tokens(texts)
