@@ -1,21 +1,21 @@
-"""The stages of a chunk's articles, in order. Knows no Celery and no Redis.
+"""Runs a chunk's articles through the stages, in order. Does not depend on Celery or Redis.
 
-    1 clean      stages.clean       take page furniture out          always
-    2 split      stages.split       find sentences, take strays out  always
-                                    join false breaks                where a stop is doubted
-                                    drop doubled words               where one is doubled
-                                    split run-ons                    where a capital is doubted
-    3 spot       stages.repair      find what reads badly            always
-    4 rewrite    stages.repair      let the engine propose           where something was spotted
-    5 check      stages.repair      accept, or refuse with a reason  where something was proposed
-    6 choose     stages.summarise   rank the sentences               always
-    7 write      stages.summarise   let the engine write             always
-    8 check      stages.summarise   supported, or a stand-in         always
-      flag       stages.flag        tell an editor where to look     always
-    9 record     the caller         worker.queue
+    1 clean      stages.clean       remove page furniture               always
+    2 split      stages.split       find sentences, remove strays       always
+                                    join false breaks                   if a full stop is suspect
+                                    remove doubled words                if a word is repeated
+                                    split run-ons                       if a capital is suspect
+    3 spot       stages.repair      find what reads badly               always
+    4 rewrite    stages.repair      have the engine propose changes     if something was spotted
+    5 check      stages.repair      accept, or refuse with a reason     if a change was proposed
+    6 choose     stages.summarise   rank the sentences                  always
+    7 write      stages.summarise   have the engine write               always
+    8 check      stages.summarise   replace unsupported sentences       always
+      flag       stages.flag        tell an editor where to look        always
+    9 record     the caller         store the results (worker.queue)
 
-A result depends on the article and the profile alone, with two exceptions: timings, and ties in
-bfloat16, where the neighbours of a sentence in a batch can tip the choice between two tokens.
+A result depends only on the article and the profile, with two exceptions: timings, and near-ties
+in bfloat16, where a sentence's neighbours in the batch can tip the choice between two tokens.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["clean_texts", "process", "repair_texts"]
 
-#: Errors that a fault in a stage raises. ``Exception`` itself is left out, so that a time limit
-#: or a signal goes through.
+#: Errors that a bug in a stage can raise. ``Exception`` is not among them, so that time limits and
+#: signals propagate.
 _FAULTS = (
     ArithmeticError,
     AssertionError,
@@ -64,17 +64,18 @@ def process(
     profile: Profile,
     on_stage: Callable[[str], None] = lambda _stage: None,
 ) -> list[ProcessedArticle]:
-    """Return what became of each article, in order.
+    """Return the outcome of each article, in order.
 
-    All articles go through the engine together. When that fails, each is tried alone, so that one
-    bad article never costs another; an article that fails alone ends as failed with a reason.
+    All articles go through the engine together. If that fails, each article is tried alone, so that
+    one bad article never affects another; an article that fails alone is marked failed, with a
+    reason.
 
     Args:
         articles: the articles of a chunk.
-        engine: called when the first article needs it.
+        engine: opens the engine; called only if an article needs it.
         profile: models, prompts and limits.
-        on_stage: called with the name of each stage that begins. What it raises ends the work,
-            unless it is an error that a stage may raise.
+        on_stage: called with each stage's name as the stage begins. An exception that it raises
+            ends the work, unless a stage could have raised it too.
     """
     if not articles:
         return []
@@ -91,7 +92,7 @@ def process(
 
 
 def repair_texts(texts: Sequence[str], engine: Engine, profile: Profile) -> list[str]:
-    """Return each text after stages 2 to 5, taken as one paragraph.
+    """Return each text, treated as one paragraph, after stages 2 to 5.
 
     Raises:
         EngineError: the engine failed.
@@ -108,7 +109,7 @@ def repair_texts(texts: Sequence[str], engine: Engine, profile: Profile) -> list
 
 
 def clean_texts(articles: Sequence[Article], engine: Engine, profile: Profile) -> list[str]:
-    """Return each article's text after stages 1 and 2; empty where it is not English news.
+    """Return each article's text after stages 1 and 2, or "" if it is not English news.
 
     Raises:
         EngineError: the engine failed.
@@ -147,7 +148,7 @@ def _process_together(
 
 
 def _open(article: Article) -> WorkingArticle | Outcome:
-    """Return the article cleaned and split, or how it ends where it is not English news."""
+    """Clean and split the article; return its outcome instead if it is not English news."""
     cleaned = remove_furniture(article)
     parts = split_paragraphs(cleaned.paragraphs)
     paragraphs = [list(paragraph) for paragraph in parts.paragraphs if paragraph]
@@ -169,7 +170,7 @@ def _open(article: Article) -> WorkingArticle | Outcome:
 
 
 def _repair(articles: Sequence[WorkingArticle], engine: Engine, profile: Profile) -> None:
-    """Take all articles through stages 2 to 5, in place."""
+    """Run all articles through stages 2 to 5, in place."""
     _settle(articles, engine, profile)
     rows = repair_articles([article.sentences for article in articles], engine, profile)
     for article, repaired in zip(articles, rows, strict=True):
@@ -177,7 +178,7 @@ def _repair(articles: Sequence[WorkingArticle], engine: Engine, profile: Profile
 
 
 def _settle(articles: Sequence[WorkingArticle], engine: Engine, profile: Profile) -> None:
-    """Settle where the sentences of all articles begin and end, in place."""
+    """Settle the sentence boundaries of all articles, in place."""
     paragraphs = [paragraph for article in articles for paragraph in article.paragraphs]
     links = []
     for article in articles:
@@ -227,9 +228,10 @@ def _results(
 
 
 def _is_server_fault(error: Exception) -> bool:
-    """Return whether the server is silent, so that no article can be to blame.
+    """Return whether the server could not be reached, so that no article is to blame.
 
-    Trying each article alone would wait for the server once per article, past the chunk's time.
+    Trying each article alone would wait for the server once per article and exceed the chunk's
+    time limit.
     """
     return isinstance(error, EngineError) and error.code == "server_unreachable"
 
@@ -251,7 +253,7 @@ def _failure(error: Exception) -> Outcome:
 
 
 class _Clock:
-    """The seconds that each stage of a batch took."""
+    """Measures the seconds that each stage of a batch takes."""
 
     def __init__(self) -> None:
         self._last = time.perf_counter()
@@ -263,5 +265,5 @@ class _Clock:
         self._last = now
 
     def shares(self, share: float) -> dict[str, float]:
-        """Return an article's part of each stage, by its share of the sentences (0-1)."""
+        """Return an article's part of each stage's seconds, by its share of the sentences (0-1)."""
         return {stage: round(seconds * share, 4) for stage, seconds in self._seconds.items()}

@@ -1,5 +1,5 @@
-"""Damage clean text in named ways, from a fixed seed, for training and for evaluation.
+"""Damages clean text in named, reproducible ways, for training and for evaluation.
 
-``sentence`` and ``word`` make translation errors, ``document`` what cutting and pasting do to an
-article, ``claim`` false claims. Imports ``worker.english`` only.
+``sentence`` and ``word`` introduce translation errors, ``document`` introduces copy-and-paste
+faults, and ``claim`` makes false claims. Imports only ``worker.english``.
 """

@@ -1,9 +1,10 @@
-"""Falsify claims that an article supports, in the ways small models err when they summarise.
+"""Falsifies claims that an article supports, in the ways small models err when they summarise.
 
-Each kind is a function from a claim, the article's sentences and a random generator to a claim
-that the article does not support, or to ``None`` where it does not apply. The kinds follow the
-errors found in news summaries (Kryscinski et al. 2020, FactCC; Pagnoni et al. 2021, FRANK): wrong
-entities, numbers, times, negations, predicates, roles and speakers, merged and truncated sentences.
+Each kind is a function that takes a claim, the article's sentences and a random generator, and
+returns a claim that the article does not support, or ``None`` if the kind does not apply. The kinds
+follow the errors found in news summaries (Kryscinski et al. 2020, FactCC; Pagnoni et al. 2021,
+FRANK): wrong entities, numbers, times, negations, predicates, roles and speakers, and merged and
+truncated sentences.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _TIMES = tuple(
     re.compile(rf"\b({'|'.join(word.capitalize() for word in sorted(times) if word != 'may')})\b")
     for times in (WEEKDAYS, MONTHS)
 )
-#: Words that reverse a claim; each pair works both ways.
+#: Words whose exchange reverses a claim; each pair works both ways.
 _OPPOSITES = dict(
     pair.split("/")
     for pair in """
@@ -40,7 +41,7 @@ _OPPOSITES = dict(
 )
 _OPPOSITES |= {right: left for left, right in _OPPOSITES.items()}
 _OPPOSITE = re.compile(rf"\b({'|'.join(sorted(_OPPOSITES))})\b")
-#: Hedges: without one, something planned, likely or past is stated as a present fact.
+#: Hedges. Without one, something planned, likely, former or partial is stated as a plain fact.
 _HEDGE = re.compile(
     r"\b(?:former|formerly|alleged|allegedly|reportedly|suspected|possible|possibly|probably"
     r"|almost|nearly|only|at least|up to|more than|less than|about|around|some|most|partly) (?=\w)"
@@ -54,14 +55,14 @@ _AUXILIARY = re.compile(
 _NEGATION = re.compile(r" (?:not|never)\b|n't\b")
 _SPEAKER = re.compile(r"\b(?:said|says|told|added|warned|claimed|announced|according to)\b")
 
-#: How many words a cut removes, and how many must remain at each end.
+#: Minimum and maximum number of words that a cut removes, and the minimum left at each end.
 _CUT_WORDS, _MIN_END_WORDS = (2, 9), 2
-#: Words that a reported statement must have to be given to another speaker.
+#: Minimum number of words in a statement that is attributed to another speaker.
 _MIN_STATEMENT_WORDS = 4
 
 
 def _swap(claim: str, match: re.Match[str], options: Sequence[str], rng: Random) -> str | None:
-    """Replace the match with one of the options that differs from it."""
+    """Replace the match with a random option that differs from it; return None if none does."""
     different = sorted({option for option in options if option.lower() != match[0].lower()})
     if not different:
         return None
@@ -74,7 +75,7 @@ def _draw_match(pattern: re.Pattern[str], claim: str, rng: Random) -> re.Match[s
 
 
 def swap_name(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Replace a name with another name of the article; weekdays and months are not names."""
+    """Replace a name with another name from the article; weekdays and months are not names."""
     match = _draw_match(_NAME, claim, rng)
     if match is None or _is_time(match[0]):
         return None
@@ -93,7 +94,7 @@ def _is_time(name: str) -> bool:
 
 
 def swap_number(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Replace a number with another number of the article, or with a similar one."""
+    """Replace a number with another number from the article, or with a similar number."""
     match = _draw_match(_NUMBER, claim, rng) or _draw_match(_NUMBER_WORD, claim, rng)
     if match is None:
         return None
@@ -111,7 +112,7 @@ def swap_number(claim: str, article: Sequence[str], rng: Random) -> str | None:
 
 
 def swap_time(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Replace a weekday or a month with another."""
+    """Replace a weekday with another weekday, or a month with another month."""
     del article
     for pattern, times in zip(_TIMES, (WEEKDAYS, MONTHS), strict=True):
         match = _draw_match(pattern, claim, rng)
@@ -148,7 +149,7 @@ def drop_hedge(claim: str, article: Sequence[str], rng: Random) -> str | None:
 
 
 def turn_roles(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Exchange two names of the claim."""
+    """Exchange two names in the claim."""
     del article
     matches = [match for match in _NAME.finditer(claim) if not _is_time(match[0])]
     if len(matches) < 2:  # noqa: PLR2004 - a pair
@@ -161,7 +162,7 @@ def turn_roles(claim: str, article: Sequence[str], rng: Random) -> str | None:
 
 
 def swap_speaker(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Attribute the statement of another sentence to the claim's speaker."""
+    """Attribute a statement from another sentence to the claim's speaker."""
     speaker = _SPEAKER.search(claim)
     reports = [
         sentence for sentence in article if sentence not in claim and _SPEAKER.search(sentence)
@@ -176,7 +177,7 @@ def swap_speaker(claim: str, article: Sequence[str], rng: Random) -> str | None:
 
 
 def swap_noun(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Replace a word with a word of the article that has the same ending."""
+    """Replace a word with a word from the article that has the same ending."""
     matches = [match for match in re.finditer(r"(?<= )[a-z]{5,}(?=[ .,])", claim)
                if match[0] not in FUNCTION_WORDS]  # fmt: skip
     rng.shuffle(matches)
@@ -193,7 +194,7 @@ def swap_noun(claim: str, article: Sequence[str], rng: Random) -> str | None:
 
 
 def cut_middle(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Remove a run of words anywhere between the two ends."""
+    """Remove a run of words from the middle of the claim."""
     del article
     words = claim.split()
     size = rng.randint(*_CUT_WORDS)
@@ -204,7 +205,7 @@ def cut_middle(claim: str, article: Sequence[str], rng: Random) -> str | None:
 
 
 def run_together(claim: str, article: Sequence[str], rng: Random) -> str | None:
-    """Continue the claim as another sentence does, from a word that both share."""
+    """Continue the claim with the rest of another sentence, from a word that both share."""
     words = claim.split()
     continuations = [sentence.split() for sentence in article if sentence != claim]
     rng.shuffle(continuations)
@@ -221,8 +222,8 @@ def run_together(claim: str, article: Sequence[str], rng: Random) -> str | None:
     return None
 
 
-#: How often each kind is tried, relative to the others. Wrong entities are the most frequent error
-#: in news summaries by neural models; wrong cuts are, where the models compress.
+#: Relative frequency with which each kind is tried. Wrong entities are the most frequent error in
+#: news summaries by neural models, and wrong cuts in those by models that compress sentences.
 KINDS: dict[str, tuple[Falsifier, float]] = {
     "swap_name": (swap_name, 3),
     "swap_number": (swap_number, 1.5),
@@ -239,7 +240,7 @@ KINDS: dict[str, tuple[Falsifier, float]] = {
 
 
 def falsify(claim: str, article: Sequence[str], rng: Random) -> tuple[str, str] | None:
-    """Return a claim that the article does not support and its kind, or None if no kind applies."""
+    """Return an unsupported version of the claim and its kind, or None if no kind applies."""
     for kind in _draw_kinds(rng):
         false = KINDS[kind][0](claim, article, rng)
         if false is not None and _plain(false) not in {_plain(claim), *map(_plain, article)}:
@@ -253,5 +254,5 @@ def _draw_kinds(rng: Random) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Return the words of the text in lower case, without punctuation."""
+    """Return the text in lower case, without punctuation."""
     return re.sub(r"\W+", " ", text.lower()).strip()

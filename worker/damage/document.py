@@ -1,6 +1,7 @@
-"""Damage articles as cutting, pasting and the surrounding page do.
+"""Damages articles the way copying and pasting from a web page does.
 
-Sentences are cut in two or run together; stray pieces, headings, promos and page lines are added.
+Cuts sentences in two, runs sentences together, and adds stray pieces, headings, promos and page
+furniture.
 """
 
 from __future__ import annotations
@@ -17,28 +18,28 @@ __all__ = ["DamagedArticle", "Fault", "FaultKind", "cut_sentence", "damage_artic
 
 
 class FaultKind(StrEnum):
-    """The kinds of damage."""
+    """A kind of damage."""
 
     CUT_SENTENCE = "cut_sentence"
     """A full stop in the middle of a sentence, followed by a lower-case word."""
     STRAY_PIECE = "stray_piece"
     """One or two function words after a sentence."""
     LOST_STOP = "lost_stop"
-    """No full stop between two sentences."""
+    """A missing full stop between two sentences."""
     RUN_IN_HEADING = "run_in_heading"
-    """A headline before a paragraph's first sentence, on the same line."""
+    """A headline on the same line as a paragraph's first sentence, before it."""
     GLUED_PROMO = "glued_promo"
-    """A promo for another story, with no space between it and the sentence."""
+    """A promo for another story, attached to a sentence without a space."""
     FURNITURE_LINE = "furniture_line"
     """A line of page furniture."""
 
 
 class Fault(NamedTuple):
-    """One damaged place and its repair."""
+    """A damaged passage and its repair."""
 
     kind: FaultKind
     damaged: str
-    """The text as damaged."""
+    """The damaged text."""
     answer: str
     """The original text; empty for a furniture line."""
 
@@ -49,19 +50,20 @@ class DamagedArticle(NamedTuple):
     text: str
     faults: tuple[Fault, ...]
     kept: tuple[str, ...]
-    """Sentences without damage, which must stay."""
+    """Undamaged sentences, which must remain."""
 
 
-#: Share of sentences (promos: of paragraphs) that get each fault. An article of 20 sentences gets
-#: about one of each kind; most of it stays intact, so that harm to good sentences shows.
+#: Share of sentences (for promos, of paragraphs) that get each fault. An article of 20 sentences
+#: gets about one fault of each kind; most of it stays intact, so that harm to good sentences shows.
 _CUT_SHARE, _STRAY_SHARE, _PROMO_SHARE = 0.06, 0.05, 0.1
 _LOST_SHARE, _HEADING_SHARE = 0.05, 0.05
 _LINES_PER_ARTICLE = 4
 
-#: Shorter pieces would be stray pieces, not halves of a sentence.
+#: Minimum number of words in each half of a cut sentence; shorter halves would be stray pieces.
 _MIN_HALF_WORDS = 3
 
-#: Cuts are more often before these words, which a translator takes for the start of a clause.
+#: Words that a translation engine takes for the start of a clause. This share of the cuts, where
+#: possible, comes before one of them.
 _LIKELY = AUXILIARIES | MODALS | PREPOSITIONS | CONJUNCTIONS
 _LIKELY_SHARE = 0.6
 
@@ -87,7 +89,7 @@ _FURNITURE_LINES = (
     *("You may also like", "Print this page", "Back to top", "Log in to leave a comment"),
 )
 
-#: Quotation marks: quotations are never damaged.
+#: Quotation marks. A sentence that contains one gets no fault except a promo.
 _MARKS = frozenset('"\u201c')
 
 _WORD = re.compile(r"[A-Za-z]{3,}\Z")
@@ -97,7 +99,7 @@ _LOWER = re.compile(r"[a-z]+\Z")
 def damage_article(
     paragraphs: Sequence[Sequence[str]], headlines: Sequence[str], rng: Random
 ) -> DamagedArticle:
-    """Return the article with faults of every kind.
+    """Return the article with randomly drawn faults.
 
     Args:
         paragraphs: clean sentences, by paragraph.
@@ -132,7 +134,7 @@ def damage_article(
 
 
 def _draw_fault(rest: Sequence[str], headlines: Sequence[str], rng: Random) -> Fault | None:
-    """Draw a fault for the first sentence, or for it and the next; most often None."""
+    """Draw a fault for the first sentence, or the first two; most draws return None."""
     kinds = (
         (FaultKind.CUT_SENTENCE, _CUT_SHARE),
         (FaultKind.STRAY_PIECE, _STRAY_SHARE),
@@ -150,7 +152,7 @@ def _draw_fault(rest: Sequence[str], headlines: Sequence[str], rng: Random) -> F
 def _make_fault(
     kind: FaultKind, rest: Sequence[str], headlines: Sequence[str], rng: Random
 ) -> Fault | None:
-    """Return a fault of the kind, or None where the sentences do not allow it."""
+    """Return a fault of ``kind``, or None if the sentences do not allow it."""
     sentence, following = rest[0], rest[1] if len(rest) > 1 else ""
     ends = sentence.endswith(".")
     if kind is FaultKind.CUT_SENTENCE and (cut := cut_sentence(sentence, rng)):
@@ -165,7 +167,7 @@ def _make_fault(
 
 
 def cut_sentence(sentence: str, rng: Random) -> str | None:
-    """Turn "from the territory are not" into "from the territory. are not"; never cut a quote."""
+    """Turn "from the territory are not" into "from the territory. are not"; spare quotations."""
     words = sentence.split(" ")
     places = [
         index
@@ -182,7 +184,7 @@ def cut_sentence(sentence: str, rng: Random) -> str | None:
 
 
 def lose_capital(first: str, second: str) -> str | None:
-    """Lower-case the second sentence's first word: two sentences that must not be joined."""
+    """Lower-case the first word of the second sentence; the two must still not be joined."""
     word = second.split(" ", 1)[0]
     if not first.endswith(".") or word.lower() not in FUNCTION_WORDS or word == "I":
         return None

@@ -1,9 +1,9 @@
-"""Damage good English sentences with the errors that translation engines make.
+"""Damages good English sentences with the errors that translation engines make.
 
-Each kind is a function from a sentence and a random generator to a damaged sentence, or to
-``None`` where it does not apply. The good sentence is the target, so the damage must be plain: a
-dropped article that could be intended teaches a model to over-correct. Training therefore leaves
-out damage that the base model does not find worse.
+Each kind is a function that takes a sentence and a random generator, and returns a damaged
+sentence, or ``None`` if the kind does not apply. The good sentence is the training target, so the
+damage must be a clear error: a dropped article that could be intended teaches a model to
+over-correct. Training therefore leaves out damage that the base model does not find worse.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def drop_article(sentence: str, rng: Random) -> str | None:
 
 
 def swap_article(sentence: str, rng: Random) -> str | None:
-    """Turn "a report" into "an report", "an old house" into "a old house"."""
+    """Turn "a report" into "an report", or "an old house" into "a old house"."""
     return replace_match(
         sentence, r"(?<= )(an?)(?= [a-z]{3})", rng, lambda match: "an" if match[1] == "a" else "a"
     )
@@ -86,7 +86,7 @@ def break_number(sentence: str, rng: Random) -> str | None:
 
 
 def drop_verb_ending(sentence: str, rng: Random) -> str | None:
-    """Turn "has announced" into "has announce", "he says" into "he say"."""
+    """Turn "has announced" into "has announce", or "he says" into "he say"."""
     pattern = (
         r"(?<= )((?:has|have|had|been|was|were) [a-z]{2,}?)"
         r"((?<=[cgsvuz])e|(?<=[aiu][tkrnd])e|(?<=[bcdgpt]l)e)?(?:ed|d)\b"
@@ -98,8 +98,8 @@ def drop_verb_ending(sentence: str, rng: Random) -> str | None:
 
 
 def add_verb_ending(sentence: str, rng: Random) -> str | None:
-    """Turn "will rise" into "will rises", "to build the" into "to building the"."""
-    # A word between a modal or "to" and one of these is most often a verb.
+    """Turn "will rise" into "will rises", or "to build the" into "to building the"."""
+    # A word between a modal or "to" and one of the words in the lookahead is usually a verb.
     pattern = (
         r"(?<= )(will|would|could|should|may|must|can|did not|to) ([a-z]{2,}[^s\W])"
         r"(?= (?:the|an?|it|his|in|on|to|up|more)\b)"
@@ -117,7 +117,7 @@ def add_verb_ending(sentence: str, rng: Random) -> str | None:
 
 
 def confuse_past(sentence: str, rng: Random) -> str | None:
-    """Turn "has taken" into "has took", "will go" into "will went"."""
+    """Turn "has taken" into "has took", or "will go" into "will went"."""
 
     def change(match: re.Match[str]) -> str:
         base = IRREGULAR_FORMS.get(match[2], "")
@@ -128,7 +128,7 @@ def confuse_past(sentence: str, rng: Random) -> str | None:
 
 
 def move_adverb(sentence: str, rng: Random) -> str | None:
-    """Turn "will not take part" into "not will take part", "he also said" into "he said also"."""
+    """Turn "will not take" into "not will take", or "he also said" into "he said also"."""
     pattern = rf"(?<= )([a-z]+) ({'|'.join(_ADVERBS)}) ([a-z]+)(?= )"
 
     def change(match: re.Match[str]) -> str:
@@ -250,9 +250,10 @@ def swap_words(sentence: str, rng: Random) -> str | None:
     )
 
 
-#: How often each kind is tried, relative to the others. Wrong verb forms and dropped articles are
-#: the most frequent errors of translations and learners. Kinds that depend on taste (another
-#: preposition, a comma) are drawn too: `worker.training.repair` filters what is not worse.
+#: Relative frequency with which each kind is tried. Wrong verb forms and dropped articles are the
+#: most frequent errors in translations and learners' texts. Kinds that may be matters of taste
+#: (another preposition, a comma) are drawn too: `worker.training.repair` drops damage that the base
+#: model does not find worse.
 KINDS: dict[str, tuple[Damage, float]] = {
     "drop_article": (drop_article, 4),
     "put_article": (put_article, 2),
@@ -284,13 +285,13 @@ KINDS: dict[str, tuple[Damage, float]] = {
     "put_comma": (put_comma, 0.5),
 }
 
-#: Weights of one to five errors in a sentence: learners make three or four, engines one. A model
-#: trained on single errors stops after the first repair.
+#: Weights of one to five errors per sentence: learners make three or four, engines one. A model
+#: trained on single errors stops after its first repair.
 _ERROR_COUNT_WEIGHTS = (0.2, 0.2, 0.2, 0.2, 0.2)
-#: Words that a sentence must have for each error.
+#: Minimum number of words in the sentence for each error.
 _WORDS_PER_ERROR = 4
 
-#: Kinds drawn for each error wanted, since not every kind applies to every sentence.
+#: Kinds drawn for each wanted error; several, because not every kind applies to every sentence.
 _TRIES = 5
 
 

@@ -1,7 +1,7 @@
-"""Damage single words: spelling, number, form, and words that sound alike.
+"""Damages single words: spelling, number, form, and words that are easily confused.
 
-The dictionary says whether a result is a word. Whether it makes the sentence worse is decided in
-training, where the base model has to find it less likely.
+The dictionary decides whether a result is a word. The base model decides in training whether the
+result makes the sentence worse: it must find the sentence less likely.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = [
 
 Damage = Callable[[str, Random], str | None]
 
-#: Any word but the first.
+#: Matches any longer lower-case word except the first word of the sentence.
 _WORD = r"(?<= )[a-z]{4,}(?=[ ,.;:])"
 
 _ALIKE = (
@@ -44,7 +44,7 @@ _FORMS_OF: dict[str, list[str]] = {}
 for _form, _base in IRREGULAR_FORMS.items():
     _FORMS_OF.setdefault(_base, []).append(_form)
 
-#: Letters that are confused because they sound alike.
+#: Spellings that are confused because they sound alike: the right one and a wrong one.
 _SOUNDS = (
     *(("ie", "ei"), ("ei", "ie"), ("ance", "ence"), ("ence", "ance"), ("ent", "ant")),
     *(("able", "ible"), ("ible", "able"), ("tion", "sion"), ("ph", "f"), ("ck", "k")),
@@ -56,7 +56,7 @@ _VOWELS = "aeiou"
 def replace_match(
     sentence: str, pattern: str, rng: Random, change: Callable[[re.Match[str]], str]
 ) -> str | None:
-    """Change one random match of the pattern; return None without a match."""
+    """Change one random match of the pattern; return None if there is no match."""
     matches = list(re.finditer(pattern, sentence))
     if not matches:
         return None
@@ -65,7 +65,7 @@ def replace_match(
 
 
 def misspell(sentence: str, rng: Random) -> str | None:
-    """Turn "receive" into "recieve", "often" into "oftn"; the result is never a word."""
+    """Turn "receive" into "recieve", or "often" into "oftn"; the result is never a word."""
 
     def change(match: re.Match[str]) -> str:
         misspelt = _misspelt(match[0], rng)
@@ -91,7 +91,7 @@ def _misspelt(word: str, rng: Random) -> str:
 
 
 def change_number(sentence: str, rng: Random) -> str | None:
-    """Turn "ships" into "ship", "the next year" into "the next years"."""
+    """Turn "ships" into "ship", or "the next year" into "the next years"."""
 
     def change(match: re.Match[str]) -> str:
         word = match[0]
@@ -102,7 +102,7 @@ def change_number(sentence: str, rng: Random) -> str | None:
 
 
 def change_ending(sentence: str, rng: Random) -> str | None:
-    """Turn "developing" into "development", "quickly" into "quick", "went" into "go"."""
+    """Turn "developing" into "development", "quickly" into "quick", or "went" into "go"."""
 
     def change(match: re.Match[str]) -> str:
         relatives = _relatives(match[0])
@@ -112,7 +112,7 @@ def change_ending(sentence: str, rng: Random) -> str | None:
 
 
 def _relatives(word: str) -> list[str]:
-    """Return other forms and derivations of the word that the dictionary has."""
+    """Return other forms and derivations of the word that are in the dictionary."""
     if word in FUNCTION_WORDS:
         return []
     stems = {word, word[:-1], word[:-2], word[:-3], *_FORMS_OF.get(word, ())}
@@ -126,6 +126,6 @@ def _relatives(word: str) -> list[str]:
 
 
 def confuse_alike(sentence: str, rng: Random) -> str | None:
-    """Turn "than" into "then", "these" into "this"."""
+    """Turn "than" into "then", or "these" into "this"."""
     pattern = rf"(?<= )(?:{'|'.join(map(re.escape, _ALIKE_OF))})(?= )"
     return replace_match(sentence, pattern, rng, lambda match: rng.choice(_ALIKE_OF[match[0]]))

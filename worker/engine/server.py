@@ -54,7 +54,7 @@ _CHECKPOINT_SECONDS = 1.0
 
 #: Letters per token, chosen low so that token counts are overestimated; names split into more
 #: tokens. Over 55,464 sentences of WMT news the median estimate is 1.3 times SmolLM2's count. 1.2 %
-#: of the sentences are underestimated, 999 of 1,000 by at most 15 %; of the 4,065 articles, none is.
+#: of the sentences are underestimated, 999 of 1,000 by at most 15 %; none of the 4,065 articles is.
 #: A single figure for all words, or a count of characters, underestimates twice as many at the same
 #: median.
 _LETTERS_PER_TOKEN = 5.0
@@ -124,7 +124,7 @@ class ServerEngine:
         return sum(_estimate(turn["content"]) + _TOKENS_PER_TURN for turn in turns)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Estimate each text's tokens on the high side, because only the server has the tokenizer."""
+        """Estimate each text's tokens on the high side; only the server has the tokenizer."""
         return [_estimate(text) for text in texts]
 
     async def _answers(self, prompts: Sequence[Prompt]) -> list[Generation]:

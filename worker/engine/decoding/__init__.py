@@ -1,1 +1,1 @@
-"""Greedy decoding that verifies drafts, on torch. Imports nothing else of the project."""
+"""Greedy decoding that verifies drafts, on torch. Imports nothing from the rest of the project."""

@@ -1,14 +1,14 @@
-"""Greedy decoding that verifies a draft instead of writing it token by token.
+"""Greedy decoding that verifies a draft instead of generating it token by token.
 
-There are three kinds of passes: one over the prefix that all prompts share, one over the rest of
-each row's prompt and its whole draft, and steps for the rows that leave their draft. A step feeds
-each row's last token and the next tokens of its draft; the row keeps the longest prefix that the
-model agrees with, plus one token of the model's own. Finished rows are evicted.
-``worker.engine.decoding.draft`` names the sources of the method.
+There are three kinds of pass: one over the prefix that all prompts share, a first pass over the
+rest of each row's prompt and its whole draft, and a step pass for rows that diverge from their
+draft. A step feeds each row's last token and the next tokens of its draft. The row keeps the
+longest prefix that the model agrees with and, at the first disagreement, the model's own token.
+Finished rows are evicted. ``worker.engine.decoding.draft`` cites the papers.
 
-Without a keep-bias the answers are those of plain greedy decoding: of equally likely tokens the
-first is taken. In bfloat16, passes of different shapes round differently, so a near-tie between
-two tokens can fall either way.
+Without a keep-bias the output matches plain greedy decoding; ties go to the first token. In
+bfloat16, passes of different shapes round differently, so a near-tie between two tokens can fall
+either way.
 """
 
 from __future__ import annotations
@@ -30,23 +30,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoder", "Row"]
 
-#: Tokens of one step over all rows. Packed matrix products of 64 rows reach nine tenths of the
-#: speed of large ones, those of 16 six tenths (bfloat16, two cores). With 128, the steps of 16
+#: Tokens per step, over all rows. Packed matrix products of 64 rows reach nine tenths of the speed
+#: of large ones, and those of 16 rows six tenths (bfloat16, two cores). At 128, the steps of 16
 #: summaries, whose drafts mostly fail, took half as long again.
 _STEP_TOKENS = 64
 
-#: Drafted tokens per row and step. The fewer rows are left, the more tokens each drafts.
+#: Minimum and maximum number of drafted tokens per row and step. The fewer rows remain, the more
+#: tokens each row drafts.
 _MIN_DRAFTED, _MAX_DRAFTED = 3, 24
 
-#: Cache slots of the rows between their first pass and their end: 23 KB each with the embedded
-#: model.
+#: Maximum number of cache slots for rows in progress after their first pass. A slot takes 23 KB
+#: with the embedded model.
 _ACTIVE_SLOTS = 16_384
 
-#: Positions whose logits are held at a time: 200 KB each for 49,152 words in float32. With 256
-#: they fall out of the CPU cache, and what is done to them takes twice as long (measured).
+#: Positions whose logits are held at a time; a position takes 200 KB (49,152 words in float32). At
+#: 256 the logits no longer fit the CPU cache, and processing them takes twice as long (measured).
 _LOGIT_ROWS = 64
 
-#: Steps between two calls of the checkpoint; a step takes about 0.1 s.
+#: Steps between checkpoint calls; a step takes about 0.1 s.
 _STEPS_BETWEEN_CHECKPOINTS = 8
 
 
@@ -56,7 +57,7 @@ class Row:
 
     prompt: Sequence[int]
     draft: Sequence[int]
-    """Tokens to verify in the first pass, including the end token; empty without a draft."""
+    """Tokens to verify in the first pass, including the end token; empty if there is no draft."""
     guide: Draft
     """Predicts the next tokens from the source."""
     budget: int
@@ -65,9 +66,9 @@ class Row:
     written: list[int] = field(default_factory=list)
     """The answer, including its end token."""
     nats: list[float] = field(default_factory=list)
-    """Negative log-likelihood of each token written."""
+    """Negative log-likelihood of each written token."""
     draft_nats: list[float] = field(default_factory=list)
-    """Negative log-likelihood of each token of the draft."""
+    """Negative log-likelihood of each draft token."""
     draft_state: list[float] = field(default_factory=list)
     """Mean hidden state of the draft after ``state_layer``."""
     finished: bool = False
@@ -80,12 +81,12 @@ class Row:
 
     @property
     def cached_tokens(self) -> int:
-        """Tokens in the cache: all but the last one written."""
+        """Number of tokens in the cache: all except the last written token."""
         return len(self.prompt) + len(self.written) - 1
 
     @property
     def max_slots(self) -> int:
-        """Most cache slots that the row can need."""
+        """Maximum number of cache slots that the row can need."""
         return len(self.prompt) + max(self.budget, len(self.draft))
 
 
@@ -93,10 +94,10 @@ class Decoder:
     """A causal language model that answers prompts.
 
     Args:
-        model: a transformers model, loaded with the attention of
+        model: a transformers model, loaded with the attention backend of
             ``worker.engine.decoding.key_values``.
         end_tokens: tokens that end an answer.
-        batch_tokens: most tokens of one first pass.
+        batch_tokens: maximum number of tokens in a first pass.
     """
 
     def __init__(self, model: Any, end_tokens: frozenset[int], batch_tokens: int) -> None:
@@ -114,11 +115,11 @@ class Decoder:
     def answer(
         self, rows: Sequence[Row], prefix: KeyValues, checkpoint: Callable[[], None]
     ) -> None:
-        """Write the answers into ``rows``.
+        """Generate the answers and write them into ``rows``.
 
         Args:
-            rows: each prompt begins with ``prefix`` and is longer than it.
-            prefix: from this decoder's ``prefix``.
+            rows: rows whose prompts start with ``prefix`` and continue after it.
+            prefix: keys and values from this decoder's ``prefix`` method.
             checkpoint: called before each first pass and every few steps.
         """
         active = _ActiveRows()
@@ -130,15 +131,15 @@ class Decoder:
         self._advance(active, 0, checkpoint)
 
     def _first_pass(self, rows: list[Row], prefix: KeyValues) -> tuple[list[Row], KeyValues]:
-        """Verify each row's draft; return the rows that are not done, and their cache."""
+        """Verify each row's draft, and return the rows that are not done with their cache."""
         cache = self._new_cache(len(rows), max(len(row.prompt) + len(row.draft) for row in rows))
         cache.set_prefix(prefix)
         start = prefix.slots
         tokens = [[*row.prompt[start:], *row.draft[:-1]] for row in rows]
-        # The prompt's last token predicts the answer's first.
+        # The logits at the prompt's last token give the answer's first token.
         skipped = [len(row.prompt) - start - 1 for row in rows]
         drafts = [row.draft for row in rows]
-        # All rows of a call come from one template, and so share the layer.
+        # All rows of a call have the same template, and therefore the same layer.
         layer = rows[0].state_layer
         predictions = self._predict(
             cache, [start] * len(rows), tokens, drafts, skipped, state_layer=layer
@@ -160,7 +161,7 @@ class Decoder:
             self._step(active)
 
     def _step(self, active: _ActiveRows) -> None:
-        """Feed each row's last token and the next ones of its draft, in one pass."""
+        """Feed each row's last token and the next tokens of its draft, in one pass."""
         remaining = sum(not row.done for row in active.rows)
         limit = min(max(_STEP_TOKENS // remaining - 1, _MIN_DRAFTED), _MAX_DRAFTED)
         tokens: list[Sequence[int]] = []
@@ -172,7 +173,7 @@ class Decoder:
                 continue
             left = row.budget - len(row.written)
             draft = row.guide.next_tokens(min(limit + 1, left))
-            # The draft's last token is verified by its predecessor, and need not be fed.
+            # The draft's last token need not be fed: the logits at its predecessor verify it.
             tokens.append((row.written[-1], *draft[:-1]))
             drafts.append(draft)
         starts = [row.cached_tokens for row in active.rows]
@@ -181,7 +182,7 @@ class Decoder:
             self._accept(row, predicted)
 
     def _accept(self, row: Row, predicted: _Predictions) -> None:
-        """Append the accepted prefix of the draft, and the model's token where it ends."""
+        """Append the accepted prefix of the draft and, after a mismatch, the model's own token."""
         for index in range(len(predicted.tokens)):
             drafted = predicted.draft[index] if index < len(predicted.draft) else None
             token, nats = predicted.tokens[index], predicted.nats[index]
@@ -209,7 +210,7 @@ class Decoder:
         *,
         state_layer: int | None = None,
     ) -> list[_Predictions]:
-        """Predict the token after each fed one, but for the first ``skipped`` of each row."""
+        """Predict the token after each fed token, except the first ``skipped`` of each row."""
         with self._captured_states(state_layer) as states:
             hidden, offsets = self._run(cache, starts, tokens)
         positions: list[int] = []
@@ -238,7 +239,7 @@ class Decoder:
 
     @contextmanager
     def _captured_states(self, layer: int | None) -> Iterator[list[torch.Tensor]]:
-        """Collect the packed hidden states after ``layer`` of the passes made in the context."""
+        """Yield a list that collects each pass's packed hidden states after ``layer``."""
         states: list[torch.Tensor] = []
         if layer is None:
             yield states
@@ -254,7 +255,7 @@ class Decoder:
     def _score(
         self, hidden: torch.Tensor, drafted: list[int]
     ) -> tuple[list[int], list[float], list[float]]:
-        """Return the top token of each position, its nats, and those of the drafted token."""
+        """Return each position's top token, its nats, and the nats of the drafted token."""
         top_tokens: list[int] = []
         top_nats: list[float] = []
         draft_nats: list[float] = []
@@ -272,7 +273,7 @@ class Decoder:
     def _run(
         self, cache: KeyValues, starts: Sequence[int], tokens: Sequence[Sequence[int]]
     ) -> tuple[torch.Tensor, list[int]]:
-        """Return the last hidden state of each new token, packed, and the rows' offsets."""
+        """Return the packed last hidden states of the new tokens, and the row offsets."""
         packed = PackedPass(cache, starts, tokens, self._heads_per_key)
         output = self._body(
             input_ids=packed.input_ids,
@@ -292,16 +293,16 @@ class _Predictions:
 
     draft: Sequence[int]
     tokens: list[int]
-    """The most likely token at each position: one more than the draft tokens that were fed."""
+    """The most likely token at each position; there is one more than draft tokens were fed."""
     nats: list[float]
     draft_nats: list[float]
-    """Of the draft's tokens, as far as positions reach."""
+    """Negative log-likelihood of each draft token that has a position."""
     draft_state: list[float]
-    """Mean hidden state at the predicted positions; empty unless a layer was asked for."""
+    """Mean hidden state at the predicted positions; empty if no layer was requested."""
 
 
 class _ActiveRows:
-    """Rows that have left their draft and are not done, with their keys and values."""
+    """Rows that need steps after their first pass, with their keys and values."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -309,26 +310,27 @@ class _ActiveRows:
 
     @property
     def cache(self) -> KeyValues:
-        """The cache of all rows, in their order; valid after ``evict_done``."""
+        """The cache of all rows, in row order; valid after ``evict_done``."""
         (cache,) = self._parts
         return cache
 
     @property
     def slots(self) -> int:
-        """Cache slots that the rows still need together."""
+        """Total number of cache slots needed by the rows that are not done."""
         sizes = [row.max_slots for row in self.rows if not row.done]
         return len(sizes) * max(sizes, default=0)
 
     def admit(self, rows: list[Row], cache: KeyValues) -> None:
-        """Add rows with their cache."""
+        """Add rows and their cache."""
         if rows:
             self.rows += rows
             self._parts.append(cache)
 
     def evict_done(self, new_cache: Callable[[int, int], KeyValues]) -> None:
-        """Merge the caches into one, without the done rows once they are half of all.
+        """Merge the caches into one, without the done rows.
 
-        Until then a done row costs only its place in attention, less than copying the others.
+        A single cache stays as it is until half of its rows are done: a done row costs only its
+        place in attention, which is less than copying the other rows.
         """
         kept = [index for index, row in enumerate(self.rows) if not row.done]
         if len(self._parts) == 1 and len(kept) > len(self.rows) // 2 and self._has_room():
@@ -349,7 +351,7 @@ class _ActiveRows:
 
 
 def _batches(rows: Sequence[Row], prefix_tokens: int, max_tokens: int) -> Iterator[list[Row]]:
-    """Yield rows of similar length with at most ``max_tokens`` new tokens together."""
+    """Yield batches of rows of similar length, with at most ``max_tokens`` new tokens each."""
     batch: list[Row] = []
     total = 0
     for row in sorted(rows, key=lambda row: -len(row.prompt) - len(row.draft)):

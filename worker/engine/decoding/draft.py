@@ -1,12 +1,11 @@
-"""Predict an answer's next tokens from its source.
+"""Predicts an answer's next tokens from its source.
 
-An answer that is mostly a copy need not be written token by token: the source is its draft, one
-forward pass verifies many draft tokens, and where the answer leaves the source it is looked up
-there again. This is input-guided ("aggressive") decoding (Sun et al., ACL 2021, 2106.04970) with
-the lookup of prompt lookup decoding (Saxena, 2023).
+An answer that is mostly a copy need not be generated token by token. The source is its draft, and
+one forward pass verifies many draft tokens. When the answer leaves the source, its latest tokens
+are looked up in the source to find where it continues. This is input-guided ("aggressive") decoding
+(Sun et al., ACL 2021, 2106.04970) with the lookup of prompt lookup decoding (Saxena, 2023).
 
-Pure Python, one answer at a time: the draft depends on the answer alone, never on its neighbours
-in a batch.
+Pure Python. Drafts are made for one answer at a time and never depend on its neighbours in a batch.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Draft"]
 
-#: How far ahead a single token is looked up. Dropped parts of a sentence are short, and a common
-#: word further on is usually another occurrence.
+#: How far ahead a single token is looked up. Omitted parts of a sentence are short, and a match
+#: further on is usually another occurrence of a common word.
 _LOOKAHEAD_TOKENS = 8
 
-#: Tokens drafted where the position is a guess, since most of them fail. None for an answer that
-#: does not copy: guesses made the steps of 16 summaries half as long again.
+#: Tokens drafted when the position is a guess; few, because most fail. An answer that is not a copy
+#: gets none: with guesses, the steps of 16 summaries took half as long again.
 _GUESSED_TOKENS = 4
 
 
@@ -32,7 +31,7 @@ class Draft:
 
     Args:
         source: the tokens that the answer may copy.
-        copying: whether the answer is expected to copy from its first token on.
+        copying: whether the answer is expected to copy the source from its first token on.
     """
 
     __slots__ = (
@@ -51,21 +50,21 @@ class Draft:
         self._position = 0 if copying else len(source)
         self._guessed = _GUESSED_TOKENS if copying else 0
         self._left_at: int | None = None if copying else 0
-        """Where the answer left the source, until it is found there again."""
+        """Position where the answer left the source, or None while the answer follows it."""
         self._last: int | None = None
         self._pairs: dict[tuple[int, int], list[int]] = {}
         self._singles: dict[int, list[int]] = {}
         self.anchored = copying
         """Whether the answer is known to copy here: it has copied from its start, or its last two
-        tokens precede the next drafted one in the source. Otherwise the draft is a guess."""
+        tokens precede the next drafted token in the source. Otherwise the draft is a guess."""
 
     def next_tokens(self, limit: int) -> Sequence[int]:
-        """Return up to ``limit`` tokens that are likely to come next; few where it is a guess."""
+        """Return up to ``limit`` tokens that are likely to come next; fewer if they are a guess."""
         size = limit if self.anchored else min(limit, self._guessed)
         return self._source[self._position : self._position + size]
 
     def follow(self, token: int) -> None:
-        """Move the position past ``token``, the next one of the answer."""
+        """Move the position past ``token``, the answer's next token."""
         last, self._last = self._last, token
         if self._position < len(self._source) and self._source[self._position] == token:
             self._position += 1
@@ -77,21 +76,22 @@ class Draft:
             self._left_at = self._position
         position = self._find(last, token, self._left_at)
         if position is None:
-            # Assume a substitution. If it was an insertion, the next token is looked up.
+            # Assume a substitution. If it was an insertion, the next token will be looked up.
             self._position = min(self._left_at + 1, len(self._source))
         else:
             self._position, self._left_at = position, None
             self.anchored = self._follows_pair(last, token)
 
     def _follows_pair(self, last: int | None, token: int) -> bool:
-        """Whether ``last`` and ``token`` precede the position in the source."""
+        """Return whether ``last`` and ``token`` precede the position in the source."""
         position, source = self._position, self._source
         return position > 1 and source[position - 1] == token and source[position - 2] == last
 
     def _find(self, last: int | None, token: int, left_at: int) -> int | None:
-        """Return the position after the pair, else after ``token`` shortly ahead, else None.
+        """Return the position after the pair, or after ``token`` shortly ahead, or None.
 
-        Of several pairs the first one after ``left_at`` counts, else the last one.
+        If the pair occurs several times, its first occurrence after ``left_at`` counts, or else its
+        last.
         """
         if not self._singles:
             self._index()
@@ -105,7 +105,7 @@ class Draft:
         )
 
     def _index(self) -> None:
-        """Index tokens and pairs by hash: the source of a summary has a thousand tokens."""
+        """Index the source's tokens and pairs by hash; a summary's source has a thousand tokens."""
         for index, token in enumerate(self._source):
             self._singles.setdefault(token, []).append(index + 1)
             if index:

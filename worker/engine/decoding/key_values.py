@@ -1,11 +1,11 @@
 """The key-value cache of a batch, and packed forward passes over it.
 
 The tokens of all rows pass through the linear layers back to back, without padding; only attention
-sees them row by row. A key's slot is its row and position, so a row is truncated by its length
-alone: slots past the end are overwritten.
+sees them row by row. A key's slot is determined by its row and position, so truncating a row only
+changes its length: slots past the end are overwritten.
 
-Attention plugs in through transformers' interface for attention backends, which vLLM uses too: the
-model runs without a cache of its own, and passes the ``PackedPass`` to ``attend`` by keyword.
+Attention is registered through transformers' interface for attention backends, which vLLM uses too.
+The model runs without its own cache, and passes the ``PackedPass`` to ``attend`` by keyword.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ ATTENTION = "copydesk_rows"
 
 
 def has_plain_attention(config: Any) -> bool:
-    """Whether every layer attends to all preceding tokens with plain scores, as ``attend`` does.
+    """Return whether every layer attends to all preceding tokens with plain scores.
 
-    Models with sliding windows or soft-capped scores would silently give wrong answers.
+    ``attend`` supports nothing else: models with sliding windows or soft-capped scores would
+    silently give wrong answers.
     """
     kinds = getattr(config, "layer_types", None) or ["full_attention"]
     windowed = getattr(config, "sliding_window", None) and getattr(
@@ -39,7 +40,7 @@ def has_plain_attention(config: Any) -> bool:
 
 
 class KeyValues:
-    """Keys and values of a batch: tensors of layers x rows x slots x heads x width."""
+    """Keys and values of a batch, as tensors of layers x rows x slots x heads x width."""
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
         self.keys, self.values = keys, values
@@ -48,7 +49,7 @@ class KeyValues:
     def empty(cls, config: Any, dtype: torch.dtype, *, rows: int, slots: int) -> Self:
         """Allocate ``rows`` rows of ``slots`` tokens for the model that ``config`` describes.
 
-        Filled with zeros: a masked slot is weighted by zero, but must hold a finite value.
+        The tensors are zero-filled: a masked slot has weight zero, but must hold a finite value.
         """
         width = getattr(config, "head_dim", None) or (
             config.hidden_size // config.num_attention_heads
@@ -63,7 +64,7 @@ class KeyValues:
 
     @property
     def slots(self) -> int:
-        """Tokens that each row can hold."""
+        """Number of tokens that each row can hold."""
         return self.keys.shape[2]
 
     def select(self, rows: Sequence[int]) -> KeyValues:
@@ -72,7 +73,7 @@ class KeyValues:
         return KeyValues(self.keys.index_select(1, index), self.values.index_select(1, index))
 
     def put(self, row: int, source: KeyValues) -> None:
-        """Overwrite the rows from ``row`` on with those of ``source``, up to the shorter length."""
+        """Overwrite rows from ``row`` on with the rows of ``source``, up to the shorter length."""
         slots = min(self.slots, source.slots)
         self.keys[:, row : row + source.rows, :slots] = source.keys[:, :, :slots]
         self.values[:, row : row + source.rows, :slots] = source.values[:, :, :slots]
@@ -88,7 +89,7 @@ class PackedPass:
 
     Args:
         cache: keys and values of the rows, in the rows' order.
-        starts: position of each row's first new token; everything before it is cached.
+        starts: position of each row's first new token; all tokens before it are cached.
         tokens: new tokens of each row, possibly none.
         heads_per_key: query heads that share a key.
     """
@@ -112,14 +113,14 @@ class PackedPass:
         self._rows, self._positions = rows, positions
         self._width = max(counts)
         self._slots = int(positions.max()) + 1
-        # Attention needs queries row by row: short rows are padded with their first query.
+        # Attention needs the queries by row; short rows are padded with their first query.
         first = torch.tensor(self.offsets[:-1]).clamp(max=self.offsets[-1] - 1)
         self._unpack = first[:, None].repeat(1, self._width)
         self._unpack[rows, within] = torch.arange(self.offsets[-1])
         self._pack = rows * self._width + within
         visible = torch.arange(self._slots) <= positions[self._unpack][..., None]
         mask = torch.zeros(visible.shape, dtype=cache.keys.dtype).masked_fill(~visible, -torch.inf)
-        # Heads that share a key are treated as more queries of it, so that no key is copied.
+        # Heads that share a key are treated as extra queries for it, so that no key is copied.
         self._mask = mask.repeat(1, heads_per_key, 1)[:, None]
 
     def attend(
@@ -164,7 +165,7 @@ def attend(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attend in one layer; transformers passes ``packed`` on from the call of the model."""
+    """Attend in one layer; transformers forwards ``packed`` from the model call."""
     del attention_mask
     layer: Any = module.layer_idx
     return packed.attend(layer, query, key, value, scaling), None
