@@ -1,6 +1,6 @@
-"""Measure repair, summaries, furniture, damage and support against human work.
+"""Measures repair, summaries, furniture removal, damage repair and the support check.
 
-Each evaluation takes what it measures as a callable; only ``measure`` knows engine and stages. May
-import every room but ``queue`` and ``training``. Nothing is imported here, as the measuring
-libraries are slow to load.
+Each evaluation takes the function that it measures as an argument; only ``measure`` connects the
+evaluations to the engine and the stages. May import every room except ``queue`` and ``training``.
+Nothing is imported here, because the metric libraries are slow to load.
 """

@@ -1,4 +1,4 @@
-"""Measure how much damage is repaired: cut and merged sentences, stray pieces, furniture lines."""
+"""Measures how much damage is repaired: cut and merged sentences, strays and page furniture."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ __all__ = ["DamageReport", "evaluate_damage"]
 _SEED = 20
 _SLICE_ARTICLES = 64
 
-#: Articles with fewer sentences are left out: furniture lines would outnumber them.
+#: Minimum number of sentences in an article; furniture lines would outnumber fewer.
 _MIN_SENTENCES = 5
 
 
 class DamageReport(BaseModel):
-    """Figures of one run. The keys are stable."""
+    """The figures of one run. The keys are stable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     n: int
-    """Articles."""
+    """Number of articles."""
     cut_sentences: int
     cut_sentences_mended: float
-    """Share restored word for word (0-1)."""
+    """Share of cut sentences restored word for word (0-1)."""
     stray_pieces: int
     stray_pieces_mended: float
-    """Likewise."""
+    """Share of stray pieces whose sentence is intact, with no stray piece after it (0-1)."""
     lost_stops: int
     lost_stops_mended: float
-    """Likewise."""
+    """Share of lost stops whose two sentences are restored word for word (0-1)."""
     run_in_headings: int
     run_in_headings_parted: float
-    """Share whose sentence is intact, with no heading before it."""
+    """Share of headings whose sentence is intact, with no heading before it (0-1)."""
     glued_promos: int
     glued_promos_removed: float
-    """Share whose sentence is intact, with no trace of the promo."""
+    """Share of promos whose sentence is intact, with no trace of the promo (0-1)."""
     furniture_lines: int
     furniture_lines_removed: float
     sentences: int
-    """Sentences without damage."""
+    """Number of undamaged sentences."""
     sentences_lost: float
-    """Share of them that is missing or changed."""
+    """Share of undamaged sentences that are missing or changed (0-1)."""
 
 
 def evaluate_damage(
@@ -59,10 +59,10 @@ def evaluate_damage(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> DamageReport:
-    """Measure ``repair``, which returns each article's text, on the damaged articles of ``rows``.
+    """Measure ``repair``, which returns each article's text, on damaged articles from ``rows``.
 
-    The first line of a row is its headline. The damage is drawn from a fixed seed, so the same
-    rows give the same damage.
+    The first line of a row is its headline. The damage is drawn with a fixed seed, so the same rows
+    always get the same damage.
 
     Raises:
         ValueError: no row is long enough.

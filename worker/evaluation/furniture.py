@@ -1,4 +1,4 @@
-"""Measure how well the article is separated from the furniture of its page."""
+"""Measures how well page furniture is separated from the article."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["FurnitureReport", "evaluate_furniture"]
 
 
 class FurnitureReport(BaseModel):
-    """Figures of one run. The keys are stable."""
+    """The figures of one run. The keys are stable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     n: int
-    """Pages."""
+    """Number of pages."""
     line_precision: float
     """Share of the produced lines of all pages that are in the gold text, 0-1.
 
-    Lines are compared as words, without case and punctuation. A line counts as found if it equals
-    a line of the other side, if it has four words or more and is part of such a line, or if lines
-    of the other side with four words or more make up 80 % of its words.
+    Lines are compared as words, without case and punctuation. A line counts as found if it equals a
+    line on the other side, if it has at least four words and is part of a line there, or if lines
+    of at least four words on the other side make up 80 % of its words.
     """
     line_recall: float
-    """Share of the gold lines that were produced, by the same rule, 0-1."""
+    """Share of the gold lines that were produced, 0-1, by the same rule."""
     token_f1: float
     """F1 over four-word shingles, as in the article-extraction benchmark: the harmonic mean of
     precision and recall, each averaged over pages, 0-1."""
@@ -43,11 +43,11 @@ def evaluate_furniture(
 ) -> FurnitureReport:
     """Measure ``strip``, which returns the lines of a page's article, headline first.
 
-    ``on_progress`` receives the pages done and their total. If the gold text has no headline, as in
-    the benchmark, each page's headline counts as a wrong line.
+    ``on_progress`` receives the number of pages done and the total. If the gold text has no
+    headlines, as in the benchmark, each page's headline counts as a wrong line.
 
     Raises:
-        ValueError: no rows.
+        ValueError: there are no rows.
     """
     if not rows:
         raise ValueError("there is nothing to measure")
@@ -62,7 +62,7 @@ def evaluate_furniture(
         gold_lines += len(gold)
         covered_lines += count_covered(gold, produced)
         overlap = shingle_overlap("\n".join(lines), row.article)
-        # As in the benchmark, an empty output has no precision and a recall of 0.
+        # As in the benchmark, an empty output has a recall of 0 and no precision.
         if overlap.produced:
             precisions.append(overlap.shared / overlap.produced)
         if overlap.gold:

@@ -1,4 +1,4 @@
-"""Run the evaluations of ``copydesk evaluate`` on the stages, under a profile."""
+"""Runs the evaluations of ``copydesk evaluate`` on the stages, with a given profile."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ __all__ = ["Task", "measure"]
 
 
 class Task(StrEnum):
-    """The evaluations."""
+    """An evaluation."""
 
     REPAIR = "repair"
     SUMMARY = "summary"
@@ -60,10 +60,10 @@ def measure(
     limit: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> RepairReport | SummaryReport | FurnitureReport | DamageReport | SupportReport:
-    """Measure ``profile`` on the rows of ``path``, at most the first ``limit``.
+    """Measure ``profile`` on the first ``limit`` rows (all by default) of ``path``.
 
     Raises:
-        UsageError: the file is missing, or a row lacks the keys of its task.
+        UsageError: the file is missing, or a row lacks the keys of the task.
         ModelMissingError, EngineError: the engine cannot be opened.
     """
     if task is Task.FURNITURE:
@@ -97,7 +97,7 @@ def _strip(article: Article) -> list[str]:
 
 
 def _judge(rows: Sequence[SupportRow], engine: Engine, profile: Profile) -> list[JudgedClaim]:
-    """Judge each row's claim, sentence by sentence."""
+    """Judge the claim of each row, sentence by sentence."""
     claims = [
         (number, sentence, article)
         for number, row in enumerate(rows)

@@ -1,7 +1,7 @@
-"""Metrics on sentences and lines: edit distance, GLEU, facts, shingles.
+"""Metrics on sentences and lines: edit distance, GLEU, facts and shingles.
 
-A metric shares no rule with the stages that it measures: typography, numbers, names and sentence
-ends have their own rules here, not those of ``worker.english``.
+The metrics share no rules with the stages that they measure: typography, numbers, names and
+sentence ends have their own rules here, independent of ``worker.english``.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = [
     "shingle_overlap",
 ]
 
-#: How many of a sentence's versions a change is measured against. One alone punishes every synonym;
-#: all together drown the wording that source and output share.
+#: Number of a sentence's versions that a change is measured against. A single version penalises
+#: every synonym; all versions together drown out the wording that source and output share.
 NEAREST_VERSIONS = 5
 
 #: Longest n-gram of GLEU, as published.
@@ -42,16 +42,16 @@ GLEU_ORDER = 4
 #: Tokens of one shingle, as in the article-extraction benchmark.
 SHINGLE_TOKENS = 4
 
-#: Shorter lines (tokens) must be equal to count as found: "Advertisement" is not part of the story
-#: because a sentence has the word.
+#: Minimum number of tokens in a line that may be found inside another. Shorter lines must be equal:
+#: a sentence with the word "Advertisement" does not make that line part of the story.
 MIN_CONTAINED_TOKENS = 4
 
-#: Share of a line's tokens that lines of the other side must make up. Joined paragraphs count as
-#: found; a paragraph joined to a promotion of the same length does not.
+#: Minimum share of a line's tokens that lines on the other side must make up. Joined paragraphs
+#: count as found; a paragraph joined to a promotion of the same length does not.
 MIN_COVER = 0.8
 
-#: Share of capitalised words from which a text counts as a title-case headline, where capitals mean
-#: nothing. Measured: 99.6 % of 2,255 title-case headlines reach it, 0.7 % of 12,064 news sentences.
+#: Minimum share of capitalised words in a title-case headline, where capitals mean nothing.
+#: Measured: 99.6 % of 2,255 title-case headlines reach it, and 0.7 % of 12,064 news sentences.
 TITLE_CASE_SHARE = 0.6
 
 # Words -------------------------------------------------------------------------------------
@@ -72,8 +72,8 @@ _WORD = re.compile(r"\w+(?:(?:(?<=\d)[.,](?=\d)|')\w+)*|([^\w\s])\1*")
 
 
 def _folded(text: str) -> str:
-    """Return ``text`` in NFKC with quotes and dashes folded and invisible characters removed."""
-    # Folded before NFKC, which would turn a lone acute accent into a space and a mark.
+    """Return ``text`` in NFKC, with quotes and dashes folded and invisible characters removed."""
+    # Fold before NFKC too: it would turn a lone acute accent into a space and a mark.
     text = unicodedata.normalize("NFKC", text.translate(_FOLDED)).translate(_FOLDED)
     return _PAIRED_SINGLES.sub('"', text)
 
@@ -81,8 +81,8 @@ def _folded(text: str) -> str:
 def normalised_words(text: str) -> tuple[str, ...]:
     """Return the words and marks of ``text`` without its typography.
 
-    NFKC; quotes, dashes and invisible characters are folded; a run of the same mark is one word.
-    Case is kept. Two texts with the same words differ in typography only.
+    Applies NFKC, folds quotes and dashes, removes invisible characters, and treats a run of the
+    same mark as one word. Keeps case. Two texts with the same words differ only in typography.
     """
     return tuple(match.group() for match in _WORD.finditer(_folded(text)))
 
@@ -102,12 +102,12 @@ class Distances(NamedTuple):
 def measure_distances(source: str, output: str, versions: Iterable[str]) -> Distances:
     """Measure how far ``source`` and ``output`` are from the versions nearest to either.
 
-    All on ``normalised_words``; versions that are then equal count once. The ``NEAREST_VERSIONS``
-    with the smallest min(d(source, v), d(output, v)) are taken, ties in the order given, so that
-    the choice favours neither side.
+    Distances are between ``normalised_words``; versions that are equal in them count once. The
+    ``NEAREST_VERSIONS`` with the smallest min(d(source, v), d(output, v)) are used, so that the
+    choice favours neither side; ties keep the order given.
 
     Raises:
-        ValueError: there is no version.
+        ValueError: there are no versions.
     """
     before, after = normalised_words(source), normalised_words(output)
     pairs = [
@@ -124,7 +124,7 @@ def measure_distances(source: str, output: str, versions: Iterable[str]) -> Dist
 
 
 def _ngrams(words: Sequence[str]) -> Counter[tuple[str, ...]]:
-    """Count all n-grams up to ``GLEU_ORDER``."""
+    """Count all n-grams up to length ``GLEU_ORDER``."""
     counts: Counter[tuple[str, ...]] = Counter()
     for order in range(1, GLEU_ORDER + 1):
         counts.update(zip(*(words[start:] for start in range(order)), strict=False))
@@ -132,17 +132,17 @@ def _ngrams(words: Sequence[str]) -> Counter[tuple[str, ...]]:
 
 
 class GleuScorer:
-    """Corpus GLEU of grammar correction, 0-100, for several outputs side by side.
+    """Computes the corpus GLEU of grammar correction, 0-100, for several outputs side by side.
 
-    Napoles et al. 2015 in the form of 2016 (without tuning): n-gram precision against a reference,
-    less the n-grams that the output shares with the source but not with the reference, times
-    BLEU's brevity penalty. The published script averages 500 draws of one reference a sentence;
-    here all references count equally, which the draws converge to (on JFLEG dev the two differ by
-    less than 0.01; its source scores 38.3). Words are split at white space, as published, with
-    their typography folded.
+    Implements Napoles et al. 2015 in the form of 2016 (without tuning): n-gram precision against a
+    reference, less the n-grams that the output shares with the source but not with the reference,
+    times BLEU's brevity penalty. The published script averages 500 draws of one reference per
+    sentence; here all references count equally, which is what the draws converge to (on JFLEG dev
+    the results differ by less than 0.01; its sources score 38.3). Words are split at white space,
+    as published, with their typography folded.
 
     Args:
-        outputs: how many outputs each sentence has.
+        outputs: number of outputs per sentence.
     """
 
     def __init__(self, outputs: int = 1) -> None:
@@ -152,7 +152,7 @@ class GleuScorer:
         """Add one sentence.
 
         Raises:
-            ValueError: there is no reference.
+            ValueError: there are no references.
         """
         if not references:
             raise ValueError("GLEU needs a reference")
@@ -179,7 +179,7 @@ class GleuScorer:
                 sums[index] += value
 
     def scores(self) -> list[float]:
-        """Return the GLEU of each output over all sentences; 0 if an order has no match at all."""
+        """Return each output's GLEU over all sentences; 0 if any n-gram length has no match."""
         return [_gleu(sums) for sums in self._sums]
 
 
@@ -197,7 +197,7 @@ def _gleu_matches(
     source: Counter[tuple[str, ...]],
     reference: Counter[tuple[str, ...]],
 ) -> list[int]:
-    """Count matches by order, less what was wrongly kept from the source; never below 0."""
+    """Count matches by n-gram length, less n-grams wrongly kept from the source; at least 0."""
     matches = [0] * GLEU_ORDER
     for ngram, count in hypothesis.items():
         if ngram in reference:
@@ -215,7 +215,7 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _ORDINALS = "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
 _SCALES = "hundred thousand million billion trillion dozen"
 
-#: Without "one", "first" and "second", which are more often a pronoun, an adverb and a time.
+#: Excludes "one", "first" and "second": they are more often a pronoun, an adverb and a time.
 _NUMBER_WORDS: dict[str, str] = {
     **{word: str(value) for value, word in enumerate(_UNITS.split(), 2)},
     **{word: str(value) for value, word in enumerate(_TEENS.split(), 10)},
@@ -226,7 +226,7 @@ _NUMBER_WORDS: dict[str, str] = {
     "half": "half",
 }
 
-#: Words that open sentences and are not names, for files too small to have them in lower case.
+#: Words that open sentences but are not names; small files may not have them in lower case.
 _FUNCTION_TEXT = (
     "a about above across after again against all along already also although always am among an "
     "and another any are around as at be because been before behind being below between both but "
@@ -249,32 +249,32 @@ _DOTTED_LETTERS = re.compile(r"\b[^\W\d_](?:\.[^\W\d_])+\b")
 _FACT = re.compile(r"(?P<number>\d+(?:[.,]\d+)*)|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)")
 _CONTRACTION = re.compile(r"'(?:s|m|d|t|re|ve|ll)$", re.IGNORECASE)
 
-#: Marks after which any word may have a capital: ends of sentences, colons and opening marks.
+#: Marks after which any word may have a capital: sentence ends, colons and opening marks.
 _OPENERS = frozenset(".!?:;\n\"'([<*")
 
 
 class Facts(NamedTuple):
-    """The facts of a text that can be compared word by word."""
+    """The facts in a text that can be compared word by word."""
 
     numbers: frozenset[str]
     """Values: ``1,000`` equals ``1000``, ``two`` equals ``2``; scales are kept as words."""
     names: frozenset[str]
-    """Capitalised words, case folded, except those capitalised for their position alone."""
+    """Capitalised words, case folded, except words capitalised only because of their position."""
     words: frozenset[str]
     """All words, case folded."""
 
     def missing_in(self, other: Facts) -> frozenset[str]:
-        """Return the numbers and names that ``other`` lacks; it may have a name in lower case."""
+        """Return the numbers and names that ``other`` lacks; names match lower-case words too."""
         return (self.numbers - other.numbers) | (self.names - other.words)
 
 
 def find_facts(text: str, common: frozenset[str] = frozenset()) -> Facts:
-    """Return the numbers and names of ``text``, by simple rules that no stage shares.
+    """Return the facts in ``text``, found by simple rules that no stage shares.
 
-    A word that opens a sentence, a quotation or a line, and every word of a title-case headline, is
-    a name only if it is neither a function word nor in ``common`` (the ``lower_case_words`` of all
-    texts). Known gaps: Ukraine and Ukrainian are two names; a name that is also a common word
-    (Bush, March) is missed at the start of a sentence.
+    A word that opens a sentence, a quotation or a line, or is in a title-case headline, is a name
+    only if it is neither a function word nor in ``common`` (the ``lower_case_words`` of all texts).
+    Known gaps: Ukraine and Ukrainian count as two names; a name that is also a common word (Bush,
+    March) is missed at the start of a sentence.
     """
     text = _DOTTED_LETTERS.sub(lambda match: match.group().replace(".", ""), _folded(text))
     matches = list(_FACT.finditer(text))
@@ -309,7 +309,7 @@ def find_facts(text: str, common: frozenset[str] = frozenset()) -> Facts:
 
 
 def lower_case_words(texts: Iterable[str]) -> frozenset[str]:
-    """Return the words that occur in lower case in ``texts``: they need not be names."""
+    """Return the words that occur in lower case in ``texts``, and so need not be names."""
     return frozenset(
         _CONTRACTION.sub("", match["word"])
         for text in texts
@@ -319,7 +319,7 @@ def lower_case_words(texts: Iterable[str]) -> frozenset[str]:
 
 
 def _word_key(word: str) -> str:
-    """Fold the case, unless capitals make another word: US and us, WHO and who."""
+    """Fold the case, unless capitals make a different word: US and us, WHO and who."""
     key = word.casefold()
     return word if len(word) > 1 and word.isupper() and key in _FUNCTION_WORDS else key
 
@@ -336,7 +336,7 @@ _SHINGLE_WORD = re.compile(r"\w+")
 
 
 class ShingleOverlap(NamedTuple):
-    """Runs of ``SHINGLE_TOKENS`` words in two texts, counted as often as they occur."""
+    """Counts of shingles (runs of ``SHINGLE_TOKENS`` words) in two texts, repeats included."""
 
     shared: int
     produced: int
@@ -358,7 +358,7 @@ def _shingles(text: str) -> Counter[tuple[str, ...]]:
 
 
 def line_words(lines: Iterable[str]) -> list[tuple[str, ...]]:
-    """Return ``lines`` as words without punctuation and case, and without empty lines."""
+    """Return ``lines`` as case-folded words without punctuation, leaving out empty lines."""
     folded = (
         tuple(word.casefold() for word in normalised_words(line) if word[0].isalnum())
         for line in lines
@@ -369,9 +369,9 @@ def line_words(lines: Iterable[str]) -> list[tuple[str, ...]]:
 def count_covered(lines: Sequence[tuple[str, ...]], others: Sequence[tuple[str, ...]]) -> int:
     """Count the ``lines`` that are found in ``others`` (both from ``line_words``).
 
-    A line is found if it equals another line; if it has at least ``MIN_CONTAINED_TOKENS`` words and
-    is part of another line; or if other lines of that length inside it make up ``MIN_COVER`` of its
-    words.
+    A line is found if it equals another line, or if it has at least ``MIN_CONTAINED_TOKENS`` words
+    and either is part of another line, or contains other lines of that length that make up at least
+    ``MIN_COVER`` of its words.
     """
     distinct = set(others)
     long = [f" {' '.join(words)} " for words in others if len(words) >= MIN_CONTAINED_TOKENS]

@@ -1,4 +1,4 @@
-"""Measure how much closer repair brings sentences to human versions, and what it loses."""
+"""Measures how much closer repair brings sentences to human versions, and which facts it loses."""
 
 from __future__ import annotations
 
@@ -20,53 +20,54 @@ from worker.evaluation.slicing import call_in_slices
 
 __all__ = ["RepairReport", "evaluate_repair"]
 
-#: Sentences of one call: enough for an engine to sort by length and fill its batches, few enough
-#: that progress moves.
+#: Sentences per call: enough for an engine to sort by length and fill its batches, and few enough
+#: to show progress.
 SLICE_SENTENCES = 1024
 
-#: Edit rate from which a sentence counts as beyond repair without its source.
+#: Minimum edit rate of a sentence that counts as beyond repair without its source text.
 BEYOND_REPAIR = 0.6
 
 
 class RepairReport(BaseModel):
-    """Figures of one run. The keys are stable; one that does not apply is ``None``."""
+    """The figures of one run. The keys are stable; a figure that does not apply is ``None``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     n: int
-    """Sentences."""
+    """Number of sentences."""
     changed_share: float
-    """Sentences whose typography-normalised words differ from the source's, 0-1."""
+    """Share of sentences whose words, without typography, differ from the source's, 0-1."""
     closer: int
-    """Changed sentences with a lower mean word edit distance to the five nearest versions."""
+    """Changed sentences whose mean word edit distance to the five nearest versions fell."""
     farther: int
-    """Changed sentences with a higher one."""
+    """Changed sentences whose mean distance rose."""
     same: int
-    """Changed sentences with the same one."""
+    """Changed sentences whose mean distance stayed the same."""
     net: float
-    """Word edits saved, summed over the changed sentences."""
+    """Word edits saved (mean over the nearest versions), summed over the changed sentences."""
     chrf_before: float
     """Corpus chrF (sacrebleu's defaults, 0-100) of the raw sources against one version each:
-    ``target``, else the first of ``targets``."""
+    ``target``, or else the first of ``targets``."""
     chrf_after: float
-    """The same of the outputs."""
+    """Corpus chrF of the outputs against the same versions."""
     ter_before: float
-    """Corpus TER (sacrebleu's defaults, 0 is best) of the sources against the same version."""
+    """Corpus TER (sacrebleu's defaults, 0 is best) of the sources against the same versions."""
     ter_after: float
-    """The same of the outputs."""
+    """Corpus TER of the outputs against the same versions."""
     gleu_before: float | None
-    """GLEU (0-100) of the sources over the sentences that have several versions, else ``None``."""
+    """GLEU (0-100) of the sources, over sentences with several versions; ``None`` if none has."""
     gleu_after: float | None
-    """The same of the outputs."""
+    """GLEU of the outputs, over the same sentences."""
     invented: int
     """Outputs with a number or a capitalised name that the source lacks."""
     lost: int
     """Outputs that lack a number or a capitalised name of the source."""
     needs_source_auc: float | None
-    """AUC of the estimate for sentences of which people with the source changed ``BEYOND_REPAIR``
-    of the words or more; ``None`` if all rows are on one side of it, or nothing estimates."""
+    """AUC of the estimate in finding the sentences whose edit rate, by people who had the source
+    text, is ``BEYOND_REPAIR`` or more; ``None`` if all rows are on one side of that rate, or there
+    is no estimate."""
     sentences_per_s: float
-    """Speed of the callable alone."""
+    """Speed of ``repair`` alone."""
 
 
 def evaluate_repair(
@@ -79,13 +80,13 @@ def evaluate_repair(
     """Measure ``repair`` on ``rows``.
 
     Args:
-        rows: sentences with their versions; those that are equal after normalisation count once.
+        rows: sentences with their versions; versions that are equal after normalisation count once.
         repair: returns an output for each source, in order; called with up to ``SLICE_SENTENCES``.
-        estimate: returns the estimated edit rates; called with the rows that have a human one.
-        on_progress: receives the sentences done and their total.
+        estimate: returns estimated edit rates; called with the sources that have a human edit rate.
+        on_progress: receives the number of sentences done and the total.
 
     Raises:
-        ValueError: no rows, or ``repair`` returned another number of sentences than it received.
+        ValueError: there are no rows, or ``repair`` did not return one sentence per source.
     """
     if not rows:
         raise ValueError("there is nothing to measure")
@@ -139,7 +140,7 @@ def _chrf(outputs: Sequence[str], targets: Sequence[str]) -> float:
 def _ter(
     sources: Sequence[str], outputs: Sequence[str], targets: Sequence[str]
 ) -> tuple[float, float]:
-    """Return the corpus TER of sources and outputs; unchanged sentences are aligned once."""
+    """Return the corpus TER of the sources and of the outputs; unchanged pairs are scored once."""
     from sacrebleu.metrics.ter import TER  # noqa: PLC0415 - slow to load
 
     metric = TER()
@@ -185,8 +186,8 @@ def _needs_source_auc(
 
 
 def _count_fact_errors(rows: Sequence[RepairRow], outputs: Sequence[str]) -> tuple[int, int]:
-    """Count the outputs with an invented fact, and those with a lost one."""
-    # Not of the outputs: an invented name in lower case must not make itself a common word.
+    """Return how many outputs invent a fact, and how many lose a fact."""
+    # Outputs are left out: an invented name in lower case must not count as a common word.
     common = lower_case_words(text for row in rows for text in (row.source, *row.versions))
     invented = lost = 0
     for row, output in zip(rows, outputs, strict=True):

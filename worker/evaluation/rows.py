@@ -1,6 +1,6 @@
-"""Read the rows of evaluation files: JSON Lines, plain or gzip, with errors that name the line.
+"""Reads the rows of evaluation files: JSON Lines, plain or gzip, with errors that name the line.
 
-Knows the shapes of the files, not what is measured on them.
+Covers the file formats only, not what is measured on the rows.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
-#: Keys of article and reference in a summary row, in the order in which they are tried.
+#: Keys of the article and the reference summary in a summary row, in the order of preference.
 _SUMMARY_SHAPES = (
     ("article", "summary"),
     ("leads", "summary"),
@@ -64,11 +64,11 @@ class RepairRow(_Row):
 
     source: str
     target: str
-    """The version that chrF and TER compare with: ``target``, else the first of ``targets``."""
+    """The version that chrF and TER compare with: ``target``, or the first of ``targets``."""
     versions: tuple[str, ...]
     """All versions: ``targets``, preceded by ``target`` if it is not among them."""
     edit_rate: float | None = None
-    """``hter``: the share of words changed by a person who had the source text."""
+    """``hter``: the share of words that a person who had the source text changed."""
 
 
 class SummaryRow(_Row):
@@ -82,7 +82,7 @@ class SummaryRow(_Row):
 
 
 class PageRow(_Row):
-    """A page and its article."""
+    """A web page and its article."""
 
     id: str
     url: str = ""
@@ -105,7 +105,7 @@ class SupportRow(_Row):
 
     article: str
     claim: str
-    """A sentence, or a summary of several."""
+    """A sentence, or a summary of several sentences."""
     supported: bool
 
 
@@ -118,8 +118,8 @@ def read_repair_rows(path: Path, limit: int | None = None) -> list[RepairRow]:
     Other keys are ignored, including ``reference``.
 
     Raises:
-        UsageError: a missing, unreadable or empty file, a line that is not a JSON object, a
-            missing key; the message begins with ``file:line`` where there is a line.
+        UsageError: the file is missing, unreadable or empty, or a line is not a JSON object or
+            lacks a key. The message starts with ``file:line`` if a line is at fault.
     """
     return _read(path, limit, _repair_row, _REPAIR_HINT)
 
@@ -136,10 +136,10 @@ def read_text_rows(path: Path, limit: int | None = None) -> list[TextRow]:
 def read_summary_rows(path: Path, limit: int | None = None) -> list[SummaryRow]:
     """Read the first ``limit`` rows (all by default) of a file with articles and summaries.
 
-    The keys are ``article`` + ``summary``, ``leads`` (a list of objects with ``text``, joined to
+    The keys are ``article`` + ``summary``, ``leads`` (a list of objects with ``text``, joined into
     one article) + ``summary``, ``src`` + ``ref_summ``, or ``text`` + ``summary``. With ``article``
-    or ``text``, ``title`` is the article's; with ``leads`` it belongs to the reference and is not
-    used.
+    or ``text``, ``title`` is the article's title; with ``leads``, it belongs to the reference and
+    is not used.
 
     Raises:
         UsageError: as for ``read_repair_rows``.
@@ -151,7 +151,7 @@ def read_support_rows(path: Path, limit: int | None = None) -> list[SupportRow]:
     """Read the first ``limit`` rows (all by default) of a file with claims about articles.
 
     The keys are ``article``, ``sentence`` or ``summary``, and ``supported`` (true or false) or
-    ``errors`` (an empty list or "correct" if there are none).
+    ``errors`` (an empty list or "correct" if the claim is supported).
 
     Raises:
         UsageError: as for ``read_repair_rows``.
@@ -169,7 +169,7 @@ def read_page_rows(path: Path, limit: int | None = None) -> list[PageRow]:
 
 
 class _ShapeError(Exception):
-    """A row lacks something; the message says what, not where."""
+    """A row has the wrong shape; the message says what is wrong, but not where."""
 
 
 def _repair_row(row: Mapping[str, Any], number: int) -> RepairRow:
@@ -293,7 +293,7 @@ def _read(
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield numbered lines that are not blank; gzip is recognised by content, not by name."""
+    """Yield the non-blank lines with their numbers; gzip is recognised by content, not by name."""
     number = 0
     try:
         with path.open("rb") as raw:

@@ -1,4 +1,4 @@
-"""Call what is measured slice by slice, and time only that."""
+"""Calls the measured function slice by slice, and times only these calls."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def call_in_slices(
     noun: str,
     on_progress: Callable[[int, int], None] | None,
 ) -> tuple[list[_Output], float]:
-    """Return the outputs of ``call`` for all ``items``, in order, and the seconds that it took.
+    """Return the outputs of ``call`` for all ``items``, in order, and the seconds spent in it.
 
     Raises:
-        ValueError: ``call`` returned another number of outputs; the message names them ``noun``.
+        ValueError: ``call`` did not return one output per item; the message calls items ``noun``.
     """
     outputs: list[_Output] = []
     seconds = 0.0

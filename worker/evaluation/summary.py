@@ -1,4 +1,4 @@
-"""Measure summaries against human ones, with the first three sentences as a baseline."""
+"""Measures summaries against human ones, with the first three sentences as a baseline."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from worker.stages.split.sentences import split_sentences
 
 __all__ = ["SummaryReport", "evaluate_summary"]
 
-#: Articles of one call: a chunk of the queue, so that the speed is that of a worker.
+#: Articles per call: as many as in a queue chunk, so that the measured speed is a worker's.
 SLICE_ARTICLES = 32
 
-#: Sentences of the usual baseline for news summaries.
+#: Number of sentences in the usual baseline for news summaries.
 LEAD_SENTENCES = 3
 
-#: Stages in a result's timings that precede the summary.
+#: Stages that precede the summary in a result's timings.
 _STAGES_BEFORE = ("strip_and_split", "repair")
 
 _NEGATIONS = frozenset({"not", "never", "no", "nor", "neither", "without", "cannot", "nobody"})
@@ -34,19 +34,19 @@ _ROUGES = ("rouge1", "rouge2", "rougeL")
 
 
 class SummaryReport(BaseModel):
-    """Figures of one run. The keys are stable.
+    """The figures of one run. The keys are stable.
 
-    ROUGE is F1 x 100, averaged over articles with one reference each, by Google's rouge-score with
-    stemming (it folds case and drops punctuation). It is a floor only: two professional writers
-    agree at ROUGE-1 34.8.
+    ROUGE is F1 x 100, averaged over articles with one reference each. It is computed by Google's
+    rouge-score with stemming, which folds case and drops punctuation. Use it only as a floor: two
+    professional writers agree at ROUGE-1 34.8.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     n: int
-    """Articles."""
+    """Number of articles."""
     failed: int
-    """Articles without a result. Their ROUGE is 0; no other figure counts them."""
+    """Number of articles without a result. Their ROUGE is 0; other summary figures omit them."""
     rouge1: float
     rouge2: float
     rougeL: float  # noqa: N815 - the measure's own name, and a stable key
@@ -54,31 +54,31 @@ class SummaryReport(BaseModel):
     """ROUGE-1 of the article's first three sentences (``split_sentences``), joined by spaces.
 
     Measured: SummEval 42.0, RealSumm 41.1, NeuS dev 37.0 (leads joined by empty lines, titles left
-    out), professional writers' summaries 36.2. Without stemming each is 1.0 to 1.5 lower; another
-    splitter moves it by 0.4 at most.
+    out), professional writers' summaries 36.2. Without stemming, each figure is 1.0 to 1.5 lower;
+    with another splitter, it differs by at most 0.4.
     """
     lead3_rouge2: float
     lead3_rougeL: float  # noqa: N815 - as above
     words_mean: float
-    """Words of a summary, split at white space."""
+    """Mean number of words in a summary, split at white space."""
     extractive_share: float
-    """Share of articles summarised by their own sentences only, 0-1."""
+    """Share of articles whose summary consists of their own sentences only, 0-1."""
     invented: int
     """Articles whose summary or title has a number or name that their repaired text lacks, by rules
     that the checks do not share."""
     flipped: int
-    """Summary sentences that add a negation to their evidence, or drop one at a word that they
-    have, by rules that the checks do not share."""
+    """Summary sentences that add a negation to evidence without one, or keep a negated word without
+    its negation, by rules that the checks do not share."""
     without_evidence: int
     """Summary sentences without a supporting article sentence."""
     titled_share: float
-    """Share of articles with a title by the model, 0-1."""
+    """Share of articles whose title the model wrote, 0-1."""
     refused: dict[str, int]
-    """Summary sentences and titles that a check refused, by reason."""
+    """Number of summary sentences and titles that a check refused, by reason."""
     time_share: float
-    """Seconds spent on summaries per second of the stages before."""
+    """Seconds spent on summaries per second spent on the preceding stages."""
     articles_per_s: float
-    """Speed of the callable alone."""
+    """Speed of ``summarise`` alone."""
 
 
 def evaluate_summary(
@@ -90,13 +90,13 @@ def evaluate_summary(
     """Measure ``summarise`` on ``rows``.
 
     Args:
-        rows: articles with a human summary; an article of several rows is summarised once.
-        summarise: returns a result for each article, in order, or None if it failed; called with up
-            to ``SLICE_ARTICLES``.
-        on_progress: receives the articles done and their total.
+        rows: articles with a human summary; an article in several rows is summarised once.
+        summarise: returns a result for each article, in order, or None if the article failed;
+            called with up to ``SLICE_ARTICLES``.
+        on_progress: receives the number of articles done and the total.
 
     Raises:
-        ValueError: no rows, or ``summarise`` returned another number of results.
+        ValueError: there are no rows, or ``summarise`` did not return one result per article.
     """
     if not rows:
         raise ValueError("there is nothing to measure")
@@ -144,7 +144,7 @@ def _summarise_once(
     summarise: Callable[[Sequence[Article]], Sequence[Result | None]],
     on_progress: Callable[[int, int], None] | None,
 ) -> tuple[list[Result | None], float]:
-    """Return a result for each row, summarising equal articles once, and articles per second."""
+    """Return each row's result, and articles per second; equal articles are summarised once."""
     articles: dict[tuple[str, str], Article] = {}
     for row in rows:
         article = Article(id=row.id, title=row.title, text=row.text)
@@ -179,7 +179,7 @@ def _is_flipped(sentence: SummarySentence) -> bool:
 
 
 def _negated_words(text: str) -> set[str]:
-    """Return the first longer word after each negation."""
+    """Return the first word after each negation, short words skipped."""
     words = [word.lower() for word in normalised_words(text)]
     return {
         next((word for word in words[index + 1 :] if len(word) > _MAX_SHORT_WORD_LETTERS), "")

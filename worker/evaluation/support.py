@@ -1,4 +1,4 @@
-"""Measure whether the check of summary sentences separates supported claims from others."""
+"""Measures how well the support check separates supported claims from unsupported ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.evaluation.slicing import call_in_slices
 
 __all__ = ["JudgedClaim", "SupportReport", "evaluate_support"]
 
-#: Rows of one call.
+#: Rows per call.
 SLICE_ROWS = 64
 
 
@@ -21,28 +21,29 @@ class JudgedClaim(NamedTuple):
     """The verdict on a row's claim."""
 
     score: float
-    """How well the article supports it; higher is better."""
+    """How well the article supports the claim; higher is better."""
     accepted: bool
-    """Whether a summary may say it, at the profile's thresholds."""
+    """Whether a summary may make the claim, at the profile's thresholds."""
 
 
 class SupportReport(BaseModel):
-    """Figures of one run. The keys are stable."""
+    """The figures of one run. The keys are stable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     n: int
-    """Rows."""
+    """Number of rows."""
     supported: int
-    """Rows whose claim people found supported by the article."""
+    """Number of rows whose claim people judged to be supported by the article."""
     auc: float
     """Probability that a supported claim has a higher score than an unsupported one (0-1)."""
     balanced_accuracy: float
-    """Mean of the share of supported claims that pass and of unsupported ones that do not."""
+    """Mean of the share of supported claims that pass and the share of unsupported claims that are
+    refused, 0-1."""
     unsupported_passed: float
-    """Share of the unsupported claims that pass, 0-1."""
+    """Share of unsupported claims that pass, 0-1."""
     supported_refused: float
-    """Share of the supported claims that are refused, 0-1."""
+    """Share of supported claims that are refused, 0-1."""
     rows_per_s: float
 
 
@@ -55,8 +56,8 @@ def evaluate_support(
     """Measure ``judge`` on ``rows``.
 
     Raises:
-        ValueError: no rows; only supported or only unsupported rows; or ``judge`` returned another
-            number of verdicts than it received rows.
+        ValueError: there are no rows, all rows are supported or all are unsupported, or ``judge``
+            did not return one verdict per row.
     """
     if not rows:
         raise ValueError("there is nothing to measure")
