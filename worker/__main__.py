@@ -1,4 +1,4 @@
-"""``python -m worker``: run one Celery worker in the foreground."""
+"""``python -m worker`` runs one Celery worker in the foreground."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["main", "run"]
 
 
 def main() -> None:
-    """Run the worker of this installation's settings until a signal stops it."""
+    """Run a worker with this installation's settings until a signal stops it."""
     run(build_worker(load_settings()))
 
 
@@ -26,7 +26,7 @@ def run(worker: WorkerApp) -> None:
     configure_logging()
     name = f"copydesk-{os.getpid()}@{socket.gethostname()}"
     try:
-        # Gossip and mingle exchange events between workers, which nothing here uses.
+        # Nothing here uses the events that gossip and mingle exchange between workers.
         worker.app.worker_main(
             [
                 *("--quiet", "worker", "--without-gossip", "--without-mingle"),

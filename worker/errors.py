@@ -1,19 +1,19 @@
-"""The error tree of Copydesk.
+"""Copydesk's exception hierarchy, with the exit code of each class.
 
     CopydeskError
-    ├── UsageError            2   wrong call, wrong file, wrong configuration
+    ├── UsageError            2   wrong arguments, wrong file, wrong configuration
     │   ├── ConfigError       2   a settings or profile file that cannot be used
     │   ├── NoInputError      2   nothing to submit (6 if all inputs were refused)
     │   └── ModelMissingError 2   the profile's model is not on this machine
     ├── BrokerUnavailableError 3  no Redis or Valkey answers
     ├── JobNotFoundError      4   no such job
     ├── ArticleNotFoundError  4   no such article in that job
-    ├── JobStateError         2   the job is not in a state for this command
-    ├── WaitTimeoutError      5   the job was not finished in the time given
+    ├── JobStateError         2   the job's state does not allow this command
+    ├── WaitTimeoutError      5   the job did not finish within the timeout
     ├── OutputError           1   results could not be written
     └── EngineError           1   the model could not be loaded or run
 
-A text that a check refuses is data (a ``Reason``), never an exception.
+Text that a check refuses is data (a ``Reason``), never an exception.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ __all__ = [
 
 
 class ExitCode(IntEnum):
-    """The exit codes of every command; stable."""
+    """The exit codes of all commands; they are stable."""
 
     OK = 0
-    """Everything is done."""
+    """Everything succeeded."""
     SOME_FAILED = 1
     """Some articles failed or were refused, or some output could not be written."""
     USAGE = 2
-    """The call, a file or the configuration is wrong; nothing was done."""
+    """The arguments, a file or the configuration are wrong; nothing was done."""
     NO_BROKER = 3
     """No Redis or Valkey answers."""
     NOT_FOUND = 4
     """No such job or article."""
     TIMED_OUT = 5
-    """The wait ended before the job; the job goes on."""
+    """The wait timed out before the job finished; the job continues."""
     ALL_FAILED = 6
     """Every article failed or was refused."""
     INTERRUPTED = 130
@@ -59,11 +59,11 @@ class ExitCode(IntEnum):
 
 
 class CopydeskError(Exception):
-    """The base of all errors that are reported to a person.
+    """Base class of all errors that are reported to the user.
 
     Args:
-        message: what happened, with file and line if there is one.
-        code: a stable code, more precise than that of the class.
+        message: what happened, with the file and line if known.
+        code: a stable code, more specific than the class's own.
         hint: what to do next.
     """
 
@@ -79,7 +79,7 @@ class CopydeskError(Exception):
 
 
 class UsageError(CopydeskError):
-    """The command cannot run as it was called."""
+    """The command cannot run with these arguments."""
 
     code = "usage"
     exit_code = ExitCode.USAGE
@@ -121,7 +121,7 @@ class JobNotFoundError(CopydeskError):
 
 
 class JobStateError(CopydeskError):
-    """The job is not in a state for this command."""
+    """The job's state does not allow this command."""
 
     code = "job_state"
     exit_code = ExitCode.USAGE
@@ -135,14 +135,14 @@ class ArticleNotFoundError(CopydeskError):
 
 
 class WaitTimeoutError(CopydeskError):
-    """The job was not finished in the time given; it goes on."""
+    """The job did not finish within the timeout; it continues."""
 
     code = "wait_timed_out"
     exit_code = ExitCode.TIMED_OUT
 
 
 class OutputError(CopydeskError):
-    """Results could not be written; what was written before is complete."""
+    """Results could not be written; the files written earlier are complete."""
 
     code = "output_failed"
 

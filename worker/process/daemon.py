@@ -1,7 +1,7 @@
 """A single background process that outlives the command that started it.
 
-The process inherits a locked file, so the lock is held exactly as long as the process lives, and a
-stale pid file cannot mislead.
+The process inherits a locked file, so the lock lasts exactly as long as the process, and a stale
+pid cannot mislead.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Daemon"]
 
-#: How long ``start`` retries to lock, since ``running`` holds the lock for microseconds.
+#: How long ``start`` keeps trying to lock, since ``running`` holds the lock for microseconds.
 _LOCK_SECONDS = 0.1
 
-#: Interval between two checks whether a process has ended.
+#: Time between checks of whether a process has ended.
 _POLL_SECONDS = 0.05
 
 
@@ -45,14 +45,14 @@ class Daemon:
 
     @property
     def pid(self) -> int | None:
-        """The process id, or None if it does not run."""
+        """The process id, or None if the process is not running."""
         if not self.running:
             return None
         content = self._lock.read_text(encoding="ascii").strip()
         return int(content) if content.isdigit() else None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> bool:
-        """Start ``command`` detached; return False if a process runs already."""
+        """Start ``command`` detached; return False if a process is already running."""
         self._lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._lock.open("a+b") as lock, self.log.open("ab") as log:
             if not _lock_with_retries(lock.fileno()):
@@ -71,7 +71,7 @@ class Daemon:
         return True
 
     def stop(self, signal_number: signal.Signals, *, patience_seconds: float) -> bool:
-        """End the process with the given signal, then with SIGKILL once patience is over.
+        """Stop the process with the given signal, or with SIGKILL once ``patience_seconds`` are up.
 
         Returns:
             False if there was no process.
@@ -81,7 +81,7 @@ class Daemon:
             return False
         for sent, patience in ((signal_number, patience_seconds), (signal.SIGKILL, 5.0)):
             with contextlib.suppress(ProcessLookupError):
-                # SIGKILL goes to the whole session: a child may hold the lock as well.
+                # SIGKILL goes to the whole process group: a child may also hold the lock.
                 os.killpg(pid, sent) if sent is signal.SIGKILL else os.kill(pid, sent)
             deadline = time.monotonic() + patience
             while time.monotonic() < deadline:
@@ -100,7 +100,7 @@ class Daemon:
 
 
 def _lock_with_retries(descriptor: int) -> bool:
-    """Lock the file, unless it is still locked after ``_LOCK_SECONDS``."""
+    """Try to lock the file for ``_LOCK_SECONDS``, and return whether that succeeded."""
     deadline = time.monotonic() + _LOCK_SECONDS
     while not _try_lock(descriptor):
         if time.monotonic() > deadline:
@@ -118,6 +118,6 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _reap(pid: int) -> None:
-    """Collect the exit status if this process is the parent."""
+    """Collect the exit status of ``pid`` if it is a child of this process."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

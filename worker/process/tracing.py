@@ -1,7 +1,7 @@
-"""Send traces of the work on chunks to an OpenTelemetry collector (the extra ``otel``).
+"""Sends traces of chunk processing to an OpenTelemetry collector (the extra ``otel``).
 
-Nothing is imported or done without the extra, or unless the environment asks for traces. Attributes
-are ids, counts and the types of exceptions, never text of an article.
+Does nothing, and imports nothing from OpenTelemetry, unless the extra is installed and the
+environment asks for traces. Attributes are ids, counts and exception types, never article text.
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ if TYPE_CHECKING:
 
 __all__ = ["ChunkSpan", "chunk_span", "start_tracing", "stop_tracing"]
 
-#: Any of these asks for traces; the exporter reads them and its other ``OTEL_`` variables itself.
+#: Any of these variables turns tracing on. The exporter itself reads them and other ``OTEL_``
+#: variables.
 _SWITCHES = (
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_TRACES_EXPORTER",
 )
 
-#: How long a silent collector may delay a child's exit; the exporter's default is 10 s.
+#: How long an unresponsive collector may delay a child's exit; the exporter's default is 10 s.
 _MAX_STOP_SECONDS = 3.0
 
 _log = get_logger(__name__)
 
-#: Holds this process's provider, if it traces.
+#: Contains this process's tracer provider while tracing is on.
 _providers: list[TracerProvider] = []
 
 
 class ChunkSpan:
-    """The span of one chunk, with a child span per stage; it does nothing without a tracer."""
+    """The span of one chunk, with a child span per stage; does nothing without a tracer."""
 
     def __init__(self, tracer: Tracer | None = None) -> None:
         self._tracer = tracer
@@ -59,7 +60,7 @@ class ChunkSpan:
 
 @contextlib.contextmanager
 def chunk_span(job: str, chunk: int, articles: int, attempts: int) -> Iterator[ChunkSpan]:
-    """Trace one attempt at a chunk; an exception marks its span and its stage's as failed.
+    """Trace one attempt at a chunk; an exception marks the chunk's and the stage's span as failed.
 
     Costs nothing unless ``start_tracing`` has started tracing.
     """
@@ -70,7 +71,7 @@ def chunk_span(job: str, chunk: int, articles: int, attempts: int) -> Iterator[C
 
     tracer = _providers[0].get_tracer("copydesk")
     span = ChunkSpan(tracer)
-    # OpenTelemetry would record the message of an exception, so it is recorded here.
+    # OpenTelemetry would record an exception's message, so failures are recorded below instead.
     with tracer.start_as_current_span(
         "chunk",
         attributes={
@@ -96,7 +97,7 @@ def chunk_span(job: str, chunk: int, articles: int, attempts: int) -> Iterator[C
 def start_tracing() -> None:
     """Start sending spans, if the environment asks for it and the extra is installed.
 
-    Call it after the fork: the thread that sends spans does not survive one.
+    Call it after the fork: the thread that sends spans does not survive a fork.
     """
     name = os.environ.get("OTEL_TRACES_EXPORTER") or "otlp"
     if _providers or name == "none" or not any(os.environ.get(switch) for switch in _SWITCHES):
@@ -104,7 +105,7 @@ def start_tracing() -> None:
     try:
         _providers.append(_open_provider(name))
     except (ImportError, ValueError) as error:
-        # The extra is missing, or the environment is invalid: work on without traces.
+        # The extra is missing, or the environment is invalid: continue without traces.
         _log.warning("tracing_not_started", why=type(error).__name__)
     else:
         _log.info("tracing_started", exporter=name)
@@ -133,7 +134,7 @@ def _open_exporter(name: str) -> SpanExporter:
 
 @signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 def stop_tracing(**_: Any) -> None:
-    """Send the remaining spans, if there is time, and stop; Celery calls it when a child exits."""
+    """Send the remaining spans if there is time, then stop; Celery calls this at a child's exit."""
     while _providers:
         thread = threading.Thread(target=_providers.pop().shutdown, daemon=True)
         thread.start()

@@ -1,4 +1,4 @@
 """Frozen wire types: articles, jobs, results and reasons.
 
-Imports config for the profile that a job carries.
+Imports config only for the profile that each claim carries.
 """

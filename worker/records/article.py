@@ -30,7 +30,7 @@ _SAFE_STEM = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 
 class ArticleState(StrEnum):
-    """State of an accepted article. The counts of all states sum to the job's total."""
+    """The state of an accepted article. The counts of all states add up to the job's total."""
 
     QUEUED = "queued"
     """Waiting for a worker."""
@@ -61,16 +61,16 @@ class Article(Record):
     """One input document."""
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    """The user's own id, unchanged."""
+    """The record's own id, or one derived from the name of its file."""
     text: str
     title: str = ""
-    """The headline, if the source gives it apart from the text."""
+    """The headline, if the source gives it separately from the text."""
     format: ArticleFormat = ArticleFormat.TEXT
     source: str = ""
-    """Origin, for people: ``file`` or ``file:line``."""
+    """Human-readable origin, such as ``file`` or ``file:line``."""
     shared_lines: tuple[str, ...] = ()
-    """Template lines it has in common with the articles it was submitted with, sorted: part of the
-    input, because cleaning removes them (docs/decisions/019-shared-lines.md)."""
+    """Template lines that the article shares with others in its submit, sorted. Part of the input,
+    because cleaning removes them (docs/decisions/019-shared-lines.md)."""
 
     @property
     def lines(self) -> list[str]:
@@ -79,19 +79,20 @@ class Article(Record):
 
     @property
     def content_digest(self) -> str:
-        """SHA-256 over all that can change the result: format, title, text and shared lines.
+        """SHA-256 of everything that can change the result: format, title, text and shared lines.
 
-        An article that shares lines with its company has another digest than the same article
-        alone, because those lines are removed from it.
+        An article that shares lines with others in its submit has a different digest from the same
+        article submitted alone, because cleaning removes the shared lines.
         """
         parts = (self.format.value, self.title, self.text, *self.shared_lines)
         return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
     def file_stem(self) -> str:
-        """A file name for this article that is safe in any folder.
+        """File name for this article, without a suffix, that is safe in any folder.
 
-        It is the id if that is plain (``^[A-Za-z0-9._-]{1,64}$``, no leading dot), else its hash.
+        A plain id (``^[A-Za-z0-9._-]{1,64}$``, no leading dot) is used as it is; any other id is
+        replaced by its hash.
         """
         if _SAFE_STEM.fullmatch(self.id):
             return self.id
@@ -109,19 +110,19 @@ class InputRefusal(Record):
 
 
 class Outcome(Record):
-    """How an article ended in a job."""
+    """An article's state in a job, and why it failed or was cancelled."""
 
     state: ArticleState
     cached: bool = False
     """Whether the result was found by digest instead of computed in this job."""
     reason: Reason | None = None
-    """Why the article failed or was cancelled, else None."""
+    """Why the article failed or was cancelled; None otherwise."""
     message: str = ""
     hint: str = ""
     attempts: int = 0
-    """How often its chunk was started, if the queue failed the article."""
+    """Number of attempts at the article's chunk, if the queue gave up on the article; else 0."""
     stage: str = ""
-    """The last stage that was started, if the queue failed the article."""
+    """The last stage that was started, if the queue gave up on the article; else empty."""
 
 
 class ProcessedArticle(Record):
@@ -139,14 +140,14 @@ class CollectedArticle(Record):
     result: Result | None = None
     """None unless the article is done."""
     result_is_lost: bool = False
-    """Whether the article was done and the store no longer has its result."""
+    """Whether the article was done but the store no longer has its result."""
 
 
 class DeadLetter(Record):
     """A failed article, as the dead-letter queue lists it."""
 
     article: str
-    """Its id."""
+    """The article's id."""
     source: str
     reason: Reason | None
     message: str
@@ -156,6 +157,6 @@ class DeadLetter(Record):
 
     @classmethod
     def from_outcome(cls, article: Article, outcome: Outcome) -> DeadLetter:
-        """Return the dead letter of an article with its outcome."""
+        """Return the dead letter for a failed article."""
         fields = outcome.model_dump(include={"reason", "message", "hint", "attempts", "stage"})
         return cls(article=article.id, source=article.source, **fields)

@@ -1,4 +1,4 @@
-"""Records of a chunk in the queue: notification, claim, lease and cost."""
+"""Records about chunks in the queue: notifications, claims, leases and costs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = [
 
 
 class Notification(Record):
-    """A message to be sent: a chunk is waiting to be claimed."""
+    """A message to send to the workers: a chunk is waiting to be claimed."""
 
     job: JobId
     chunk: int
     lane: int
-    """List of the queue for the message; workers take from list 0 first."""
+    """The queue lane for the message; workers serve lane 0 first."""
     stamp_ms: int
-    """When the ledger recorded it, in Unix milliseconds of the broker's clock."""
+    """When the ledger recorded the notification, in Unix milliseconds by the broker's clock."""
 
 
 class Claim(Record):
@@ -35,9 +35,9 @@ class Claim(Record):
     job: JobId
     chunk: int
     token: str
-    """Fencing token; the ledger refuses records without the current one."""
+    """Fencing token; the ledger refuses results that do not carry the chunk's current token."""
     attempts: int
-    """How often the chunk was claimed, including this time."""
+    """How many times the chunk has been claimed, including this claim."""
     last_stage: str
     """The last stage that an earlier holder started; empty if there was none."""
     profile: Profile
@@ -48,23 +48,23 @@ class LeaseState(StrEnum):
     """What a task learns when it renews its lease."""
 
     HELD = "held"
-    """Continue."""
+    """The task still holds the chunk: continue."""
     LOST = "lost"
-    """Another task has the chunk, or the job is gone: stop, nothing will be recorded."""
+    """Another task holds the chunk, or the job is gone: stop, because nothing will be recorded."""
     CANCELLED = "cancelled"
     """The job was cancelled: stop, and record what is done."""
 
 
 class ChunkCost(Record):
-    """Time and tokens that a chunk took."""
+    """Time and tokens spent on a chunk."""
 
     worker: str
     seconds: float
     """Wall-clock time."""
     engine_seconds: float = 0.0
-    """Part of ``seconds`` inside the engine."""
+    """The part of ``seconds`` spent inside the engine."""
     tokens_read: int = 0
-    """Tokens of prompts and drafts that the engine read."""
+    """Prompt and draft tokens that the engine read."""
     tokens_written: int = 0
     """Tokens that the engine wrote."""
 
@@ -73,6 +73,6 @@ class SoloAttempt(Record):
     """An attempt at a single article, after its chunk lost a worker or ran out of time."""
 
     number: int
-    """From 1."""
+    """The attempt's number, from 1."""
     was_too_slow: bool
     """Whether an earlier attempt exceeded the time limit."""

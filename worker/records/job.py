@@ -1,4 +1,4 @@
-"""The id of a job, and its counters at one moment."""
+"""Job ids and job counters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JobId = NewType("JobId", str)
 
 
 class JobProgress(Record):
-    """A job's counters at one moment, read in one step."""
+    """A snapshot of a job's counters, read in one step."""
 
     id: JobId
     profile: str
@@ -29,7 +29,7 @@ class JobProgress(Record):
     closed: bool
     """Whether submit has delivered all of the job's articles."""
     cancel: Reason | None
-    """Why the job was cancelled, else None."""
+    """Why the job was cancelled; None if it was not."""
     total: int
     queued: int
     running: int
@@ -37,12 +37,12 @@ class JobProgress(Record):
     failed: int
     cancelled: int
     cached: int
-    """How many of ``done`` were found by digest."""
+    """Number of ``done`` articles whose result was found by digest."""
     refused: int
     """Inputs that submit refused; not part of ``total``."""
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to wait for."""
+        """Whether the job is closed or cancelled, with no article queued or running."""
         ended = self.closed or self.cancel is not None
         return ended and self.queued + self.running == 0

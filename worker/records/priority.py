@@ -1,4 +1,4 @@
-"""The priority of a job, and the lanes of the queue."""
+"""Job priorities and queue lanes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ class Priority(StrEnum):
     """Order in which workers take chunks. Jobs of equal priority take turns."""
 
     HIGH = "high"
-    """Before all others."""
+    """Before all other jobs."""
     NORMAL = "normal"
     LOW = "low"
-    """When nothing else is waiting."""
+    """Only when no other job is waiting."""
 
 
-#: Lanes of the queue, served in order: two for each priority. The first of the two is the express
-#: lane, for the first chunks of every job and for chunks that were given back.
+#: Number of queue lanes, served in order: two per priority. The first lane of each pair is the
+#: express lane, for the first chunks of every job and for chunks that were released.
 LANE_COUNT = 2 * len(Priority)

@@ -1,7 +1,7 @@
 """Reason codes: why something was removed, changed, refused, flagged, or failed.
 
-Result files hold the codes and scripts rely on them: a code is never renamed, and a new one is
-added at the end of its group.
+Result files contain these codes and scripts rely on them: never rename a code, and add a new code
+at the end of its group.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ REASON_FIELDS = ("edits", "refused", "removed", "flags")
 
 
 class Reason(StrEnum):
-    """A stable code with its meaning in one line."""
+    """A stable code with a one-line meaning."""
 
     # Inputs refused at submit -------------------------------------------------------------
     EMPTY = "empty"
-    """The file or record holds no text."""
+    """The file or record contains no text."""
     BINARY = "binary"
     """The bytes are not text."""
     BAD_ENCODING = "bad_encoding"
@@ -29,13 +29,13 @@ class Reason(StrEnum):
     BAD_JSON = "bad_json"
     """The line is not a JSON object."""
     NO_TEXT_FIELD = "no_text_field"
-    """The record has no field that holds the text."""
+    """No field of the record contains the text."""
     DUPLICATE_ID = "duplicate_id"
-    """Another article of the job has this id already."""
+    """Another article in the job already has this id."""
     FILE_MISSING = "file_missing"
     """The file or folder does not exist."""
     FILE_UNREADABLE = "file_unreadable"
-    """Reading the file is not permitted, or failed."""
+    """Reading the file failed or is not permitted."""
     UNKNOWN_FORMAT = "unknown_format"
     """Copydesk does not read files with this suffix."""
     BAD_CSV = "bad_csv"
@@ -45,21 +45,21 @@ class Reason(StrEnum):
     NOT_ENGLISH = "not_english"
     """The text is in another language."""
     NO_STORY = "no_story"
-    """The page holds nothing but furniture."""
+    """The page contains only furniture."""
     ENGINE_ERROR = "engine_error"
     """The model failed on this article, even when it was tried alone."""
     INTERNAL_ERROR = "internal_error"
-    """A fault in Copydesk, which the message names."""
+    """A fault in Copydesk; the message names it."""
     TOO_SLOW = "too_slow"
     """The article exceeded its time limit."""
     WORKER_LOST = "worker_lost"
-    """Three workers were lost while they held this article."""
+    """Three workers were lost while processing this article."""
 
     # Articles that end as cancelled -------------------------------------------------------
     CANCELLED = "cancelled"
-    """Its job was cancelled before it was processed."""
+    """The job was cancelled before the article was processed."""
     DEADLINE = "deadline"
-    """Its job's deadline passed before it was processed."""
+    """The job's deadline passed before the article was processed."""
 
     # Furniture removed --------------------------------------------------------------------
     REPEATED_TITLE = "repeated_title"
@@ -67,7 +67,7 @@ class Reason(StrEnum):
     REPEATED_LINE = "repeated_line"
     """A line that occurs more than once in the article."""
     SHARED_LINE = "shared_line"
-    """A line that many articles of the job share."""
+    """A line shared by many articles in the job."""
     OUTLET_SUFFIX = "outlet_suffix"
     """The outlet's name after the headline."""
     PROMO_LINE = "promo_line"
@@ -75,7 +75,7 @@ class Reason(StrEnum):
     GLUED_PROMO = "glued_promo"
     """A pointer to another story, glued to the end of a sentence."""
     TAG_LINE = "tag_line"
-    """A list of key words."""
+    """A list of keywords."""
     COMMENT_FORM = "comment_form"
     """The page's comment form."""
     SHARE_BAR = "share_bar"
@@ -83,9 +83,9 @@ class Reason(StrEnum):
     SUBSCRIPTION = "subscription"
     """An offer of a newsletter, app, account or subscription."""
     LEGAL_LINE = "legal_line"
-    """Copyright, cookie and terms lines."""
+    """Copyright, cookie or terms-of-use lines."""
     NAVIGATION = "navigation"
-    """Menus, breadcrumbs, links to other pages."""
+    """Menus, breadcrumbs or links to other pages."""
     CREDIT_LINE = "credit_line"
     """Picture credits and similar one-line credits."""
     HTML_BOILERPLATE = "html_boilerplate"
@@ -99,7 +99,7 @@ class Reason(StrEnum):
     STRAY_PIECE = "stray_piece"
     """A lone function word after a full stop was removed; it carries no content."""
     LOST_CAPITAL = "lost_capital"
-    """A sentence that began with a small letter was capitalised."""
+    """A sentence that began with a lower-case letter was capitalised."""
     DOUBLED_WORD = "doubled_word"
     """A repeated word was removed."""
     LOST_STOP = "lost_stop"
@@ -125,11 +125,11 @@ class Reason(StrEnum):
     CONTENT_ADDED = "content_added"
     """A content word appeared that has no related word in the source."""
     LENGTH_CHANGED = "length_changed"
-    """Far longer or shorter than the source."""
+    """The proposal is far longer or shorter than the source."""
     TOO_DIFFERENT = "too_different"
     """Too little of the source remains."""
     NOT_BETTER = "not_better"
-    """It is not likely enough to read better than the source."""
+    """The proposal is not likely enough to read better than the source."""
     LAYOUT_CHANGED = "layout_changed"
     """A list mark, markup, a bracket, or a closing semicolon or colon appeared or vanished."""
     UNFINISHED = "unfinished"
@@ -141,22 +141,22 @@ class Reason(StrEnum):
 
     # Summary sentences refused ------------------------------------------------------------
     NOT_SUPPORTED = "not_supported"
-    """No sentence of the article supports it."""
+    """No sentence in the article supports the summary sentence."""
     LOADED_WORD = "loaded_word"
-    """It has a loaded word that its evidence lacks."""
+    """The summary sentence has a loaded word that its evidence lacks."""
     ATTRIBUTION_LOST = "attribution_lost"
-    """It states as fact what the article attributes to someone."""
+    """The summary sentence states as fact what the article attributes to someone."""
 
     # Flags --------------------------------------------------------------------------------
     AWKWARD = "awkward"
     """The sentence reads awkwardly and was left unchanged."""
     NEEDS_SOURCE = "needs_source"
-    """It cannot be repaired without the source text; kept out of the summary."""
+    """The sentence cannot be repaired without the source text and is kept out of the summary."""
     LOADED_LANGUAGE = "loaded_language"
     """The article's own voice uses loaded words."""
     SHORT_ARTICLE = "short_article"
-    """Too short for a summary of the usual length."""
+    """The article is too short for a summary of the usual length."""
     CONTRADICTION = "contradiction"
     """Two sentences give different numbers or days for the same thing."""
     ORDER = "order"
-    """The text instructs its reader what to write; kept out of the summary."""
+    """The sentence tells its reader what to write and is kept out of the summary."""

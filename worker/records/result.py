@@ -1,6 +1,6 @@
-"""Frozen wire types of an article's result: texts, edits, refusals, evidence and flags.
+"""Frozen wire types for an article's result: texts, edits, refusals, evidence and flags.
 
-The stages create these directly. Knows no queue.
+The stages create these directly. Does not depend on the queue.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ __all__ = [
 
 
 class Record(BaseModel):
-    """Base of every wire type: frozen, and an unknown field is an error."""
+    """Base class of every wire type: frozen, and strict about unknown fields."""
 
-    # An error that quotes its input would put an article's text into a log.
+    # An error that quoted its input would put article text into a log.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
@@ -36,7 +36,7 @@ class Removal(Record):
     """Page furniture that was removed."""
 
     line: int
-    """Line of the input text, from 1; 0 for HTML pages as a whole."""
+    """Line number in the input text, from 1; 0 for the title and for HTML pages."""
     text: str
     reason: Reason
 
@@ -45,7 +45,7 @@ class WordChange(Record):
     """Words of a sentence that the model's proposal replaces; either side may be empty."""
 
     kind: str
-    """Such as ``article_missing``; see ``worker.stages.repair.changes.ChangeKind``."""
+    """For example ``article_missing``; see ``worker.stages.repair.changes.ChangeKind``."""
     before: str
     after: str
     scores: dict[str, float] = {}
@@ -55,7 +55,7 @@ class Edit(Record):
     """One change to the text."""
 
     paragraph: int
-    """Paragraph of the repaired text, from 0."""
+    """Index of the paragraph in the repaired text, from 0."""
     before: str
     after: str
     reason: Reason
@@ -72,7 +72,7 @@ class Refusal(Record):
     before: str
     """The sentence to be repaired; empty for a summary or title."""
     proposal: str
-    """The sentence with this change alone."""
+    """The proposed text; for a single change, the sentence with only this change."""
     reason: Reason
     detail: str = ""
     """What the check found, such as the number that differs."""
@@ -97,7 +97,7 @@ class EvidenceSentence(Record):
 
 
 class SummarySentence(Record):
-    """One sentence of the summary with its evidence."""
+    """A summary sentence with its evidence."""
 
     sentence: str
     sentences: tuple[EvidenceSentence, ...]
@@ -116,7 +116,7 @@ class Method(StrEnum):
 
 
 class Result(Record):
-    """The result of one article: a pure function of article and profile, except for ``timings``."""
+    """An article's result: a pure function of article and profile, except for ``timings``."""
 
     title: str
     repaired: str
@@ -131,4 +131,4 @@ class Result(Record):
     removed: tuple[Removal, ...] = ()
     flags: tuple[Flag, ...] = ()
     timings: dict[str, float] = {}
-    """The article's share of each stage, in seconds."""
+    """The article's share of each stage's time, in seconds."""

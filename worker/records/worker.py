@@ -1,4 +1,4 @@
-"""Workers that have registered, and the chunks that they hold."""
+"""Registered workers and the chunks that they hold."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class WorkerTask(Record):
     stage: str
     """The last stage that was started."""
     since: float
-    """Unix time in seconds."""
+    """When the worker claimed the chunk, as Unix time in seconds."""
 
 
 class WorkerPresence(Record):
-    """A worker that has sent a heartbeat in the last minutes."""
+    """A worker that has sent a heartbeat in the last few minutes."""
 
     name: str
     host: str
     pid: int
     started: float
-    """Unix time in seconds."""
+    """When the worker started, as Unix time in seconds."""
     done_chunks: int
-    """Chunks finished since the worker started."""
+    """Number of chunks finished since the worker started."""
     idle_seconds: float = 0.0
     """Seconds since the last heartbeat."""
     stale: bool = False
