@@ -1,1 +1,1 @@
-"""English words, numbers, names and quotations in a text. Imports nothing of the project."""
+"""Words, numbers, names and quotations in English text. Imports no other part of the project."""

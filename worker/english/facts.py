@@ -1,6 +1,6 @@
-"""Countable facts of a text: its numbers, names, negations, modal verbs and content words.
+"""Countable facts in a text: numbers, names, negations, modal verbs and content words.
 
-Pure functions, linear in the length of the text. They only count;
+The functions are pure and linear in the length of the text. They only count:
 `worker.stages.repair.fidelity` compares the counts.
 """
 
@@ -46,24 +46,24 @@ __all__ = [
 
 
 class Token(NamedTuple):
-    """One word, number or mark of a folded text."""
+    """A word, number or punctuation mark in text returned by `fold_typography`."""
 
     text: str
     initial: bool
-    """Whether it begins a sentence or quotation, where any word has a capital."""
+    """Whether the token begins a sentence or quotation, where every word has a capital."""
     spaced: bool
-    """Whether white space precedes it, or nothing at all."""
+    """Whether the token follows white space or begins the text."""
     start: int
     """Position in the folded text; a clitic has the position of its word."""
 
     @property
     def capital(self) -> bool:
-        """Whether any letter is a capital."""
+        """Whether the token has a capital letter."""
         return self.text != self.text.lower()
 
     @property
     def soft(self) -> bool:
-        """Whether its position alone may explain its capital."""
+        """Whether the token's position alone may explain its capital."""
         return self.initial and self.text[1:] == self.text[1:].lower()
 
 
@@ -99,9 +99,9 @@ _OPENING_MARKS = frozenset({'"', "'", "(", "["})
 
 
 def fold_typography(text: str) -> str:
-    """Return the text with one spelling for each quote, apostrophe, dash, ``percent``, ``no-one``.
+    """Return the text with uniform quotes, apostrophes and dashes, ``percent`` and ``no-one``.
 
-    The result is in NFKC, and invisible characters are gone.
+    The result is NFKC-normalised and has no invisible characters.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_FOLDS))
@@ -110,7 +110,7 @@ def fold_typography(text: str) -> str:
 
 
 def _split_clitic(token: str) -> Iterator[str]:
-    """Cut a token before its clitic: ``don't`` into ``do n't``, ``Putin's`` into ``Putin 's``."""
+    """Yield a token cut before its clitic: ``don't`` as ``do n't``, ``Putin's`` as ``Putin 's``."""
     if token.lower() == "cannot":
         yield from (token[:3], token[3:])
         return
@@ -127,13 +127,13 @@ def _split_clitic(token: str) -> Iterator[str]:
     yield clitic.lower()
 
 
-#: Tokens are cached because every check asks for those of the same sentences; longer texts are
-#: not worth the memory.
+#: Tokens are cached because every check reads the same sentences. Longer texts are not cached:
+#: they would take too much memory.
 _MAX_CACHED_CHARS = 1_000
 
 
 def tokens(text: str) -> tuple[Token, ...]:
-    """Return all words, numbers and marks of the text, in order."""
+    """Return all words, numbers and punctuation marks in the text, in order."""
     return _cached_tokens(text) if len(text) <= _MAX_CACHED_CHARS else _tokens(text)
 
 
@@ -159,7 +159,7 @@ _cached_tokens = lru_cache(maxsize=2_000)(_tokens)
 
 
 def words(text: str) -> list[str]:
-    """Return the text of each token: typography folded, case kept, clitics and marks apart."""
+    """Return each token's text: typography folded, case kept, clitics and marks split off."""
     return [token.text for token in tokens(text)]
 
 
@@ -179,7 +179,7 @@ def _digit_keys(piece: str) -> Iterator[str]:
 
 
 def _add_word_key(lower: str, keys: list[str], after_number: bool) -> bool:
-    """Add the key of ``lower`` to ``keys`` if it is a number word; return whether it is."""
+    """Add the key of ``lower`` to ``keys`` and return True if ``lower`` is a number word."""
     if lower in NUMBER_WORDS or lower in ORDINAL_WORDS:
         key = NUMBER_WORDS.get(lower) or ORDINAL_WORDS[lower]
         if after_number and keys[-1] in _TENS and len(key.rstrip("sthndr")) == 1:
@@ -198,10 +198,10 @@ _TENS = frozenset({"20", "30", "40", "50", "60", "70", "80", "90"})
 
 
 def number_list(text: str) -> list[str]:
-    """Return the keys that `numbers` counts, in the order of the text."""
+    """Return the keys that `numbers` counts, in text order."""
     keys: list[str] = []
     text_tokens = tokens(text)
-    adjacent = False  # Whether the piece before, hyphenated pieces included, was a number.
+    adjacent = False  # Whether the previous word, or part of a hyphenated word, was a number.
     for index, token in enumerate(text_tokens):
         lower = token.text.lower()
         if lower in {"%", "percent"}:
@@ -221,7 +221,7 @@ def number_list(text: str) -> list[str]:
 
 
 def _is_negative(text_tokens: Sequence[Token], index: int) -> bool:
-    """Whether the number at ``index`` has a minus sign: a hyphen with a space only before it."""
+    """Return whether a minus sign (a hyphen after a space) touches the number at ``index``."""
     return (
         index > 0
         and text_tokens[index - 1].text == "-"
@@ -231,23 +231,23 @@ def _is_negative(text_tokens: Sequence[Token], index: int) -> bool:
 
 
 def numbers(text: str) -> Counter[str]:
-    """Count each number under one key for all its spellings.
+    """Count the numbers in the text, with one key for all spellings of a number.
 
     ``1,000`` is ``1000``, ``twenty-two`` is ``22``, ``third`` is ``3rd``, ``5 per cent`` is ``5%``.
-    A word of magnitude counts separately (``2 million`` is ``2`` and ``million``), as do both ends
-    of a range and digits inside a word.
+    Scale words (``2 million`` is ``2`` and ``million``), both ends of a range and digits inside a
+    word count separately.
     """
     return Counter(number_list(text))
 
 
 # Names ---------------------------------------------------------------------------------------
 
-#: Words that a headline may capitalise without making them names.
+#: Words that are not names even if a headline capitalises them.
 _NEVER_NAMES = DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS
 
 
 def starts_name(token: Token, follower: Token | None) -> bool:
-    """Whether a sentence's first word starts a longer name: "Vladimir Putin", not "The Kremlin"."""
+    """Return whether a sentence's first word begins a name: "Vladimir Putin", not "The Kremlin"."""
     return (
         follower is not None
         and follower.capital
@@ -259,8 +259,8 @@ def starts_name(token: Token, follower: Token | None) -> bool:
 def names(text: str) -> Counter[str]:
     """Count each name: capitalised words, acronyms (without dots), months and weekdays.
 
-    A hyphenated name counts as one (``Jean-Pierre``); of ``Moscow-based`` only ``Moscow`` counts.
-    A sentence's first word counts unless it is plain, or occurs in lower case elsewhere.
+    A hyphenated name counts as one (``Jean-Pierre``); in ``Moscow-based`` only ``Moscow`` counts.
+    A sentence's first word counts unless it is a plain word or occurs in lower case elsewhere.
     """
     text_tokens = tokens(text)
     lower_case = {token.text for token in text_tokens if not token.capital}
@@ -301,7 +301,7 @@ _MODAL_KEYS = {"'ll": "will", "'d": "would"}
 
 
 def negation_key(token: Token) -> str:
-    """Return the key that `negations` counts the token under; empty if it is not a negation."""
+    """Return the token's key in `negations`; empty if the token is not a negation."""
     lower = token.text.lower()
     return _NEGATION_KEYS.get(lower, lower if lower in NEGATIONS else "")
 
@@ -309,8 +309,8 @@ def negation_key(token: Token) -> str:
 def modal_key(token: Token) -> str:
     """Return the key of a modal verb; empty for any other token.
 
-    ``'ll`` has the key ``will``, ``'d`` the key ``would``. A capital tells the month of May and a
-    man called Will from the verbs.
+    ``'ll`` has the key ``will`` and ``'d`` the key ``would``. A capital distinguishes the month May
+    and the name Will from the verbs.
     """
     lower = token.text.lower()
     if lower not in MODALS or (token.capital and not token.soft):
@@ -319,7 +319,7 @@ def modal_key(token: Token) -> str:
 
 
 def content_words(text: str) -> list[str]:
-    """Return the content words in lower case, hyphenated ones in parts."""
+    """Return the content words in lower case, with hyphenated words split into parts."""
     return [word for token in tokens(text) for word in token_content(token)]
 
 

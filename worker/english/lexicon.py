@@ -1,7 +1,7 @@
-"""Word lists of English: closed word classes, irregular forms, loaded words.
+"""English word lists: closed word classes, irregular forms, loaded words.
 
-Every set holds lower-case words as `worker.english.facts.words` cuts them, with clitics on their
-own (``n't``, ``'s``). Decides whether two words are related, but knows nothing of sentences.
+Every set holds lower-case words as `worker.english.facts.words` splits them, with separate clitics
+(``n't``, ``'s``). Also decides whether two words are related, without regard to their sentences.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ NEGATIONS = _set(
     barely rarely seldom"""
 )
 
-#: Words that only carry grammar or hold a sentence together, clitics included.
+#: Words and clitics that only carry grammar or link the parts of a sentence.
 PARTICLES = _set("'s ' to there here then thus hence also too very just how why even rather")
 
 FUNCTION_WORDS = (
@@ -100,9 +100,9 @@ FUNCTION_WORDS = (
     | PARTICLES
 )
 
-#: Function words whose loss or arrival changes the claim: time order, condition, cause,
+#: Function words whose addition or removal changes the claim: time order, condition, cause,
 #: concession, comparison, quantity, direction, agent. Articles, plain conjunctions and ``of, in,
-#: on, at, to, for, with`` are left out, because good grammar adds and drops them freely.
+#: on, at, to, for, with`` are left out because grammatical corrections often add or drop them.
 GUARDED_WORDS = _set(
     """after against before behind below beneath beyond between despite during except from inside
     outside off out since till towards toward until unlike by per up down versus
@@ -112,7 +112,8 @@ GUARDED_WORDS = _set(
     less least enough even also too very just"""
 )
 
-#: The person of each pronoun. Forms of ``it`` and ``they`` are left out: grammar often needs them.
+#: The person of each pronoun. Forms of ``it`` and ``they`` are left out because grammatical
+#: corrections often add them.
 PERSONS = {
     form: forms[0]
     for forms in map(
@@ -128,13 +129,13 @@ PERSONS = {
     for form in forms
 }
 
-#: Words that make the number after them approximate, or a bound.
+#: Words that turn the number after them into an estimate or a bound.
 HEDGES = _set(
     """about around over under above below some nearly almost approximately roughly only least
     most than to"""
 )
 
-#: Digits of the number words below a hundred; tens and units combine.
+#: Number words below one hundred, with their digits; `worker.english.facts` joins tens and units.
 NUMBER_WORDS = {
     word: str(value)
     for value, word in [
@@ -152,7 +153,7 @@ NUMBER_WORDS = {
     ]
 }
 
-#: Digits of the ordinal words.
+#: Ordinal words, with their digits.
 ORDINAL_WORDS = dict(
     zip(
         _list(
@@ -168,7 +169,7 @@ ORDINAL_WORDS = dict(
     )
 )
 
-#: Words of magnitude, each with the form it is counted under.
+#: Scale words, each with the form under which it is counted.
 SCALE_WORDS = {
     form: word
     for word in _list("dozen hundred thousand million billion trillion")
@@ -198,7 +199,7 @@ ATTRIBUTION_VERBS = _set(
     according"""
 )
 
-#: Adverbs that news sentences often begin with.
+#: Adverbs, and words used like adverbs, that often begin a news sentence.
 FRONT_ADVERBS = _set(
     """yesterday today tomorrow tonight now later earlier recently meanwhile however moreover
     furthermore therefore nevertheless nonetheless otherwise instead still again already soon
@@ -206,7 +207,7 @@ FRONT_ADVERBS = _set(
     last next early late according following speaking asked given based"""
 )
 
-#: Common words that news sentences often begin with: a capital there does not make them names.
+#: Common words that often begin a news sentence; a capital there does not make them names.
 FRONT_WORDS = FRONT_ADVERBS | _set(
     """new old many people police officials authorities sources experts analysts
     witnesses residents investigators prosecutors lawmakers doctors scientists researchers
@@ -220,8 +221,8 @@ FRONT_WORDS = FRONT_ADVERBS | _set(
     unemployment growth demand supply schools hospitals banks companies businesses firms"""
 )
 
-#: Evaluative words and intensifiers: a writer who uses one in their own voice takes a side.
-#: Chosen for precision, so words that news also uses neutrally (big, serious, massive, radical,
+#: Evaluative words and intensifiers: writers who use them in their own voice take sides. The list
+#: is chosen for precision, so words that news also uses neutrally (big, serious, massive, radical,
 #: tragic, controversial) are left out.
 LOADED_WORDS = _set(
     """abhorrent abominable absurd absurdly appalling appallingly amazing amazingly atrocious
@@ -245,7 +246,7 @@ LOADED_WORDS = _set(
     villainous wicked wonderful wonderfully worthless wretched"""
 )
 
-#: One group per word: the word, then its irregular forms and derivations.
+#: Groups separated by ``|``: a base word, then its irregular forms and derivations.
 _IRREGULAR = """
     arise arose arisen|awake awoke awoken|bear bore borne|beat beaten|become became|begin began
     begun|bend bent|bind bound|bite bit bitten|blow blew blown|break broke broken|bring
@@ -285,13 +286,13 @@ INTRANSITIVES = _set(
     collapse erupt begin start end depart return vanish survive last increase decrease decline"""
 )
 
-#: Words that good English doubles: for a tense ("had had"), a clause ("that that") or stress.
+#: Words that correct English may double: for a tense ("had had"), a clause ("that that") or stress.
 DOUBLED_ON_PURPOSE = _set("had that very")
 
 # Plain and related words ---------------------------------------------------------------------
 
-#: Endings of common nouns and adverbs that no name has. ``-ing``, ``-ed`` and ``-ly`` are left
-#: out: they would make Beijing, Ahmed and Italy common words.
+#: Endings of common nouns and adverbs that do not occur in names. ``-ing``, ``-ed`` and ``-ly`` are
+#: left out because they would make Beijing, Ahmed and Italy common words.
 _PLAIN_ENDINGS = (
     *("tion", "tions", "sions", "ously", "ently", "antly", "cally"),
     *("edly", "ingly", "ately", "fully", "ually", "ively", "ibly", "ably"),
@@ -300,7 +301,7 @@ _MIN_PLAIN_LENGTH = 7
 
 
 def is_plain(word: str) -> bool:
-    """Whether the word is certainly not a name, even with the capital of a sentence's start."""
+    """Return whether the word is certainly not a name, even if it begins a sentence."""
     lower = word.lower()
     if lower in MONTHS or lower in WEEKDAYS:
         return False
@@ -313,10 +314,11 @@ def is_plain(word: str) -> bool:
     )
 
 
-#: Ending, its replacement in the base form, least length of the base form. Rules rather than edit
-#: distance: `country` and `county` are one letter apart, `inform` and `information` five. Endings
-#: that change the person or degree (-er, -est, -ee, -ist, -less, -able) and -ise for -ize are left
-#: out. The least lengths keep state, mission, question apart from station, miss, quest.
+#: Endings, each with its replacement in the base form and the minimum length of the base form. Edit
+#: distance would not do: `country` and `county` differ by one letter, `inform` and `information` by
+#: five. Endings for persons, degrees and qualities (-er, -est, -ee, -ist, -less, -able) and -ise
+#: for -ize are left out. The minimum lengths keep state, mission and question apart from station,
+#: miss and quest.
 _ENDINGS = (
     *(("s", "", 3), ("es", "", 3), ("ies", "y", 3), ("ves", "f", 4)),
     *(("ed", "", 3), ("ed", "e", 3), ("ied", "y", 3), ("ing", "", 3), ("ing", "e", 3)),
@@ -333,13 +335,13 @@ _UNDERIVED = _set(
     evening wedding building meeting being thing king sing ring wing spring string bring ceiling
     police minority majority"""
 )
-#: Longer strings are not words, and must not fill the cache.
+#: Longer strings are not words and must not fill the cache.
 _MAX_WORD_CHARS = 40
 _DOUBLED_CONSONANT = re.compile(r"([bdfglmnprt])\1")
 
 
 def base_forms(word: str) -> frozenset[str]:
-    """Return the words that a lower-case word may be inflected or derived from, itself included."""
+    """Return a lower-case word and all words that it may be inflected or derived from."""
     return _base_forms(word) if len(word) <= _MAX_WORD_CHARS else frozenset({word})
 
 
@@ -348,7 +350,7 @@ def _base_forms(word: str) -> frozenset[str]:
     forms = {word, IRREGULAR_FORMS.get(word, word)}
     if word in _UNDERIVED:
         return frozenset(forms)
-    for form in (word, *_singular(word)):  # Endings stack twice: "organisations".
+    for form in (word, *_singular(word)):  # Two endings may stack: "organisations".
         forms.add(IRREGULAR_FORMS.get(form, form))
         for ending, replacement, least_length in _ENDINGS:
             if form.endswith(ending):
@@ -369,12 +371,12 @@ def _singular(word: str) -> Iterator[str]:
 
 
 def _undouble(stem: str, ending: str) -> str:
-    """Return the stem without the consonant that its ending doubled: ``stop`` for ``stopp-ed``."""
+    """Return the stem without the consonant that its ending doubles: ``stop`` for ``stopp-ed``."""
     if ending in {"ed", "ing"} and _DOUBLED_CONSONANT.fullmatch(stem[-2:]):
         return stem[:-1]
     return stem
 
 
 def are_related(first: str, second: str) -> bool:
-    """Whether two lower-case words differ at most in inflection or plain derivation."""
+    """Return whether two lower-case words differ at most in inflection or plain derivation."""
     return first == second or not base_forms(first).isdisjoint(base_forms(second))

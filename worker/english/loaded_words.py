@@ -1,7 +1,7 @@
-"""Loaded words in an article's own voice.
+"""Finds loaded words in an article's own voice.
 
-A word list catches few of the ways in which a text takes sides: a hit is a hint to an editor, and
-no hit proves nothing.
+A word list catches few of the ways in which a text can take sides. A hit is a hint to an editor;
+the absence of hits proves nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["find_loaded_words"]
 #: Words that may stand between an attribution and the loaded word it reports: "called it an
 #: utterly vile act".
 _SKIPPED = AUXILIARIES | DETERMINERS | PRONOUNS | {"as", "that", ","}
-#: How many words back to look for an attribution.
+#: Number of tokens searched backwards for an attribution.
 _REACH = 6
 
 
@@ -29,7 +29,7 @@ def find_loaded_words(text: str) -> tuple[str, ...]:
     """Return the evaluative words and intensifiers in the text's own voice, in lower case.
 
     Words inside a quotation (`worker.english.quotation`) or right after an attribution ("he called
-    it an outrageous") are somebody else's.
+    it outrageous") are in somebody else's voice and are left out.
     """
     spans = quotation_spans(text)
     text_tokens = tokens(text)
@@ -46,7 +46,7 @@ def find_loaded_words(text: str) -> tuple[str, ...]:
 
 
 def _is_attributed(text_tokens: tuple[Token, ...], index: int) -> bool:
-    """Whether an attribution stands before the token at ``index``, with only filler between."""
+    """Return whether only filler separates the token at ``index`` from an earlier attribution."""
     for token in reversed(text_tokens[max(0, index - _REACH) : index]):
         lower = token.text.lower()
         if lower in ATTRIBUTION_VERBS:

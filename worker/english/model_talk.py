@@ -1,4 +1,4 @@
-"""Talk about the task in a model's answer, and instructions to a model in an article."""
+"""Finds talk about the task in a model's answer, and instructions to a model in an article."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from worker.english.sentence_view import SentenceView
 
 __all__ = ["find_instruction", "find_model_talk"]
 
-#: How a model starts to talk about its task, or names a part of the prompt.
+#: Openings with which a model talks about its task or names a part of the prompt.
 _OPENING_TALK = re.compile(
     r"""\W*(?:
     here(?:'s|\s(?:is|are))\b | (?:sure|certainly|okay|absolutely|of\scourse)\s*[,.!:]
@@ -27,7 +27,7 @@ _TALK = re.compile(
     r"|\banswer with\b|\bgrammatical(?:ly)? (?:correct|errors?|mistakes?)\b|\bthe sentence only\b",
     re.IGNORECASE,
 )
-#: Instructions to whoever reads the text: an imperative at its start, talk about the task, chat
+#: Instructions to the reader of a text: an imperative at its start, talk about a task, or chat
 #: markers.
 _INSTRUCTION = re.compile(
     r"""
@@ -49,7 +49,10 @@ _MARKUP = frozenset("*_#<>{}[]|^~\\")
 
 
 def find_model_talk(source: SentenceView, proposal: SentenceView) -> str | None:
-    """Return the first talk or markup that ``proposal`` adds to ``source``, or None."""
+    """Return the first new line, task talk or markup that ``proposal`` adds to ``source``, or None.
+
+    A new line is reported as ``new line``.
+    """
     if len(proposal.text.strip().splitlines()) > max(1, len(source.text.strip().splitlines())):
         return "new line"
     for match in (_OPENING_TALK.match(proposal.folded), _TALK.search(proposal.folded)):
@@ -61,6 +64,6 @@ def find_model_talk(source: SentenceView, proposal: SentenceView) -> str | None:
 
 
 def find_instruction(text: str) -> str | None:
-    """Return the words that instruct a reader, most likely a model, to write something, or None."""
+    """Return the words that instruct the reader, most likely a model, or None if there are none."""
     match = _INSTRUCTION.search(text)
     return None if match is None else match[0].strip()

@@ -1,4 +1,4 @@
-"""Quotations in a text, in double or single marks: curly, straight or guillemets."""
+"""Finds quotations in double or single marks: curly, straight or guillemets."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _ELISIONS = re.compile(r"(?:\d\ds|em|n|til|tis|twas|cause|cos|bout|round)\b")
 def quotations(text: str) -> tuple[str, ...]:
     """Return the words of each quotation, in order, without punctuation.
 
-    An unpaired double mark opens a quotation that runs to the end of the text or to the next
-    opening mark, or closes one that runs from the start. An unpaired single mark is an apostrophe.
-    Single marks inside double ones do not start a quotation of their own.
+    An unpaired double mark either opens a quotation that runs to the next opening mark or the end
+    of the text, or closes a quotation that runs from the previous mark or the start of the text. An
+    unpaired single mark is an apostrophe. Single marks inside double marks do not start a separate
+    quotation.
     """
     folded = fold_typography(text)
     return tuple(
@@ -28,18 +29,18 @@ def quotations(text: str) -> tuple[str, ...]:
 
 
 def is_balanced(text: str) -> bool:
-    """Whether every double quotation mark is paired, so that no quotation is cut in two."""
+    """Return whether all double quotation marks are paired, so that no quotation is cut in two."""
     return fold_typography(text).count('"') % 2 == 0
 
 
 def quotation_spans(text: str) -> list[tuple[int, int]]:
-    """Return start and end of each quotation in the folded text, in order, without its marks."""
+    """Return the start and end of each quotation in the folded text, in order, without marks."""
     folded = fold_typography(text)
     spans = _double_spans(folded)
     unquoted = folded
     if spans:
         edges = [0, *(edge for span in spans for edge in span), len(folded)]
-        # Blanked rather than removed, so that positions stay valid.
+        # Double quotations are blanked rather than removed, so that positions stay valid.
         unquoted = "".join(
             " " * (end - start) if number % 2 else folded[start:end]
             for number, (start, end) in enumerate(pairwise(edges))
@@ -73,7 +74,7 @@ def _double_spans(text: str) -> list[tuple[int, int]]:
 def _single_spans(text: str) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     opened: int | None = None
-    possessive: int | None = None  # A mark that may close, or end a plural: workers' union.
+    possessive: int | None = None  # May close a quotation or end a plural: workers' union.
     for match in re.finditer("'", text):
         mark = match.start()
         before, after = text[mark - 1 : mark], text[mark + 1 : mark + 2]
@@ -94,13 +95,13 @@ def _single_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _may_open(text: str, mark: int) -> bool:
-    """Whether the single mark at index ``mark`` may open a quotation."""
+    """Return whether the single mark at index ``mark`` may open a quotation."""
     before, after = text[mark - 1 : mark], text[mark + 1 : mark + 2]
     bounded = not before or before.isspace() or before in '([-"'
     return bounded and bool(after.strip()) and not _ELISIONS.match(text, mark + 1)
 
 
 def _is_apostrophe(text: str, mark: int) -> bool:
-    """Whether the single mark at index ``mark`` stands inside a word or shortens one."""
+    """Return whether the single mark at index ``mark`` is inside a word or shortens one."""
     inside = text[mark - 1 : mark].isalnum() and text[mark + 1 : mark + 2].isalnum()
     return inside or _ELISIONS.match(text, mark + 1) is not None

@@ -1,4 +1,4 @@
-"""How sentences end: the marks that end one, and the marks that may close behind them."""
+"""Sentence ends: the marks that end a sentence, and the closing marks that may follow them."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ END_MARKS = (".", "!", "?")
 #: Quotes, brackets and Markdown emphasis that may follow an end mark.
 CLOSING_MARKS = "\"'\u201d\u2019\u00bb)]}*_"
 
-#: Pattern of an end mark with its closing marks, for expressions that look inside a text.
+#: Pattern for an end mark and its closing marks, for use inside larger expressions.
 SENTENCE_END = rf"[.!?][{re.escape(CLOSING_MARKS)}]*"
 
 
 def strip_closing_marks(text: str) -> str:
-    """Return ``text`` without the closing marks, and the spaces between them, at its end."""
+    """Return ``text`` without the closing marks and spaces at its end."""
     return text.rstrip(CLOSING_MARKS + " ")
 
 
 def ends_sentence(text: str) -> bool:
-    """Whether ``text`` ends with an end mark, an ellipsis included."""
+    """Return whether ``text`` ends with a sentence-ending mark; an ellipsis counts as one."""
     return strip_closing_marks(text).endswith(END_MARKS)
 
 
 def ends_statement(text: str) -> bool:
-    """Whether ``text`` ends with a full stop that is not part of an ellipsis."""
+    """Return whether ``text`` ends with a full stop that is not part of an ellipsis."""
     return strip_closing_marks(text).endswith(".") and not trails_off(text)
 
 
 def trails_off(text: str) -> bool:
-    """Whether the last mark of ``text`` belongs to an ellipsis ("...", "..?")."""
+    """Return whether ``text`` ends with an ellipsis ("...", "..?")."""
     return strip_closing_marks(text)[-3:-1] == ".."

@@ -1,4 +1,4 @@
-"""A sentence with the derived views of it that several checks share."""
+"""A sentence with derived views that several checks share."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SentenceView:
 
     @cached_property
     def followers(self) -> list[str]:
-        """The next content word after each token; empty where there is none."""
+        """The next content word after each token, or an empty string if there is none."""
         reversed_followers: list[str] = []
         follower = ""
         for token in reversed(self.tokens):
@@ -46,17 +46,21 @@ class SentenceView:
         return reversed_followers[::-1]
 
     def governed(self, key: Callable[[Token], str]) -> list[tuple[str, str]]:
-        """Return the keys of the tokens that have one, each with the content word it governs.
+        """Return the key of each token that has a key, with the content word the token governs.
 
         Args:
-            key: names a token, such as a negation or modal verb; empty for any other token.
+            key: returns the key of a token, such as a negation or modal verb, or an empty string
+                for any other token.
         """
         pairs = zip(map(key, self.tokens), self.followers, strict=True)
         return [(name, word) for name, word in pairs if name]
 
     @cached_property
     def capitals(self) -> tuple[Counter[str], Counter[str], list[str]]:
-        """Capitalised words: certain ones, those explained by their position, all in order."""
+        """Capitalised words: counts of sure ones, counts of unsure ones, and all in order.
+
+        A word is unsure if its position may explain its capital.
+        """
         sure: Counter[str] = Counter()
         unsure: Counter[str] = Counter()
         order: list[str] = []
@@ -70,7 +74,7 @@ class SentenceView:
 
     @cached_property
     def lower_case(self) -> Counter[str]:
-        """The words without a capital, hyphenated ones in parts, counted."""
+        """Counts of the words without a capital, with hyphenated words split into parts."""
         return Counter(
             part
             for token in self.tokens
@@ -81,10 +85,11 @@ class SentenceView:
 
 
 def pair_related_words(source: SentenceView, proposal: SentenceView) -> list[tuple[int, int]]:
-    """Pair the content words of two sentences that are related.
+    """Pair the related content words of two sentences.
 
     Returns:
-        Pairs of indexes into ``source.content`` and ``proposal.content``, each index at most once.
+        Pairs of indexes into ``source.content`` and ``proposal.content``; each index is used at
+        most once.
     """
     indexes_by_base: dict[str, list[int]] = {}
     for index, (word, _) in reversed(list(enumerate(source.content))):

@@ -1,4 +1,4 @@
-"""Spelling: whether a word is in the dictionary, and which word a misspelling stands for.
+"""Looks words up in a dictionary and corrects misspellings.
 
 The dictionary is SymSpell's frequency dictionary: Google Books counts of the words in the SCOWL
 lists, with British and American spellings.
@@ -19,8 +19,8 @@ __all__ = ["correct_spelling", "is_misspelling", "is_word"]
 
 _DICTIONARY = "frequency_dictionary_en_82_765.txt"
 
-#: A misspelling drops, doubles or swaps one letter, or up to two in words of `_LONG_LETTERS`.
-#: Words below `_LEAST_LETTERS` are all close to other words.
+#: A misspelling is one edit away from its word, or up to two in words of at least `_LONG_LETTERS`
+#: letters. Words with fewer than `_LEAST_LETTERS` letters are all close to other words.
 _LEAST_LETTERS, _LONG_LETTERS = 4, 7
 
 _WORD = re.compile(r"(?<![\w-])[^\W\d_]+(?:'\w+)?(?![\w-])")
@@ -33,15 +33,15 @@ def _words() -> frozenset[str]:
 
 
 def is_word(word: str) -> bool:
-    """Whether a lower-case word is in the dictionary."""
+    """Return whether a lower-case word is in the dictionary."""
     return word in _words()
 
 
 def is_misspelling(wrong: str, right: str) -> bool:
-    """Whether ``wrong`` is a misspelling of ``right``; both in lower case.
+    """Return whether ``wrong`` is a misspelling of ``right``; both must be in lower case.
 
     A British or American variant that the dictionary lacks ("hospitalise") is not a misspelling. A
-    new word ("lockdown") is too far from any word in the dictionary to be taken for one.
+    new word ("lockdown") is too far from any dictionary word to count as a misspelling.
     """
     if right.endswith("n't") and wrong == right.replace("'", ""):
         return True
@@ -58,7 +58,7 @@ def is_misspelling(wrong: str, right: str) -> bool:
 def correct_spelling(source: str, version: str) -> str:
     """Return ``source`` with its misspelt words spelt as in ``version``.
 
-    A capitalised word may be a name, so it is corrected only to a plain word ("Afther").
+    A capitalised word may be a name, so it is corrected only if the right word is plain ("Afther").
     """
     source_words, version_words = _count_words(source), _count_words(version)
     removed, added = source_words - version_words, version_words - source_words
@@ -71,5 +71,5 @@ def correct_spelling(source: str, version: str) -> str:
 
 
 def _count_words(text: str) -> Counter[str]:
-    """Count the words as written, with curly apostrophes made straight."""
+    """Count the words as written, except that curly apostrophes become straight."""
     return Counter(_WORD.findall(text.replace("\u2019", "'")))
