@@ -1,4 +1,4 @@
-"""The stages of one article, one folder each.
+"""The stages that process an article, one folder each.
 
-Imports english, engine, records and config; knows no queue.
+Imports english, engine, records and config. Does not depend on the queue.
 """

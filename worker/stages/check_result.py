@@ -12,14 +12,14 @@ __all__ = ["CheckResult"]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Accepted, or refused with a reason."""
+    """The outcome of a check: accepted, or refused with a reason."""
 
     reason: Reason | None
     detail: str = ""
-    """What differs, such as a number."""
+    """What differs between the texts, such as a number."""
     scores: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def accepted(self) -> bool:
-        """Whether the text may be used."""
+        """Whether the checked text may be used."""
         return self.reason is None

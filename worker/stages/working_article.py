@@ -1,4 +1,4 @@
-"""An article on its way through the stages, with its edits, refusals and doubts so far."""
+"""An article between its stages, with the edits, refusals and doubtful sentences so far."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class WorkingArticle:
     edits: list[Edit]
     removed: tuple[Removal, ...]
     damaged_by_link: set[str] = field(default_factory=set)
-    """Sentences in which a link of the page may have replaced words."""
+    """Sentences in which a page link may have replaced words."""
     refused: list[Refusal] = field(default_factory=list)
     awkward: list[int] = field(default_factory=list)
     """Indexes of sentences that read badly and were not repaired."""
     needs_source: list[int] = field(default_factory=list)
-    """Indexes of sentences that cannot be mended without the source text."""
+    """Indexes of sentences that cannot be repaired without the source text."""
 
     @property
     def text(self) -> str:
@@ -44,7 +44,7 @@ class WorkingArticle:
         return [sentence for paragraph in self.paragraphs for sentence in paragraph]
 
     def apply_boundaries(self, settled: Sequence[SettledParagraph]) -> None:
-        """Replace each paragraph by its settled form, and renumber the edits."""
+        """Replace each paragraph with its settled form, and renumber the edits."""
         for edit in self.edits:
             settled[edit.paragraph].add_edit(edit)
         self.paragraphs, self.edits = [], []
@@ -58,7 +58,7 @@ class WorkingArticle:
             self.damaged_by_link |= paragraph.damaged_by_link
 
     def apply_repairs(self, repaired: Sequence[RepairedSentence]) -> None:
-        """Replace each sentence by its repair, and note edits, refusals and doubts.
+        """Replace each sentence with its repair; record edits, refusals and doubtful sentences.
 
         Args:
             repaired: one entry per sentence of the article, in order.
@@ -93,7 +93,7 @@ class WorkingArticle:
 
 
 def _word_changes(sentence: RepairedSentence) -> Iterator[WordChange]:
-    """Yield the changes that were made."""
+    """Yield the accepted changes."""
     for decision in sentence.decisions:
         if decision.accepted:
             edits = decision.change.edits
@@ -106,7 +106,7 @@ def _word_changes(sentence: RepairedSentence) -> Iterator[WordChange]:
 
 
 def _refusals(source: str, sentence: RepairedSentence) -> Iterator[Refusal]:
-    """Yield the proposal if it was refused as a whole, and each change that was refused."""
+    """Yield a refusal of the whole proposal, if it was refused, and one for each refused change."""
     if sentence.reason is not None:
         yield Refusal(
             stage="repair",

@@ -1,1 +1,1 @@
-"""Flags on a repaired article for an editor. Imports english and records, and no other stage."""
+"""Flags for the editor of a repaired article. Imports english and records, but no other stage."""

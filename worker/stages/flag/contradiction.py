@@ -1,7 +1,8 @@
 """Contradictions within an article: two numbers, or two days, for the same thing.
 
-A rare hint to an editor. Two sentences must count the same thing with the same verb, or date the
-same event differently, and must not name different places or people.
+A contradiction is a rare hint to an editor. Two sentences contradict each other if they count the
+same thing with the same verb, or date the same event, but give different values. They must not name
+different places or people.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from worker.english.sentence_view import SentenceView
 
 __all__ = ["Contradiction", "find_contradictions"]
 
-#: Content words within twice this many tokens of a number or day name the thing: "12 people were
+#: Content words within twice this many tokens of a number or day name its subject: "12 people were
 #: killed".
 _REACH = 3
-#: A sentence with one of these words compares, adds to an earlier count, or rounds.
+#: Words with which a sentence compares, adds to an earlier count, or rounds; it is skipped.
 _RELATIVE_WORDS = frozenset(
     """another other others more further additional least most about some around nearly almost over
     up than first last previous previously earlier later initially compared respectively rose
     increased from of each per every approximately roughly total now""".split()  # noqa: SIM905
 )
 
-#: What a sentence makes a claim about: its kind and two base words.
+#: The subject of a claim: the kind of claim and two base words.
 _Subject = tuple[str, ...]
 
 
@@ -36,11 +37,11 @@ class Contradiction(NamedTuple):
     """Index of the earlier sentence."""
     second: int
     values: tuple[str, str]
-    """The number or day in each."""
+    """The number or day in each sentence."""
 
 
 def find_contradictions(sentences: Sequence[str]) -> list[Contradiction]:
-    """Return where a later sentence contradicts the first mention of a thing, in article order."""
+    """Return the contradictions of each subject's first mention, in article order."""
     first_mentions: dict[_Subject, tuple[int, str]] = {}
     contradictions: list[Contradiction] = []
     views = list(map(SentenceView, sentences))
@@ -87,7 +88,7 @@ def _base_form(word: str) -> str:
 
 
 def _may_share_scene(first: SentenceView, second: SentenceView) -> bool:
-    """Whether the sentences share a name of a place or person, or one of them has none."""
+    """Return whether the sentences share the name of a place or person, or one has no name."""
     first_names, second_names = _scene_names(first), _scene_names(second)
     return not first_names or not second_names or bool(first_names & second_names)
 

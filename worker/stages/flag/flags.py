@@ -1,4 +1,4 @@
-"""Flags that point an editor to what a repaired article still has wrong."""
+"""Flags that point an editor to the faults left in a repaired article."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage 2: find sentences and mend where they begin and end.
+"""Stage 2: splits text into sentences and repairs their boundaries.
 
 Imports english, engine, records and config.
 """

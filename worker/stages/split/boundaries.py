@@ -1,4 +1,4 @@
-"""Stage 2, after the split: repairs of sentence boundaries, which consult the engine."""
+"""Stage 2, steps 2 to 4: repairs sentence boundaries with the help of the engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def settle_boundaries(
 ) -> list[SettledParagraph]:
     """Join cut sentences, remove doubled words and split run-ons in each paragraph.
 
-    Arguments and errors are those of ``split_run_ons``.
+    Takes the same arguments and raises the same errors as ``split_run_ons``.
     """
     joined, join_edits = join_false_breaks(paragraphs, engine, profile)
     without_doubles, double_edits = remove_doubled_words(joined, engine, profile)

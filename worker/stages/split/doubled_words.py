@@ -1,8 +1,8 @@
-"""Stage 2, third: remove a word that was repeated by mistake.
+"""Stage 2, step 3: removes a word that was repeated by mistake.
 
-A translation engine repeats a word where two words of the source have one in English ("membrane
-membrane"). Words that are doubled on purpose stay. For the rest the base model, which reads nothing
-else, says whether the sentence is likelier with the word once.
+A translation engine repeats a word if two source words share one English translation ("membrane
+membrane"). Words that are doubled on purpose stay. Any other word is removed if the base model,
+given only the text of the sentence, finds the sentence more likely with the word once.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 __all__ = ["remove_doubled_words"]
 
-#: Nats by which a sentence must be likelier with the word once. Removes 97 % of words doubled at
-#: random in clean news; a lower value removes intended repetitions too (docs/decisions/021).
+#: Nats by which a sentence must be more likely with the word once. Removes 97 % of words doubled at
+#: random in clean news; a lower value also removes intended repetitions (docs/decisions/021).
 _MIN_GAIN_NATS = 5.0
 
-#: Words that stay doubled: those doubled on purpose, more words of stress, and negations and number
-#: words, because a repeated one may change the meaning. Wider than what `repair.spotting` excuses:
-#: flagging "really really" costs nothing, removing a word does.
+#: Words that stay doubled: words doubled on purpose or for stress, and negations and number words,
+#: whose repetition may change the meaning. `repair.spotting` makes fewer exceptions, because a
+#: needless flag on "really really" costs nothing, while a needless removal costs a word.
 _KEPT_DOUBLED = (
     DOUBLED_ON_PURPOSE | NEGATIONS | NUMBER_WORDS.keys() | {"really", "so", "much", "many", "far"}
 )
 
-#: Small letters only: "New York, New York" and "Duran Duran" are names.
+#: Lower case only: "New York, New York" and "Duran Duran" are names.
 _DOUBLE = re.compile(r"(?<![\w'\u2019-])([a-z]+)((?:\s+\1)+)(?![\w'\u2019-])")
 
 
@@ -44,7 +44,7 @@ def remove_doubled_words(
 ) -> tuple[list[list[str]], list[Edit]]:
     """Return each paragraph's sentences without doubled words, and the edits made.
 
-    Quotations stay as they are. So does all text if the engine returns no likelihoods.
+    Quotations stay unchanged. If the engine returns no likelihoods, all text stays unchanged.
 
     Raises:
         EngineError: the engine failed.
@@ -82,7 +82,7 @@ def remove_doubled_words(
 
 
 def _without_double(sentence: str) -> str:
-    """Return the sentence with its first doubled word said once."""
+    """Return the sentence with only one copy of its first doubled word."""
     for double in _DOUBLE.finditer(sentence):
         if double[1] not in _KEPT_DOUBLED:
             return sentence[: double.start(2)] + sentence[double.end(2) :]

@@ -1,8 +1,8 @@
-"""Stage 2, second: join sentences that a false full stop has cut in two.
+"""Stage 2, step 2: joins sentences that a false full stop cut in two.
 
-A full stop is doubted before a small letter, or before a verb that no statement begins with. The
-base model, which reads nothing else, then says how much likelier one sentence is than two. The two
-are joined, or the second gets its lost capital back, or the text stays as it is.
+A full stop is suspect when a lower-case letter follows, or a verb that cannot begin a statement.
+The base model, given only the text of the two sentences, then scores one sentence against two. The
+two sentences are joined, or the second has its capital restored, or the text stays unchanged.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = ["join_false_breaks"]
 
-#: Nats by which one sentence must be likelier than two. Joins 98.7 % of cut sentences and 1 % of
-#: whole ones that lost their capital; a lower value joins more of both (docs/decisions/021).
+#: Nats by which one sentence must be more likely than two. Joins 98.7 % of cut sentences and 1 % of
+#: whole sentences that lost their capital; a lower value joins more of both (docs/decisions/021).
 _JOIN_NATS = 4.0
-#: The same where the second begins with a capital, so that two sentences are to be expected: joins
-#: 97 % of cut sentences and no whole ones.
+#: The same if the second sentence begins with a capital, which is evidence for two sentences. Joins
+#: 97 % of cut sentences and no whole sentences.
 _JOIN_CAPITAL_NATS = 6.0
 
-#: Longer text is not half a sentence and is left alone.
+#: A longer text is not half a sentence, so it is never joined.
 _MAX_HALF_CHARS = 600
 
-#: Verbs and pronouns that no statement begins with.
+#: Words, mostly verbs and pronouns, that cannot begin a statement.
 _FRAGMENT_WORDS = (AUXILIARIES | MODALS | {"of", "than", "which", "whose", "whom"}) - {
     *("be", "being", "having", "doing", "do", "may", "might", "will", "must", "need"),
 }
@@ -48,31 +48,31 @@ _FIRST_WORD = re.compile(r"[A-Za-z]+(?=[\s,])")
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A piece of a paragraph that starts at a sentence boundary or a doubtful full stop."""
+    """A piece of a paragraph that starts at a sentence boundary or a suspect full stop."""
 
     text: str
     doubted: bool = False
-    """Whether the full stop before it may be false."""
+    """Whether the full stop before the part may be false."""
     continues: bool = False
-    """Whether the splitter left it in one sentence with the part before."""
+    """Whether the splitter kept the part in one sentence with the previous part."""
 
     @property
     def lower_first(self) -> str:
-        """The text as the end of a sentence."""
+        """The text with a lower-case first letter, as the end of a sentence."""
         return self.text[0].lower() + self.text[1:]
 
     @property
     def upper_first(self) -> str:
-        """The text as a sentence of its own."""
+        """The text with a capital, as a separate sentence."""
         return self.text[0].upper() + self.text[1:]
 
 
 def join_false_breaks(
     paragraphs: Sequence[Sequence[str]], engine: Engine, profile: Profile
 ) -> tuple[list[list[str]], list[Edit]]:
-    """Return each paragraph's sentences with cut ones joined, and the edits made.
+    """Join cut sentences; return each paragraph's sentences and the edits made.
 
-    Quotations stay as they are. So does all text if the engine returns no likelihoods.
+    Quotations stay unchanged. If the engine returns no likelihoods, all text stays unchanged.
 
     Raises:
         EngineError: the engine failed.
@@ -95,7 +95,7 @@ def join_false_breaks(
 def _resolve_breaks(
     parts: Sequence[_Part], nats: dict[str, float], paragraph: int, edits: list[Edit]
 ) -> list[str]:
-    """Return the paragraph's sentences; append an edit for each break that was mended."""
+    """Return the paragraph's sentences; append an edit for each repaired break."""
     sentences = [parts[0].text] if parts else []
     for left, right in pairwise(parts):
         reason, gain = _decide(left, right, nats)
@@ -124,7 +124,7 @@ def _resolve_breaks(
 
 
 def _decide(left: _Part, right: _Part, nats: dict[str, float]) -> tuple[Reason | None, float]:
-    """Return what is wrong with the break, if anything, and the nats gained by joining."""
+    """Return the reason to repair the break, or None, and the nats gained by joining."""
     if not right.doubted or not nats:
         return None, 0.0
     gain = nats[_as_two_sentences(left, right)] - nats[_as_one_sentence(left, right)]
@@ -137,7 +137,7 @@ def _decide(left: _Part, right: _Part, nats: dict[str, float]) -> tuple[Reason |
 
 
 def _split_into_parts(sentences: Sequence[str]) -> list[_Part]:
-    """Split sentences further, at each doubtful full stop inside them."""
+    """Split the sentences further at each suspect full stop inside them."""
     parts: list[_Part] = []
     quoted = False
     for sentence in sentences:
@@ -155,7 +155,7 @@ def _split_into_parts(sentences: Sequence[str]) -> list[_Part]:
 
 
 def _pieces(sentence: str) -> Iterator[str]:
-    """Yield the sentence in pieces, cut after each full stop before a small letter."""
+    """Yield the pieces of a sentence, cut after each full stop that a lower-case letter follows."""
     start = 0
     for stop in _STOP.finditer(sentence):
         yield sentence[start : stop.start() + 1]
@@ -164,7 +164,7 @@ def _pieces(sentence: str) -> Iterator[str]:
 
 
 def _is_doubtful(left: str, right: str) -> bool:
-    """Return whether the full stop between the two may have cut a sentence."""
+    """Return whether the full stop between the two sentences may be false."""
     first = _FIRST_WORD.match(right)
     if (
         first is None
@@ -183,7 +183,7 @@ def _is_doubtful(left: str, right: str) -> bool:
 
 
 def _has_lost_capital(text: str) -> bool:
-    """Return whether a capital is safe to restore; "iPhone", say, is a name that has none."""
+    """Return whether a missing capital is safe to restore; names like "iPhone" have none."""
     return text[0].islower() and text.split(maxsplit=1)[0].rstrip(",") in FUNCTION_WORDS
 
 

@@ -1,9 +1,9 @@
-"""Stage 2, last: split sentences that ran together where a full stop or a line end was lost.
+"""Stage 2, step 4: splits sentences that ran together because a full stop or line end was lost.
 
-A capital on a function word in the middle of a sentence is doubted: another sentence may begin
-there. The base model, which reads nothing else, says how much likelier two sentences are than one,
-or a heading and a sentence. The page itself decides where the words before the capital are one of
-its links. No word is added or removed.
+A capitalised function word in the middle of a sentence is suspect: another sentence may begin
+there. The base model, given only the text of the sentence, scores two sentences, or a heading and
+a sentence, against one sentence. If the words before the capital are a link on the page, they are
+split off without asking the model. No word is added or removed.
 """
 
 from __future__ import annotations
@@ -34,26 +34,28 @@ if TYPE_CHECKING:
 
 __all__ = ["SettledParagraph", "find_link_texts", "split_run_ons"]
 
-#: Nats by which two sentences must be likelier than one, with or without its capital. Splits 74 %
-#: of sentences that lost the stop between them; at 2 nats, doubtful ones too (docs/decisions/021).
+#: Nats by which two sentences must be more likely than one, with the capital or without it. Splits
+#: 74 % of sentences that lost the stop between them; at 2 nats, also splits doubtful cases
+#: (docs/decisions/021).
 _MIN_GAIN_NATS = 3.0
 
-#: The left side is a heading if a line of its own costs at most this many nats more than a full
-#: stop, and it is short and has no finite auxiliary: so 62 of 119 headlines, none of 186 sentences.
+#: The left side is a heading if it is short, has no finite auxiliary, and costs at most this many
+#: nats more on its own line than with a full stop. Finds 62 of 119 headlines, and mistakes none of
+#: 186 sentences for a heading.
 _HEADING_NATS = 4.0
 _MAX_HEADING_WORDS = 20
 _FINITE = (AUXILIARIES | MODALS) - {"be", "been", "being", "having", "doing", "done"}
 
-#: A right side with fewer words is the rest of a name rather than a sentence.
+#: A right side with fewer words is taken for the rest of a name, not a sentence.
 _MIN_SENTENCE_WORDS = 5
 
-#: Words that often begin a sentence and seldom a name. Left out are words that no statement begins
-#: with.
+#: Words that often begin a sentence and seldom a name. Words that cannot begin a statement are left
+#: out, and so are "I" and "A", whose capital proves nothing.
 _OPENERS = (
     DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS | {"according", "however", "meanwhile"}
 ) - {"i", "a", "of", "than", "which", "whose", "whom", "who"}
 
-#: A capitalised opener after a plain word that is not an initial.
+#: A capitalised opener between a word that is not an initial and a lower-case word.
 _BREAK = re.compile(
     r"(?<=[\w%)'\u2019])(?<!\b[A-Z]) (?=(?:"
     + "|".join(sorted(word.capitalize() for word in _OPENERS if word.isalpha()))
@@ -67,26 +69,26 @@ _DATELINE = re.compile(
 )
 
 _LINK_SEPARATOR = re.compile(r"[,;|#\n\u00b7\u2022]")
-#: A link of a single word is too often also the beginning of a sentence.
+#: A one-word link is too often also the beginning of a sentence.
 _MIN_LINK_WORDS = 2
-#: Openers that continue a name ("Sword And the Crown") and never begin a lead.
+#: Openers that may continue a name ("Sword And the Crown") and never begin a lead.
 _NAME_JOINERS = ("And ", "Or ")
 
 
 @dataclass(frozen=True, slots=True)
 class SettledParagraph:
-    """A paragraph after its sentence boundaries were mended."""
+    """A paragraph with repaired sentence boundaries."""
 
     paragraphs: list[list[str]]
-    """Its sentences; more than one paragraph if a heading was set off."""
+    """The sentences, in more than one paragraph if a heading was set off."""
     edits: list[Edit] = field(default_factory=list)
-    """Numbered by the paragraphs here."""
+    """The edits made; their paragraph numbers are indexes into ``paragraphs``."""
     damaged_by_link: frozenset[str] = frozenset()
-    """Sentences that had a link after their dateline. No heading stands there, so the link may have
-    replaced words that only the source has."""
+    """Sentences that had a link after their dateline. A heading never follows a dateline, so the
+    link may have replaced words that only the source has."""
 
     def add_edit(self, edit: Edit) -> None:
-        """Add an earlier edit, renumbered to where its text is now or else to the first."""
+        """Add an earlier edit, numbered by the paragraph that holds its text, else by the first."""
         matches = (
             index
             for index, sentences in enumerate(self.paragraphs)
@@ -96,14 +98,14 @@ class SettledParagraph:
 
 
 class _Break(NamedTuple):
-    """A place where a sentence may be two."""
+    """A place in a sentence where a second sentence may begin."""
 
     left: str
     right: str
 
     @property
     def as_one(self) -> tuple[str, str]:
-        """A single sentence, with the capital and without."""
+        """A single sentence, with the capital and without it."""
         lower_first = f"{self.right[0].lower()}{self.right[1:]}"
         return f"{self.left} {self.right}", f"{self.left} {lower_first}"
 
@@ -142,7 +144,7 @@ class _Division(NamedTuple):
 
 
 def find_link_texts(lines: Iterable[str]) -> frozenset[str]:
-    """Return the links and key words in lines of a page, lower-cased, of two words or more."""
+    """Return the links and keywords of two or more words in a page's lines, in lower case."""
     links = (link.strip().lower() for line in lines for link in _LINK_SEPARATOR.split(line))
     return frozenset(link for link in links if len(link.split()) >= _MIN_LINK_WORDS)
 
@@ -153,16 +155,15 @@ def split_run_ons(
     engine: Engine,
     profile: Profile,
 ) -> list[SettledParagraph]:
-    """Split the run-on sentences of each paragraph, and return it with the edits made.
+    """Split run-on sentences; return each paragraph with the edits made.
 
-    Quotations stay as they are. If the engine returns no likelihoods, only links of the page are
-    set off.
+    Quotations stay unchanged. If the engine returns no likelihoods, only page links are set off.
 
     Args:
         paragraphs: the sentences of each paragraph.
         links: for each paragraph, the links of its page, as returned by ``find_link_texts``.
-        engine: rates how likely a text is.
-        profile: has the prompt for that.
+        engine: scores how likely a text is.
+        profile: names the prompt for these scores.
 
     Raises:
         EngineError: the engine failed.
@@ -196,7 +197,7 @@ def split_run_ons(
 
 
 def _find_breaks(sentence: str) -> Iterator[_Break]:
-    # Without closing marks: a sentence that ends inside a quotation or brackets is not split.
+    # A sentence that ends with a closing quotation mark or bracket is not split.
     if not sentence.endswith(END_MARKS):
         return
     for match in _BREAK.finditer(sentence):
@@ -208,7 +209,7 @@ def _find_breaks(sentence: str) -> Iterator[_Break]:
 def _best_division(
     breaks: Sequence[_Break], links: Collection[str], nats: dict[str, float]
 ) -> _Division | None:
-    """Return the division at a link of the page, else the likeliest one, if there is any."""
+    """Return the division at a page link, else the most likely division, or None."""
     for break_ in breaks:
         if division := _divide_at_link(break_, links):
             return division
@@ -219,7 +220,7 @@ def _best_division(
 
 
 def _divide_at_link(break_: _Break, links: Collection[str]) -> _Division | None:
-    """Return the link and the rest of the sentence, its dateline restored."""
+    """Return the link, and the rest of the sentence with its dateline; None without a link."""
     match = _DATELINE.match(break_.left)
     dateline = match[0] if match else ""
     link = break_.left.removeprefix(dateline)
@@ -230,7 +231,7 @@ def _divide_at_link(break_: _Break, links: Collection[str]) -> _Division | None:
 
 
 def _divide_if_likelier(break_: _Break, nats: dict[str, float]) -> _Division | None:
-    """Return two sentences, or a heading and a sentence, if likelier than one sentence."""
+    """Return two sentences, or a heading and a sentence, if more likely than one sentence."""
     as_one = min(nats[text] for text in break_.as_one)
     as_two, as_heading = nats[break_.as_two], nats[break_.as_heading]
     is_heading = break_.may_be_heading and as_heading - as_two <= _HEADING_NATS
@@ -246,7 +247,7 @@ def _divide_if_likelier(break_: _Break, nats: dict[str, float]) -> _Division | N
 def _divide_paragraph(
     sentences: Sequence[str], divisions: dict[int, _Division | None]
 ) -> SettledParagraph:
-    """Divide the sentences at the given indexes; a heading gets a paragraph of its own."""
+    """Divide the sentences at the given indexes; a heading gets its own paragraph."""
     paragraphs: list[list[str]] = [[]]
     edits: list[Edit] = []
     for index, sentence in enumerate(sentences):

@@ -1,6 +1,6 @@
-"""Stage 2, first: split paragraphs into sentences and remove stray pieces.
+"""Stage 2, step 1: splits paragraphs into sentences and removes stray pieces.
 
-A stray piece is a lone function word that ends in a full stop; it stays wherever it could be meant.
+A stray piece is one or two function words with a full stop; it stays if it may be intended.
 ``worker.stages.split.false_breaks`` joins sentences that were cut in two.
 """
 
@@ -26,16 +26,16 @@ __all__ = [
     "unquoted_sentences",
 ]
 
-#: Most words of a stray piece; three are more often a short answer.
+#: Maximum number of words in a stray piece; three words are more often a short answer.
 _MAX_STRAY_WORDS = 2
 
 #: Titles and other abbreviations that never end a sentence. syntok knows most abbreviations but
-#: splits after these before a capital.
+#: splits after these if a capital follows.
 _NAME_PREFIXES = frozenset(
     """adm brig capt cmdr col cpl det dr ft gen gov hon insp lt maj messrs mr mrs ms mt pres prof
     pvt rep rev sen sgt sr st supt v vs""".split()  # noqa: SIM905 - a word list reads better
 )
-#: Words whose full stop belongs to them, so it is never removed. The last line is company forms.
+#: Abbreviations, whose full stop is never removed. The last line holds company forms.
 _ABBREVIATIONS = _NAME_PREFIXES | frozenset(
     """al approx apr aug ave avg bn bros ca cf co corp dec dept dist div ed eds esp est etc excl
     feb fig figs fri govt inc incl intl jan jr jul jun kg km lb ltd mar max min mln mn mon no nos
@@ -43,9 +43,9 @@ _ABBREVIATIONS = _NAME_PREFIXES | frozenset(
     bhd doo ehf gmbh jsc kft llc llp oao ojsc ooo oyj pao plc pty spa sro zao zrt""".split()  # noqa: SIM905
 )
 
-#: Function words that mean nothing alone. Left out are possible answers or claims (negations,
-#: pronouns, quantities, question words), particles that serve as predicates ("off", "over"), and
-#: words that are also names or months ("May", "Will", "A").
+#: Function words that mean nothing alone. The list leaves out possible answers or claims
+#: (negations, pronouns, quantities, question words), particles that serve as predicates ("off",
+#: "over"), and words that are also names or months ("May", "Will", "A").
 _EMPTY_WORDS = FUNCTION_WORDS & frozenset(
     """an the of at to for from with by into onto upon among between during in as than and or but
     because is are was were be been being has have had""".split()  # noqa: SIM905
@@ -54,13 +54,13 @@ _EMPTY_WORDS = FUNCTION_WORDS & frozenset(
 _LAST_WORD = re.compile(r"[\w.'\u2019-]{1,40}\Z")
 _QUOTATION_MARK = re.compile(r"[\"\u201c\u201d]")
 _CLOSING_MARKS = ('"', "'", "\u201d", "\u2019", ")", "]")
-#: Digits of a year; the full stop after any other number may mark an ordinal or a list item.
+#: Number of digits in a year; a full stop after any other number may mark an ordinal or list item.
 _YEAR_DIGITS = 4
 #: A shorter word before a full stop is more often an abbreviation than the end of a sentence.
 _MIN_WORD_CHARS = 3
-#: Longer text is not a sentence and may not fit the model's window.
+#: Longer text is not a sentence and may not fit in the model's window.
 _MAX_SENTENCE_CHARS = 1_200
-#: Characters that are inspected on each side of a break.
+#: Number of characters inspected on each side of a break.
 _CONTEXT_CHARS = 60
 
 
@@ -75,8 +75,8 @@ class SplitResult:
 def split_sentences(text: str) -> list[str]:
     """Return the sentences of ``text`` in order; joined, they equal it except for white space.
 
-    syntok finds the ends. A cut after ``;`` or a title (``Gen.``) is undone, and so is one before a
-    piece without letters or digits, such as a lone quotation mark.
+    syntok finds the sentence ends. Cuts after ``;`` or a title (``Gen.``), and cuts before a piece
+    without letters or digits, such as a lone quotation mark, are undone.
     """
     starts = [
         sentence[0].offset
@@ -99,7 +99,7 @@ def split_sentences(text: str) -> list[str]:
 def split_paragraphs(paragraphs: Sequence[str]) -> SplitResult:
     """Return the sentences of every paragraph without stray pieces.
 
-    Quotations stay as they are. No number, name or content word is touched.
+    Quotations, numbers, names and content words stay unchanged.
     """
     result: list[tuple[str, ...]] = []
     edits: list[Edit] = []
@@ -119,7 +119,7 @@ def _continues_sentence(before: str, after: str) -> bool:
 
 
 def _remove_strays(pieces: Sequence[str], paragraph: int, edits: list[Edit]) -> list[str]:
-    """Return the pieces that are sentences; append an edit for each run of stray ones."""
+    """Return the pieces that are sentences; append an edit for each run of stray pieces."""
     sentences: list[str] = []
     strays: list[str] = []
     quoted = False
@@ -149,7 +149,7 @@ def _remove_strays(pieces: Sequence[str], paragraph: int, edits: list[Edit]) -> 
 
 
 def is_quotation_open_after(text: str, *, was_open: bool) -> bool:
-    """Return whether a quotation is open after ``text``, given whether one was before it."""
+    """Return whether a quotation is open after ``text``, given whether one was open before."""
     is_open = was_open
     for mark in _QUOTATION_MARK.findall(text):
         is_open = mark != "\u201d" and (mark == "\u201c" or not is_open)
@@ -157,7 +157,7 @@ def is_quotation_open_after(text: str, *, was_open: bool) -> bool:
 
 
 def unquoted_sentences(sentences: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Yield the index and text of each sentence that no quotation touches.
+    """Yield the index and text of each sentence that contains no part of a quotation.
 
     Text too long to be a sentence is skipped.
     """
