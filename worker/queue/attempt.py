@@ -1,8 +1,8 @@
-"""One attempt at a chunk: reuse the results the store has, send the rest through the pipeline.
+"""One attempt at a chunk: reuses stored results and sends the other articles through the pipeline.
 
-The first attempt works on the whole chunk together. Later ones, after a lost worker or a time
-limit, go article by article: results are kept one at a time, and the article that keeps losing
-workers is identified. Knows nothing of Celery but the exception that ends a task's time.
+The first attempt processes the whole chunk together. Later attempts, after a lost worker or a time
+limit, process one article at a time: each result is kept at once, and the article that keeps losing
+workers can be identified. Independent of Celery, except for its time-limit exception.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_LOSSES_ALONE", "Attempt"]
 
-#: Workers that an article may lose while it is processed alone, after one was lost with the whole
-#: chunk. The third loss fails the article.
+#: Maximum number of workers lost while an article is processed alone, after one was lost with the
+#: whole chunk. The third loss in total fails the article.
 MAX_LOSSES_ALONE = 2
 
-#: Losses that no article explains, such as a machine that is switched off at night.
+#: Allowance for losses that no article causes, such as a machine that is switched off at night.
 _MAX_OTHER_LOSSES = 8
 
-#: Message and hint for each reason to give up on an article.
+#: Message and hint for each reason why the queue gives up on an article.
 _FAILURES = {
     Reason.TOO_SLOW: (
         "alone it took over {limit_seconds:g} seconds",
@@ -54,11 +54,11 @@ class Attempt:
 
     Args:
         store: holds the results.
-        claim: the chunk.
+        claim: the claimed chunk.
         engine: returns the engine; called when the first article needs it.
-        checkpoint: called with the name of each stage that begins, and with ``""`` between two
-            batches of the engine; may raise what ``worker.queue.lease.Lease.checkpoint`` raises.
-        limit_seconds: the soft time limit of a task, for messages.
+        checkpoint: called with the name of each stage as it begins, and with ``""`` between engine
+            batches; may raise the exceptions of ``worker.queue.lease.Lease.checkpoint``.
+        limit_seconds: a task's soft time limit, quoted in messages.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class Attempt:
         """Process the claim's articles and return their outcomes, in the claim's order.
 
         Raises:
-            SoftTimeLimitExceeded: the time is over; the next attempt continues with the rest.
-            LeaseLostError: another task has the chunk.
+            SoftTimeLimitExceeded: the time is up; the next attempt continues with the rest.
+            LeaseLostError: another task holds the chunk.
         """
         try:
             missing = self._missing_results()
@@ -135,7 +135,7 @@ class Attempt:
                 processed |= self._process_together([index])
             except SoftTimeLimitExceeded:
                 if not any(earlier.result for earlier in processed.values()):
-                    # The article had the whole time to itself.
+                    # The article had the whole time limit to itself.
                     self._store.ledger.note_too_slow(self._claim, index)
                 raise
             result = processed[index].result

@@ -1,4 +1,4 @@
-"""The connection to the broker: its URL, its client, and one clear error when it is gone."""
+"""The connection to the broker: its URL, its client, and one clear error if it is unavailable."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ if TYPE_CHECKING:
 
 __all__ = ["broker_url", "connect", "open_store"]
 
-#: Longest wait for a reply; the slowest, a chunk's results, takes milliseconds.
+#: Maximum wait for a reply. The slowest reply, for a chunk's results, takes milliseconds.
 _SOCKET_SECONDS = 30
 
-#: Longest wait for a connection.
+#: Maximum wait for a connection.
 _CONNECT_SECONDS = 5
 
-#: How long a worker's child retries, so that a broker which restarts, reads back a large file or
-#: moves costs it neither its loaded model nor its results. After that, somebody has to look.
+#: How long a worker's child process retries, to keep its loaded model and results while the
+#: broker restarts, reloads a large file or moves. After that, a person has to act.
 _RETRY_SECONDS = 600
 
-#: Pauses between retries, in seconds: short at first, since a restart takes a fraction of a
-#: second; one retry every two seconds later is no load.
+#: Pauses between retries, in seconds. Short at first, since a restart takes a fraction of a second;
+#: later, one retry every two seconds is a negligible load.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2
 
 _SCHEMES = ("redis://", "rediss://", "redis+socket://")
 
-#: Options allowed in the query of a rediss URL, with their values; an empty tuple means the path of
-#: a file. kombu raises a TypeError or KeyError for any other, and redis-py reads some differently.
+#: Options allowed in the query of a rediss URL, with their values; an empty tuple stands for a file
+#: path. kombu raises a TypeError or KeyError for any other option, and redis-py reads some of them
+#: differently.
 _TLS_OPTIONS = {
     "ssl_cert_reqs": ("required", "optional", "none"),
     "ssl_check_hostname": ("true", "false"),
@@ -56,14 +57,14 @@ _T = TypeVar("_T")
 
 
 def broker_url(settings: Settings) -> str:
-    """Return the URL of the configured broker, else of the embedded one, in kombu's spelling.
+    """Return the URL of the configured or, by default, the embedded broker in kombu's format.
 
-    A ``rediss`` URL always contains ``ssl_cert_reqs``, by default ``required``: without it
-    redis-py checks the certificate and kombu does not.
+    A ``rediss`` URL always contains ``ssl_cert_reqs``, by default ``required``: without this
+    option, redis-py checks the certificate but kombu does not.
 
     Raises:
-        ConfigError: the scheme is none of redis, rediss and redis+socket, or kombu and redis-py
-            would not both read an option the same way.
+        ConfigError: the scheme is not redis, rediss or redis+socket, or an option or its value is
+            not among those that kombu and redis-py read the same way.
     """
     if not settings.broker_url:
         return EmbeddedBroker(settings.home).url
@@ -78,7 +79,8 @@ def broker_url(settings: Settings) -> str:
 
 
 def _validate_options(url: str) -> str:
-    # A password with an unquoted ? ends up among the options, so no error shows an option's text.
+    # An unquoted ? in a password turns the rest of the URL into options, so no error quotes an
+    # unknown option.
     address, _, query = url.partition("?")
     given_options = dict(parse_qsl(query))
     if not url.startswith("rediss://"):
@@ -89,7 +91,7 @@ def _validate_options(url: str) -> str:
         raise ConfigError(
             f"an option of broker_url is none of {', '.join(_TLS_OPTIONS)}", hint=_TLS_HINT
         )
-    # Celery documents CERT_REQUIRED, redis-py required; kombu accepts both.
+    # Celery documents CERT_REQUIRED and redis-py required; kombu accepts both.
     required = given_options.get("ssl_cert_reqs", "required")
     options = {**given_options, "ssl_cert_reqs": required.removeprefix("CERT_").lower()}
     for option, value in options.items():
@@ -102,10 +104,10 @@ def _validate_options(url: str) -> str:
 
 
 class _RetryUntilDeadline(Retry):
-    """Retry until the broker is back or the time is over.
+    """Retries until the broker is back or the time is up.
 
-    redis-py nests the retries of a command, its health check and its connection. A number of
-    retries for each would multiply to days, so all share one deadline.
+    redis-py nests the retries of a command, its health check and its connection. Separate retry
+    counts would multiply to days, so all three share one deadline.
     """
 
     def __init__(self) -> None:
@@ -137,7 +139,7 @@ class _RetryUntilDeadline(Retry):
                     return do()
                 except self._supported_errors as error:
                     if isinstance(error, redis.ResponseError) and not _is_disk_full(error):
-                        raise  # a reply to the command: a retry would get the same
+                        raise  # the broker has replied: a retry would get the same reply
                     failures += 1
                     fail(error, failures) if with_failure_count else fail(error)
                     if not self._should_retry(error):
@@ -157,15 +159,15 @@ def connect(url: str, *, patient: bool = False) -> redis.Redis:
     """Return a client for a ``redis``, ``rediss`` or ``redis+socket`` URL; connects at first use.
 
     Args:
-        url: as ``broker_url`` returns it.
-        patient: wait up to ten minutes for a broker that is away or whose disk is full. A command
+        url: a URL in the form that ``broker_url`` returns.
+        patient: wait up to ten minutes if the broker is unreachable or its disk is full. A command
             whose reply was lost is sent again, so every write must be safe to repeat.
 
     Raises:
         ConfigError: the URL cannot be parsed.
     """
     if url.startswith("redis+socket://"):
-        # kombu and redis-py spell a socket and its database differently.
+        # kombu and redis-py write a socket and its database differently.
         url = "unix://" + url.removeprefix("redis+socket://").replace("virtual_host=", "db=")
     try:
         return redis.Redis.from_url(
@@ -173,7 +175,7 @@ def connect(url: str, *, patient: bool = False) -> redis.Redis:
             socket_timeout=_SOCKET_SECONDS,
             socket_connect_timeout=_CONNECT_SECONDS,
             health_check_interval=10,
-            # The default retries hide a wrong password or a missing socket for seconds.
+            # The default retries would hide a wrong password or a missing socket for seconds.
             retry=_RetryUntilDeadline() if patient else Retry(NoBackoff(), 0),
         )
     except ValueError as error:
@@ -225,7 +227,7 @@ def open_store(settings: Settings) -> Iterator[JobStore]:
 
 
 def _is_disk_full(error: redis.ResponseError) -> bool:
-    # redis-py has no class for this, and a pipeline puts the command before the code.
+    # redis-py has no class for this error, and a pipeline puts the command before the error code.
     return "MISCONF " in str(error)
 
 

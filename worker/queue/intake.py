@@ -1,4 +1,4 @@
-"""Accept articles into the store, then notify the workers. The only sender of messages."""
+"""Accepts articles into the store, then notifies the workers. Only this module sends messages."""
 
 from __future__ import annotations
 
@@ -30,30 +30,31 @@ if TYPE_CHECKING:
 
 __all__ = ["Intake", "JobOptions", "NothingAcceptedError", "Submission", "send"]
 
-#: Articles that are sorted by length and searched for shared lines together: enough for chunks of
+#: Number of articles sorted by length and searched for shared lines together: enough for chunks of
 #: similar length, few enough to keep the client's memory flat (4 MB of news).
 _WINDOW_ARTICLES = 2048
 
-#: Submit waits while this share of the broker's memory is used, or will be by the results of the
-#: job's queued articles: workers must never find the broker full.
+#: Submit waits while the broker's used memory, plus the expected results of the job's queued and
+#: running articles, exceeds this share of its limit: workers must never find the broker full.
 _FULL_SHARE = 0.7
 
-#: Size of a result and its key: 1.04 KB for 1.6 KB of news (mean of 400, measured), and the key.
+#: Size of a result with its key: 1.04 KB for 1.6 KB of news (measured mean of 400), plus the key.
 _RESULT_BYTES = 1_500
 
-#: Submit waits while more chunks than this of its job wait for a worker: 320,000 articles.
+#: Submit waits while more than this many chunks (320,000 articles) of its job wait for a worker.
 _MAX_OPEN_CHUNKS = 20_000
 
-#: Time between two checks of a submit that waits.
+#: Time between two checks of a waiting submit.
 _WAIT_SECONDS = 1.0
 
-#: A submit that waits this long without any change gives up; it can be resumed.
+#: A waiting submit gives up if neither its reason to wait nor the job's counters change for this
+#: long; it can be resumed.
 _STUCK_SECONDS = 3600.0
 
-#: Refusals recorded together.
+#: Number of refusals recorded together.
 _WINDOW_REFUSALS = 1_000
 
-#: Refusals returned to the caller; all are recorded with the job.
+#: Maximum number of refusals returned to the caller; all refusals are recorded with the job.
 _SHOWN_REFUSALS = 1_000
 
 
@@ -64,11 +65,11 @@ class JobOptions:
     profile: Profile
     priority: Priority = Priority.NORMAL
     deadline: timedelta | None = None
-    """Articles not done after this time are cancelled."""
+    """Time after which unfinished articles are cancelled."""
     inputs: tuple[str, ...] = ()
-    """Names of the files the documents come from, to resume an interrupted submit."""
+    """Names of the inputs, kept so that an interrupted submit can be resumed."""
     folder: str = ""
-    """The folder that relative ``inputs`` start from."""
+    """The folder that relative ``inputs`` refer to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Submission:
     """Accepted articles that already had a result under the same profile."""
     refused: int
     refusals: tuple[InputRefusal, ...]
-    """The first thousand; all are recorded with the job."""
+    """The first thousand refusals; all are recorded with the job."""
 
 
 class NothingAcceptedError(NoInputError):
@@ -103,10 +104,10 @@ class Intake:
     Args:
         store: holds the job.
         app: the Celery application whose workers are notified.
-        settings: sizes of chunks.
+        settings: limits the size of chunks.
         on_progress: called with the number of articles accepted so far.
         on_wait: called with the reason when the intake starts to wait for room in the broker, and
-            with ``""`` when it goes on.
+            with ``""`` when it continues.
     """
 
     def __init__(
@@ -126,13 +127,13 @@ class Intake:
     def submit(
         self, documents: Iterable[Article | InputRefusal], options: JobOptions
     ) -> Submission:
-        """Create a job of ``documents``; articles whose result is known are done at once.
+        """Create a job from ``documents``; articles with a known result are done immediately.
 
-        Writes the store before it notifies workers, so that no message names a missing chunk.
+        Writes to the store before notifying workers, so that no message names a missing chunk.
 
         Raises:
             NothingAcceptedError: no input is an article; its ``refusals`` say why.
-            BrokerUnavailableError: the broker was lost; articles already accepted stay.
+            BrokerUnavailableError: the broker was lost; articles accepted earlier are kept.
         """
         job: JobId | None = None
         for articles, refusals in self._windows(documents):
@@ -159,12 +160,12 @@ class Intake:
 
         Args:
             job: a job whose submit was interrupted.
-            documents: all its documents; articles whose id the job has are skipped.
+            documents: all the job's documents; articles with an id already in the job are skipped.
 
         Raises:
             JobNotFoundError: no such job.
             JobStateError: the job is complete, or was cancelled.
-            BrokerUnavailableError: the broker was lost; articles already accepted stay.
+            BrokerUnavailableError: the broker was lost; articles accepted earlier are kept.
         """
         if self._store.progress(job).closed:
             raise JobStateError(f"all articles of job {job} are in", code="job_complete")
@@ -173,16 +174,16 @@ class Intake:
         return submission
 
     def read_again(self, job: JobId, documents: Iterable[Article | InputRefusal]) -> Submission:
-        """Add the missing articles to a job, and replace its refusals by the new ones.
+        """Add the missing articles to a job, and replace its refusals with the new ones.
 
         Args:
             job: the job's id.
-            documents: at least those that were refused before.
+            documents: at least the documents that were refused before.
 
         Raises:
             JobNotFoundError: no such job.
             JobStateError: the job was cancelled.
-            BrokerUnavailableError: the broker was lost; articles already accepted stay.
+            BrokerUnavailableError: the broker was lost; articles accepted earlier are kept.
         """
         profile = self._store.collection.profile(job)
         self._store.forget_refusals(job)
@@ -203,7 +204,7 @@ class Intake:
     def _windows(
         self, documents: Iterable[Article | InputRefusal]
     ) -> Iterator[tuple[list[Article], list[InputRefusal]]]:
-        """Group ``documents`` into windows of articles and refusals."""
+        """Yield ``documents`` in windows of articles and refusals."""
         articles: list[Article] = []
         refusals: list[InputRefusal] = []
         for document in documents:
@@ -252,7 +253,8 @@ class Intake:
         """Add ``chunks`` once the broker has room for them, and notify the workers.
 
         Raises:
-            BrokerUnavailableError: ``broker_full``: nothing has changed for an hour.
+            BrokerUnavailableError: ``broker_full``: for an hour, neither the reason to wait nor the
+                job's counters have changed.
         """
         last_state: tuple[str, JobProgress] | None = None
         since = time.monotonic()
@@ -274,7 +276,7 @@ class Intake:
         send(self._app, self._store.ledger.notify_next(job))
 
     def _why_no_room(self, job: JobId) -> str:
-        """Return why the broker has no room for more chunks, or an empty string."""
+        """Return why the broker has no room for more chunks, or an empty string if it has room."""
         memory, progress = self._store.roster.memory(), self._store.progress(job)
         expected = (progress.queued + progress.running) * _RESULT_BYTES
         if memory.limit and memory.used + expected > _FULL_SHARE * memory.limit:
@@ -288,7 +290,7 @@ class Intake:
         return ""
 
     def _try_add(self, job: JobId, chunks: Sequence[NewChunk]) -> str:
-        """Add ``chunks``, and return why that failed, or an empty string."""
+        """Add ``chunks``, and return why that failed, or an empty string if it succeeded."""
         try:
             self._store.add(job, chunks)
         except redis.OutOfMemoryError:
@@ -316,7 +318,7 @@ def send(app: Celery, notifications: Sequence[Notification]) -> None:
 
     Raises:
         BrokerUnavailableError: the broker was lost, or is full (``broker_full``). The reconciler
-            sends the rest.
+            sends the remaining messages.
     """
     if not notifications:
         return

@@ -1,4 +1,4 @@
-"""Keep a claim alive while its chunk is processed, and say when to stop."""
+"""Keeps a claim alive while its chunk is processed, and says when to stop."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class JobCancelledError(Exception):
 class Lease:
     """A context in which a thread renews the claim and its Celery message.
 
-    The work asks at each ``checkpoint`` whether to go on. Even if it does not, the store refuses
-    a late result by its token.
+    The work checks at each ``checkpoint`` whether to continue. Even without this check, the store
+    would refuse a late result by its token.
 
     Args:
         ledger: holds the claim.
         claim: the claim to renew.
-        delivery: Celery's delivery tag of the message.
-        meanwhile: called once in the thread, before the first renewal.
+        delivery: Celery's delivery tag for the message.
+        meanwhile: called once in the renewal thread, before the first renewal.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Lease:
         self._meanwhile = meanwhile
         self._state = LeaseState.HELD
         self._stopped = threading.Event()
-        # The thread's log lines carry the chunk's fields, as the work's do.
+        # Copied so that the thread's log records carry the chunk's fields too.
         context = contextvars.copy_context()
         self._thread = threading.Thread(
             target=context.run, args=(self._renew_until_stopped,), name="lease", daemon=True
@@ -78,7 +78,7 @@ class Lease:
         """Renew the lease, and raise if the work should stop.
 
         Args:
-            stage: the stage that begins, if any; the ledger notes it.
+            stage: the stage that begins, if any; the ledger records its name.
 
         Raises:
             LeaseLostError: another task holds the chunk.
@@ -92,7 +92,7 @@ class Lease:
 
     def _renew_until_stopped(self) -> None:
         self._meanwhile()
-        # A cancelled job's lease is renewed too: one batch of the model may outlast a lease.
+        # A cancelled job's lease is renewed too, since one model batch may outlast a lease.
         while not self._stopped.wait(_RENEWAL_SECONDS) and self._state is not LeaseState.LOST:
             self._renew("")
 

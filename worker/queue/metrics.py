@@ -1,7 +1,8 @@
 """Prometheus metrics of the queue, read from the store at each scrape.
 
 A scrape costs a few commands, plus one for each job and each worker. No label names a single job,
-article or worker, so the number of series is fixed. Knows the store, but no Redis key.
+article or worker, so the number of series is fixed. Uses the store,
+but no Redis keys of its own.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["DeskCollector"]
 
 #: A broker that does not answer for this long counts as down. Prometheus abandons a scrape after
-#: 10 s; a whole scrape over 5,000 jobs took 0.3 s (measured).
+#: 10 s; a whole scrape of 5,000 jobs took 0.3 s (measured).
 _TIMEOUT_SECONDS = 3
 
 #: No health check: a broker that cannot write to its disk refuses PING, but answers reads.
@@ -47,7 +48,7 @@ _log = get_logger(__name__)
 
 
 class DeskCollector(Collector):
-    """The metrics of one store; only ``copydesk_broker_up 0`` while it does not answer.
+    """Collects the metrics of one store, or only ``copydesk_broker_up 0`` if the broker is down.
 
     Raises:
         ConfigError: the broker's URL is not valid.

@@ -1,8 +1,8 @@
-"""The reconciler: find chunks that dead workers left behind, and notify workers of them again.
+"""The reconciler: finds chunks that dead workers left behind, and notifies workers of them again.
 
-Every worker's main process and every ``copydesk watch`` takes a step every two seconds. The leader
-of the last few seconds works; the others do nothing. A step or a notification that comes twice does
-no harm: the ledger grants a chunk once.
+The main process of every worker and every ``copydesk watch`` takes a step every two seconds. Only
+the current leader's steps do anything. A repeated step or notification does no harm, because the
+ledger grants a chunk to one task at a time.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["STEP_SECONDS", "reconcile"]
 
-#: Time between two steps, which a lost chunk waits at most after its lease.
+#: Time between two steps. While the leader is alive, a lost chunk waits at most this long after its
+#: lease expires.
 STEP_SECONDS = 2.0
 
 
 def reconcile(store: JobStore, app: Celery, name: str) -> list[Notification]:
-    """Take one step if ``name`` leads, and return the notifications it has sent.
+    """Take one step if ``name`` leads, and return the notifications that were sent.
 
     Releases the chunks of expired leases, finds the chunks whose message was lost, fills the
     windows of waiting jobs, and cancels jobs past their deadline.
@@ -53,5 +54,5 @@ def _cancel_overdue(store: JobStore, job: JobId) -> None:
     try:
         store.cancel(job, Reason.DEADLINE)
     except (JobNotFoundError, JobStateError):
-        # The job has ended or expired, and cancel itself has dropped the deadline.
+        # The job has ended or expired; the cancel script has already dropped its deadline.
         return

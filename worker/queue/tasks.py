@@ -1,4 +1,4 @@
-"""The worker: the Celery task, its signals and the periodic step of the main process.
+"""The worker: the Celery task, its signals and the main process's periodic step.
 
 Importing this module reads no settings and opens nothing; ``build_worker`` does.
 """
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkerApp", "build_worker"]
 
-#: How often Celery retries a chunk whose child was lost. Every article of the largest chunk (512)
-#: may be at fault; without a limit, a bug of ours could loop for ever.
+#: Maximum number of Celery retries of a chunk whose child process was lost. Every article in the
+#: largest chunk (512) may be at fault; without a limit, a bug in Copydesk could loop for ever.
 _MAX_RETRIES = 1 + 512 * MAX_LOSSES_ALONE
 
-#: A task that has run for less than this goes on with its job's next chunk, to save the 5 to 10 ms
-#: per message (measured) when chunks are short. Small jobs wait longer for it: ten articles took
-#: 12 s with 3 s, 4 s with 1 s. On a CPU a chunk takes a minute and always comes by message.
+#: A task that has run for less than this continues with its job's next chunk. If chunks are short,
+#: this saves 5 to 10 ms per message (measured). A higher limit makes small jobs wait: ten articles
+#: took 12 s with 3 s, 4 s with 1 s. On a CPU, a chunk takes a minute and always comes by message.
 _CHAIN_SECONDS = 1.0
 
 _log = get_logger(__name__)
@@ -58,7 +58,7 @@ _log = get_logger(__name__)
 def build_worker(settings: Settings) -> WorkerApp:
     """Build the worker: its Celery application with the task, the signals and the step.
 
-    Connections open at first use. Celery's signals are global: build one worker in a process.
+    Connections open at first use. Celery's signals are global: build only one worker per process.
 
     Raises:
         ConfigError: the broker's URL is not valid.
@@ -71,7 +71,7 @@ def build_worker(settings: Settings) -> WorkerApp:
         name=PROCESS_CHUNK, bind=True, shared=False, max_retries=_MAX_RETRIES, default_retry_delay=0
     )
     def process_chunk(self: Any, job: str, chunk: int) -> None:
-        """Process a chunk; go on with the job's next ones while they are short."""
+        """Process a chunk, then the job's next chunks while they are short."""
         runner.run(self.request, JobId(job), chunk)
 
     # Celery holds receivers weakly by default, and would drop these.
@@ -87,17 +87,17 @@ def _open_store(settings: Settings, *, patient: bool) -> JobStore:
 
 
 class _ChunkRunner:
-    """The child's part: claims chunks, processes them and records the results."""
+    """The child process's part: claims chunks, processes them and records the results."""
 
     def __init__(self, app: Celery, settings: Settings) -> None:
         self._app, self._settings = app, settings
-        # Patient: what the child has computed is worth waiting for a broker that is away.
+        # Patient, because losing the child's results costs more than waiting for the broker.
         self._store = _open_store(settings, patient=True)
         # Filled after the fork; kept until a job asks for another model.
         self._engines: dict[ModelSettings, Engine] = {}
 
     def load_engine(self, **_: Any) -> None:
-        """Load the default profile's model, in the child after the fork."""
+        """Load the default profile's model in the forked child process."""
         start_tracing()
         started = time.monotonic()
         profile = load_profile(self._settings)
@@ -106,12 +106,12 @@ class _ChunkRunner:
 
     def _engine(self, model: ModelSettings) -> Engine:
         if model not in self._engines:
-            self._engines.clear()  # memory is planned for one model at a time
+            self._engines.clear()  # memory is budgeted for one model at a time
             self._engines[model] = open_engine(model, self._settings)
         return self._engines[model]
 
     def run(self, request: Any, job: JobId, chunk: int) -> None:
-        """Process a chunk, and the job's next ones for a second."""
+        """Process a chunk; if it took less than a second, continue with the job's next chunks."""
         started, chunks = time.monotonic(), [chunk]
         while chunks:
             self._claim_and_process(request, job, chunks.pop())
@@ -129,7 +129,7 @@ class _ChunkRunner:
             )
             claim = answer if isinstance(answer, Claim) else None
             if retried:
-                # The lost child may have gone on to other chunks than the message's.
+                # The lost child may have moved on from the message's chunk to others.
                 _send(self._app, ledger.release_task(request.id, "child_lost", but=claim))
             if claim is None:
                 _log.info("chunk_not_claimed", why=answer)
@@ -139,7 +139,7 @@ class _ChunkRunner:
             except LeaseLostError:
                 _log.warning("chunk_lost")
             except SoftTimeLimitExceeded:
-                # The next attempt goes article by article, with the whole time again.
+                # The next attempt processes one article at a time, with the full time limit again.
                 notification = ledger.release(job, chunk, claim.token, "too_slow")
                 _send(self._app, [notification] if notification else [])
                 _log.warning("chunk_too_slow", notified=notification is not None)
@@ -169,7 +169,7 @@ class _ChunkRunner:
             )
             processed = attempt.run()
             tally = attempt.tally(request.hostname)
-            # Within the lease: the broker may be away for a while.
+            # Inside the lease, because the broker may be unreachable for a while.
             recorded = self._store.ledger.complete(claim, processed, tally)
         _log.info(
             "chunk_recorded" if recorded else "chunk_was_late",
@@ -179,7 +179,7 @@ class _ChunkRunner:
         )
 
     def _notify_next(self, job: JobId) -> None:
-        """Notify workers of the job's next chunk: the claim has made room in its window."""
+        """Notify workers of the job's next chunk: the claim has made room in the job's window."""
         try:
             notifications = self._store.ledger.notify_next(job)
         except redis.RedisError as error:
@@ -190,7 +190,7 @@ class _ChunkRunner:
 
 
 class WorkerApp:
-    """The main process's part: it never waits for the broker, since it serves the whole worker.
+    """The main process's part. It never waits for the broker, since it serves the whole worker.
 
     Attributes:
         app: the Celery application to run.
@@ -203,8 +203,8 @@ class WorkerApp:
     def release_failed_task(self, task_id: str, exception: BaseException, **_: Any) -> None:
         """Release the chunks of a task whose child was lost for good or killed at its time limit.
 
-        After an exception of the task itself the chunk waits until its lease expires: an error
-        that recurs at once would otherwise loop as fast as it can.
+        After any other exception, the chunk waits until its lease expires; otherwise an error that
+        recurs immediately would loop at full speed.
         """
         why = type(exception).__name__
         _log.warning("task_failed", task=task_id, why=why)
@@ -213,13 +213,13 @@ class WorkerApp:
         try:
             notifications = self._store.ledger.release_task(task_id, why)
         except redis.RedisError as error:
-            # The reconciler releases it when its lease expires.
+            # The reconciler releases the chunks when their leases expire.
             _log.warning("task_not_released", task=task_id, why=type(error).__name__)
         else:
             _send(self.app, notifications)
 
     def keep(self, name: str, started: float) -> None:
-        """Record that the worker ``name`` is alive, and take a step of the reconciler."""
+        """Record that the worker ``name`` is alive, and take a reconciler step."""
         presence = WorkerPresence(
             name=name,
             host=socket.gethostname(),
@@ -239,7 +239,7 @@ class WorkerApp:
             )
 
     def sign_off(self, name: str) -> None:
-        """Release the chunks of the worker ``name``, which ends, and remove it from the roster."""
+        """Release the chunks of the ending worker ``name``, and remove it from the roster."""
         try:
             notifications = self._store.ledger.release_worker(name, "worker_ended")
             self._store.roster.forget_worker(name)
@@ -253,12 +253,12 @@ def _send(app: Celery, notifications: Sequence[Notification]) -> None:
     try:
         send(app, notifications)
     except BrokerUnavailableError as error:
-        # The ledger has noted them: the reconciler sends them again.
+        # The ledger has recorded the notifications: the reconciler sends them again.
         _log.warning("not_notified", why=error.code, notifications=len(notifications))
 
 
 def _keeper_step(keep: Callable[[str, float], None]) -> type[bootsteps.StartStopStep]:
-    """Return a bootstep that calls ``keep`` with the worker's name and start every two seconds."""
+    """Return a bootstep that calls ``keep`` with the worker's name and start time every 2 s."""
 
     class Keeper(bootsteps.StartStopStep):  # type: ignore[misc]
         requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
