@@ -1,4 +1,4 @@
 """The store in Redis or Valkey: keys, Lua scripts, jobs and the ledger.
 
-The only folder that knows keys. It may import records, configuration and errors.
+Only this folder uses Redis keys. It may import only records, configuration and errors.
 """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Collection"]
 
-#: Entries of a list, or fields of a hash, that one command reads.
+#: Maximum number of list entries or hash fields that one command reads.
 _PAGE = 1_000
 
 
@@ -48,11 +48,11 @@ class Collection:
                 yield article
 
     def chunk(self, job_id: JobId, number: int) -> Iterator[tuple[int, CollectedArticle]]:
-        """Yield the articles of a chunk with their positions, except those moved to another."""
+        """Yield a chunk's articles with their positions, except articles moved to another chunk."""
         return self._chunk(job_id, number, self.profile(job_id))
 
     def article(self, job_id: JobId, article_id: str) -> CollectedArticle:
-        """Return one article.
+        """Return one article with its current outcome.
 
         Raises:
             JobNotFoundError: there is no such job.

@@ -1,4 +1,4 @@
-"""Encodes records to the bytes that the store keeps, and decodes them."""
+"""Encodes records as the bytes that the store keeps, and decodes them."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ PROGRESS_FIELDS = (
 
 
 def read_progress(job: JobId, values: Sequence[bytes | None]) -> JobProgress | None:
-    """Read a job's progress from the values of its ``PROGRESS_FIELDS``; None if it is gone."""
+    """Decode a job's progress from its ``PROGRESS_FIELDS``, or return None if the job is gone."""
     if None in values:
         return None
     texts = (value.decode() for value in values if value is not None)
@@ -110,7 +110,7 @@ def _reason(code: str) -> Reason | None:
 
 
 def read_unfinished(state: bytes, cancel: bytes | None) -> Outcome:
-    """Return the outcome of every article of a chunk that has not ended."""
+    """Return the outcome that all articles of an unfinished chunk have."""
     if state == b"queued" and cancel:
         return cancelled_outcome(Reason(cancel.decode()))
     return Outcome(state=ArticleState(state.decode()))

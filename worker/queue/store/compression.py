@@ -1,4 +1,4 @@
-"""Compresses articles and results for the store with zstd; decompression is bounded."""
+"""Compresses articles and results for the store with zstd, and bounds their decompression."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import zstandard
 
 __all__ = ["pack", "unpack"]
 
-#: Level 3: 1.39 KB per news article in blobs of 32, at 18,600 articles per second (measured).
+#: zstd level: 3 gives 1.39 KB per news article in blobs of 32, at 18,600 articles per second
+#: (measured).
 _LEVEL = 3
 
-#: Most bytes a blob may expand to: 6 KB of hostile zstd expand to 200 MB. The largest honest
-#: blob is a chunk with an article of 1,000,000 characters, each written as a \uXXXX pair.
+#: Maximum size of a decompressed blob, since 6 KB of hostile zstd expand to 200 MB. The largest
+#: valid blob is a chunk with an article of 1,000,000 characters, each written as a \uXXXX pair.
 _MAX_BYTES = 64 * 1024 * 1024
 
 
 class _Compressor(threading.local):
-    """A compressor per thread: creating one costs as much as a small blob, sharing is unsafe."""
+    """A compressor per thread: sharing is unsafe, creating one costs as much as a small blob."""
 
     def __init__(self) -> None:
         self.compress = zstandard.ZstdCompressor(level=_LEVEL).compress

@@ -1,8 +1,8 @@
-"""The job store: jobs from creation to removal, and what users ask of them.
+"""The job store: jobs from creation to removal, and what users do with them.
 
-An article is counted as exactly one of queued, running, done, failed and cancelled, from one atomic
-step to the next, so the five always sum to the job's total. The ``ledger`` keeps the chunks that
-workers claim, the ``collection`` the articles, and the ``roster`` the workers.
+Every article is counted as exactly one of queued, running, done, failed and cancelled. Each change
+is atomic, so the five counters always add up to the job's total. The ``ledger`` keeps the chunks
+that workers claim, the ``collection`` the articles, and the ``roster`` the workers.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ if TYPE_CHECKING:
 
 __all__ = ["JobEvent", "JobStore", "NewChunk"]
 
-#: Keys that one command removes; more would delay the commands of others.
+#: Maximum number of keys that one command removes; more would delay other clients' commands.
 _REMOVED_AT_ONCE = 1_000
 
-#: Entries of a stream that one command reads.
+#: Maximum number of stream entries that one command reads.
 _PAGE = 1_000
 
 _CACHED = Outcome(state=ArticleState.DONE, cached=True)
 
-#: Answers of scripts when the job has expired, and when it was cancelled.
+#: Script answers for an expired job and for a cancelled job.
 _GONE, _CANCELLED = -1, -2
 
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """Articles to be accepted together."""
+    """Articles to accept together."""
 
     articles: Sequence[Article]
     cached: bool
-    """Whether their results exist already, so that they are done at once."""
+    """Whether their results already exist, so that they are done immediately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class JobEvent:
     """A recorded transition of a chunk."""
 
     id: str
-    """Position in the stream."""
+    """The event's position in the stream."""
     fields: dict[str, str]
 
 
@@ -96,10 +96,10 @@ class JobStore:
         """Create an empty, open job.
 
         Args:
-            profile: processes the job's articles.
+            profile: the profile that processes the job's articles.
             priority: decides which job's chunks come first.
             deadline: time after which unfinished articles are cancelled.
-            inputs: what the client reads, so that an interrupted submit can be resumed.
+            inputs: names of the inputs, so that an interrupted submit can be resumed.
             folder: the folder that relative ``inputs`` refer to.
         """
         now = self._now()
@@ -174,7 +174,7 @@ class JobStore:
 
         Raises:
             JobNotFoundError: there is no such job.
-            JobStateError: the job was cancelled and accepts nothing (``job_cancelled``).
+            JobStateError: the job was cancelled, so it accepts nothing (``job_cancelled``).
         """
         if self.progress(job_id).cancel is not None:
             _raise_refused(job_id, _CANCELLED)
@@ -189,13 +189,13 @@ class JobStore:
         self._redis.hset(Key.job(job_id), "closed", 1)
 
     def inputs(self, job_id: JobId) -> tuple[list[str], str]:
-        """Return what the job's client was reading, and the folder that it is relative to."""
+        """Return the inputs of the job's submit, and the folder that they are relative to."""
         self._require(job_id)
         fields = json.loads(self._redis.hget(Key.job(job_id), "inputs"))
         return fields["inputs"], fields["folder"]
 
     def has_articles(self, job_id: JobId, articles: Sequence[Article]) -> list[bool]:
-        """Tell for each article whether the job has one with its id."""
+        """Return, for each article, whether the job has an article with its id."""
         if not articles:
             return []
         places = self._redis.hmget(Key.ids(job_id), [article.id for article in articles])
@@ -209,10 +209,10 @@ class JobStore:
     # Change ---------------------------------------------------------------------------------------
 
     def cancel(self, job_id: JobId, why: Reason = Reason.CANCELLED) -> int:
-        """Cancel the job: waiting articles now, running ones at their next micro-batch.
+        """Cancel the job: waiting articles immediately, running ones at their next micro-batch.
 
         Returns:
-            The number of articles cancelled at once.
+            The number of articles cancelled immediately.
 
         Raises:
             JobNotFoundError: there is no such job.
@@ -228,7 +228,7 @@ class JobStore:
         return count
 
     def retry(self, job_id: JobId, ids: Iterable[str]) -> int:
-        """Queue articles again that failed or whose result is lost; leave others alone.
+        """Requeue articles that failed or whose result is lost, and ignore all others.
 
         Returns:
             The number of articles queued. The caller notifies the workers.
@@ -247,11 +247,11 @@ class JobStore:
         return sum(self._retry(job_id, number, positions) for number, positions in chunks.items())
 
     def _retry(self, job_id: JobId, old: int, positions: set[int]) -> int:
-        """Move the articles of chunk ``old`` that can be retried to a new chunk; count them."""
+        """Move the retryable articles of chunk ``old`` to a new chunk, and return their number."""
         answer = 0
         while answer == 0:
             priority = self.progress(job_id).priority
-            # Read before the articles: if another client moves them in between, the script sees it.
+            # Read before the articles: if another client moves any in between, the script notices.
             encoded = self._redis.hget(Key.chunk(job_id, old), "outcomes")
             moved = {
                 position: article
@@ -285,7 +285,7 @@ class JobStore:
         return len(moved)
 
     def remove(self, job_id: JobId) -> None:
-        """Delete the job; results that other jobs may find by content live on to their own end.
+        """Delete the job; its results stay until they expire, since other jobs may reuse them.
 
         Raises:
             JobNotFoundError: there is no such job.
@@ -298,7 +298,7 @@ class JobStore:
                 hint=f"copydesk cancel {job_id} cancels it",
             )
         chunks = self._count_chunks(job_id)
-        # The job goes first: a late step then finds no job and writes nothing.
+        # The job is deleted first, so that a late script finds no job and writes nothing.
         with self._redis.pipeline() as pipe:
             pipe.delete(Key.job(job_id), Key.waiting(job_id), Key.events(job_id))
             pipe.unlink(Key.ids(job_id), Key.failed(job_id))
@@ -315,8 +315,8 @@ class JobStore:
     def reasons(self, job_id: JobId) -> dict[str, dict[Reason, int]]:
         """Count each reason in the results computed for the job so far.
 
-        By field of the result (``REASON_FIELDS``), the most frequent first. A cached result counts
-        for the job that computed it.
+        The counts are grouped by result field (``REASON_FIELDS``), most frequent first. A cached
+        result counts only for the job that computed it.
         """
         counts: dict[str, dict[Reason, int]] = {field: {} for field in REASON_FIELDS}
         stored = self._redis.hgetall(Key.reasons(job_id))
@@ -347,12 +347,12 @@ class JobStore:
         return progress
 
     def events(self, job_id: JobId, after: str, *, wait_ms: int) -> list[JobEvent]:
-        """Return the events of the job's chunks after ``after``, waiting for one if need be.
+        """Return the job's events after ``after``, waiting for one if there is none yet.
 
         Args:
             job_id: the job's id.
             after: id of the last event already read; ``$`` for new events only.
-            wait_ms: longest wait in milliseconds.
+            wait_ms: maximum wait in milliseconds.
         """
         streams = self._redis.xread({Key.events(job_id): after}, block=wait_ms, count=_PAGE)
         return [
@@ -377,7 +377,7 @@ class JobStore:
 
 
 def _chunk_fields(chunk: NewChunk, lane: int) -> dict[str, object]:
-    """Return a chunk as the script ``add`` expects it."""
+    """Return a chunk in the form that the script ``add`` expects."""
     size = len(chunk.articles)
     return {
         "lane": lane,
@@ -388,7 +388,7 @@ def _chunk_fields(chunk: NewChunk, lane: int) -> dict[str, object]:
 
 
 def _raise_refused(job_id: JobId, answer: int) -> None:
-    """Raise if a script that adds to a job has answered that it is gone or cancelled."""
+    """Raise if a script's answer is that the job is gone or was cancelled."""
     if answer == _GONE:
         raise JobNotFoundError(job_id)
     if answer == _CANCELLED:

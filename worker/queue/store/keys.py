@@ -1,6 +1,6 @@
-"""The name of every Redis key, used by the modules of the store alone.
+"""The name of every Redis key; only the store's modules use them.
 
-Each key has a time to live, or an owner that deletes it; its comment says which.
+Each key has a time to live, or a method that deletes it; the key's comment says which.
 """
 
 from __future__ import annotations
@@ -16,31 +16,33 @@ class Key:
     #: Sorted set, job id → time of creation; ``create`` drops jobs past their time to live.
     JOBS = "cd:jobs"
     #: Sorted set, job id → time of creation: jobs with chunks on their waiting list;
-    #: ``notify_next`` drops a job when its list is empty or it has expired.
+    #: ``notify_next`` drops a job once its list is empty or the job has expired.
     ACTIVE = "cd:active"
-    #: Sorted set, job id → deadline in Unix ms; ``cancel`` drops.
+    #: Sorted set, job id → deadline in Unix ms; ``cancel`` drops entries.
     DEADLINES = "cd:deadlines"
-    #: Sorted set, ``job:chunk`` → end of lease in Unix ms; ``complete`` and ``release`` drop.
+    #: Sorted set, ``job:chunk`` → end of lease in Unix ms; ``complete`` and ``release`` drop
+    #: entries.
     LEASES = "cd:leases"
     #: Hash: totals of all jobs since the store was created; a few dozen fields.
     STATS = "cd:stats"
-    #: Sorted set, worker → last time seen in Unix ms; ``record_presence`` drops old ones.
+    #: Sorted set, worker → last time seen in Unix ms; ``record_presence`` drops old
+    #: entries.
     WORKERS = "cd:workers"
     #: String with a time to live: name of the leading reconciler.
     LEADER = "cd:leader"
 
-    #: Celery's sorted set, delivery tag → time of delivery; after the visibility timeout Celery
-    #: delivers again. It removes the tag when the message is acknowledged.
+    #: Celery's sorted set, delivery tag → time of delivery. Celery redelivers a message after the
+    #: visibility timeout, and removes its tag once the message is acknowledged.
     UNACKED = "cd:mq:unacked_index"
 
     @staticmethod
     def notified(lane: int) -> str:
-        """Sorted set, ``job:chunk`` → time in Unix ms; ``claim``, ``lost_notifications`` drop."""
+        """Sorted set, ``job:chunk`` → Unix ms; ``claim``, ``lost_notifications`` drop entries."""
         return f"cd:notified:{lane}"
 
     @staticmethod
     def queue(name: str, lane: int) -> str:
-        """Celery's list of the messages of one lane, oldest last, as kombu names it."""
+        """Celery's list of one lane's messages, oldest last, under kombu's name for it."""
         return f"cd:mq:{name}" if lane == 0 else f"cd:mq:{name}\x06\x16{lane}"
 
     @staticmethod
@@ -52,8 +54,8 @@ class Key:
     def chunk(job: str, number: int) -> str:
         """Hash with a time to live: articles (blob), size, lane, state, attempts, holder, outcomes.
 
-        For each article N that was worked on alone, also ``alone:N`` (the attempts that did) and
-        ``slow:N`` (one of them took too long).
+        For each article N that was processed alone, also ``alone:N`` (the numbers of those
+        attempts) and, if one of them took too long, ``slow:N``.
         """
         return f"cd:job:{job}:chunk:{number}"
 
@@ -64,7 +66,7 @@ class Key:
 
     @staticmethod
     def waiting(job: str) -> str:
-        """List with a time to live: ``chunk:lane`` of the chunks not yet notified, in order."""
+        """List with a time to live: ``chunk:lane`` of chunks that await notification, in order."""
         return f"cd:job:{job}:waiting"
 
     @staticmethod
@@ -89,7 +91,7 @@ class Key:
 
     @staticmethod
     def result(profile_digest: str, content_digest: str) -> str:
-        """Blob with a time to live: the result of one content under one profile, for all jobs."""
+        """Blob with a time to live: the result for one content and profile, shared by all jobs."""
         return f"cd:result:{profile_digest}:{content_digest}"
 
     @staticmethod
@@ -99,11 +101,11 @@ class Key:
 
 
 def member_of(job: str, chunk: int) -> str:
-    """Return a chunk as a member of the sorted sets."""
+    """Return the sorted-set member that stands for a chunk."""
     return f"{job}:{chunk}"
 
 
 def read_member(member: bytes) -> tuple[JobId, int]:
-    """Return the job and the chunk number of a member of a sorted set."""
+    """Return the job and the chunk number that a sorted-set member stands for."""
     job, _, chunk = member.decode().rpartition(":")
     return JobId(job), int(chunk)

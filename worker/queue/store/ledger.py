@@ -1,7 +1,7 @@
 """The ledger of chunks: which task holds each chunk, until when, and how it ended.
 
-The ledger is the truth; a Celery message only notifies a worker that a chunk is waiting. Every
-transition is one atomic script of ``worker/queue/store/lua``. Knows no Celery.
+The ledger is authoritative; a Celery message only notifies a worker that a chunk is waiting. Every
+transition is a single atomic script in ``worker/queue/store/lua``. Does not depend on Celery.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ if TYPE_CHECKING:
 
 __all__ = ["CHUNK_SECONDS_BOUNDS", "LEASE_MILLISECONDS", "LIVE_MILLISECONDS", "Ledger"]
 
-#: Lifetime of a lease that is not renewed. Six renewals fit in, so a busy machine that misses some
-#: keeps its chunk; and a killed worker's chunk is taken over within 15 s plus the leader's own 3 s
-#: and a step of 2 s, under the 30 s that are promised.
+#: Lifetime of a lease that is not renewed. Six renewals fit in, so a busy machine may miss some and
+#: keep its chunk. A killed worker's chunk is taken over within 15 s plus the leader's own 3 s and a
+#: step of 2 s, which is less than the promised 30 s.
 LEASE_MILLISECONDS = 15_000
 
-#: A worker counts as live if it was seen within this time; it reports every two seconds.
+#: A worker counts as live if it was seen within this time; workers report every two seconds.
 LIVE_MILLISECONDS = 15_000
 
-#: Pending notifications that a job may have: at least this many, and this many per live worker, so
-#: that no worker waits while a notification is on its way.
+#: Maximum number of a job's pending notifications: at least ``_LEAST_WINDOW``, or more if there are
+#: many live workers, so that no worker waits while a notification is on its way.
 _LEAST_WINDOW = 16
 _WINDOW_PER_WORKER = 2
 
-#: How long a reconciler leads after its last step; it makes one every two seconds. Short, because a
-#: dead worker may have led; if two lead for a moment, a step is only made twice.
+#: How long a reconciler leads after its last step; it takes a step every two seconds. Short, in
+#: case the leader has died; if two reconcilers lead for a moment, a step is merely taken twice.
 _LEAD_MILLISECONDS = 3_000
 
-#: Longest time between the ledger's note of a notification and its message in the queue. It takes
-#: milliseconds; a client that needs more than two seconds has died, or lost the broker.
+#: Maximum time between a notification's record in the ledger and its message in the queue. Usually
+#: this takes milliseconds; a client that needs more than two seconds has died or lost the broker.
 _SENDING_MILLISECONDS = 2_000
 
-#: Most chunks of a set that one step of the reconciler examines; the next step continues.
+#: Maximum number of chunks per set that one reconciler step examines; the next step continues.
 _STEP_CHUNKS = 1_000
 
-#: Upper bounds of the histogram of seconds that chunks take; the last bucket is open.
+#: Upper bounds of the chunk-duration histogram, in seconds; the last bucket is open.
 CHUNK_SECONDS_BOUNDS = (0.1, 0.5, 1, 5, 15, 30, 60, 120, 240, 480, 840)
 
 
@@ -77,14 +77,14 @@ class Ledger:
         Args:
             job_id: the job's id.
             chunk: number of the chunk in its job.
-            worker: name of the worker, to give back what it holds when it ends.
+            worker: name of the worker, so that its chunks can be released when it ends.
             task: id of the Celery task, which stays the same when Celery retries it.
-            retried: Celery retries this very task, so its former holder is gone and a lease under
-                its id may be taken over. (A message that is only *redelivered* may not take over: a
-                worker whose clock is ahead redelivers messages that others are working on.)
+            retried: whether Celery is retrying this very task. Its former holder is then gone, so a
+                lease under its id may be taken over. (A *redelivered* message does not justify
+                that: a worker whose clock is ahead redelivers messages that others still process.)
 
         Returns:
-            The claim; or why there is none: ``gone``, ``done``, ``cancelled`` or ``held``.
+            The claim, or why there is none: ``gone``, ``done``, ``cancelled`` or ``held``.
         """
         token = f"{task}:{secrets.token_hex(8)}"
         fields = {
@@ -116,7 +116,7 @@ class Ledger:
         Args:
             claim: the claim whose lease is renewed.
             delivery: Celery's delivery tag of the message.
-            stage: the stage that begins, if one does.
+            stage: the stage that begins, if any.
         """
         keys = [Key.job(claim.job), Key.chunk(claim.job, claim.chunk), Key.LEASES, Key.UNACKED]
         fields = {
@@ -129,7 +129,7 @@ class Ledger:
         return LeaseState(run_script(self._redis, "renew", keys, fields).decode())
 
     def known_results(self, profile: Profile, articles: Sequence[Article]) -> list[bool]:
-        """Tell for each article whether its result exists, and extend that to its full lifetime."""
+        """Return, for each article, whether its result exists; restart existing lifetimes."""
         if not articles:
             return []
         keys = [Key.result(profile.digest, article.content_digest) for article in articles]
@@ -137,7 +137,7 @@ class Ledger:
         return [bool(exists) for exists in answers]
 
     def begin_alone(self, claim: Claim, position: int) -> SoloAttempt:
-        """Record that this article is now worked on alone, and return which attempt that is."""
+        """Record that this article is now processed alone, and return which attempt this is."""
         keys = [Key.chunk(claim.job, claim.chunk)]
         fields = {"position": position, "attempt": claim.attempts}
         number, slow = run_script(self._redis, "begin_alone", keys, fields)
@@ -148,7 +148,7 @@ class Ledger:
         self._redis.hset(Key.chunk(claim.job, claim.chunk), f"slow:{position}", 1)
 
     def keep_result(self, claim: Claim, position: int, result: Result) -> None:
-        """Store one result before its chunk is complete, so that no later attempt repeats it.
+        """Store one result before its chunk is complete, so that no later attempt recomputes it.
 
         If the broker's memory is full, the result is not kept; ``complete`` stores it in any case.
         """
@@ -159,18 +159,19 @@ class Ledger:
     def complete(
         self, claim: Claim, processed: Sequence[ProcessedArticle], cost: ChunkCost
     ) -> bool:
-        """Record outcomes and results in one step, once.
+        """Record a chunk's outcomes and results in one step, and only once.
 
         Args:
             claim: the claim, still held.
             processed: one entry per article of the claim, in the same order.
-            cost: what the work took.
+            cost: the time and tokens that the chunk took.
 
         Returns:
-            ``False`` if another task has the chunk by now; then nothing was written.
+            ``False`` if another task holds the chunk by now, or the job is gone; then nothing was
+            written.
 
         Raises:
-            ValueError: the numbers of entries and of articles differ.
+            ValueError: the numbers of entries and articles differ.
         """
         if len(processed) != len(claim.articles):
             raise ValueError(f"{len(processed)} results for {len(claim.articles)} articles")
@@ -207,16 +208,16 @@ class Ledger:
     # Release --------------------------------------------------------------------------------------
 
     def release(self, job_id: JobId, chunk: int, token: str, why: str) -> Notification | None:
-        """Give a chunk back, to be claimed again.
+        """Release a chunk, so that it can be claimed again.
 
         Args:
             job_id: the job's id.
             chunk: number of the chunk in its job.
-            token: the holder's; empty for any holder whose lease has expired.
+            token: the holder's token; empty for any holder whose lease has expired.
             why: the reason noted in the job's events.
 
         Returns:
-            The notification to send; ``None`` if another task has the chunk by now, or the job is
+            The notification to send; ``None`` if another task holds the chunk by now, or the job is
             cancelled or gone.
         """
         fields = {
@@ -231,14 +232,14 @@ class Ledger:
         return Notification(job=job_id, chunk=chunk, lane=lane, stamp_ms=now)
 
     def release_task(self, task: str, why: str, *, but: Claim | None = None) -> list[Notification]:
-        """Give back all chunks that the Celery task ``task`` holds, except that of one claim.
+        """Release all chunks that the Celery task ``task`` holds, except the chunk of ``but``.
 
-        Its child was lost, or the task failed. Returns the notifications to send.
+        Used when the task has failed or its child was lost. Returns the notifications to send.
         """
         return self._release_all("task", task, why, but.token if but else "")
 
     def release_worker(self, worker: str, why: str) -> list[Notification]:
-        """Give back all chunks that ``worker`` holds, and return the notifications to send."""
+        """Release all chunks that ``worker`` holds, and return the notifications to send."""
         return self._release_all("worker", worker, why, "")
 
     def _release_all(
@@ -255,12 +256,12 @@ class Ledger:
     # Reconciler -----------------------------------------------------------------------------------
 
     def try_lead(self, name: str) -> bool:
-        """Become, or remain, the leading reconciler; ``False`` if another one leads."""
+        """Become or remain the leading reconciler; return ``False`` if another reconciler leads."""
         fields = {"name": name, "lead_ms": _LEAD_MILLISECONDS}
         return bool(run_script(self._redis, "try_lead", [Key.LEADER], fields))
 
     def release_expired(self) -> list[Notification]:
-        """Give back the chunks whose leases have expired, and return the notifications to send."""
+        """Release the chunks whose leases have expired, and return the notifications to send."""
         members = self._redis.zrangebyscore(
             Key.LEASES, "-inf", self._now_ms(), start=0, num=_STEP_CHUNKS
         )
@@ -270,9 +271,9 @@ class Ledger:
     def lost_notifications(self, queue: str) -> list[Notification]:
         """Renew the notifications whose message has left Celery's queue without a claim.
 
-        A lane of the queue is first in, first out: a notification older than the lane's oldest
-        message has left it. Its message may just be on the way to a claim; a second one does no
-        harm.
+        Each queue lane is first in, first out, so the message of a notification that is older than
+        the lane's oldest message has left the queue. Its claim may be about to come; a second
+        message does no harm.
 
         Returns:
             The notifications to send again.
@@ -294,7 +295,7 @@ class Ledger:
             job_id, chunk = read_member(member)
             if self._redis.hget(Key.chunk(job_id, chunk), "state") != b"queued":
                 self._redis.zrem(Key.notified(lane), member)
-            # Only if it is still there: the chunk may have been claimed since.
+            # Only if the notification still exists: the chunk may have been claimed since.
             elif self._redis.zadd(Key.notified(lane), {member: now}, xx=True, ch=True):
                 yield Notification(job=job_id, chunk=chunk, lane=lane, stamp_ms=now)
 
@@ -303,7 +304,7 @@ class Ledger:
 
         Args:
             job_id: the job's id.
-            only: take this many, whatever the window allows.
+            only: take this many, whatever the window allows; 0 follows the window.
 
         Returns:
             The notifications to send. The caller must send them, or claim the chunks; if it dies
@@ -338,7 +339,7 @@ class Ledger:
 
 
 def _chunk_keys(job_id: JobId, chunk: int) -> list[str]:
-    """Return the keys of the scripts that change who holds a chunk."""
+    """Return the keys for the scripts that change which task holds a chunk."""
     keys = [Key.job(job_id), Key.chunk(job_id, chunk), Key.LEASES, Key.events(job_id)]
     return keys + _notified_keys()
 
@@ -348,7 +349,7 @@ def _notified_keys() -> list[str]:
 
 
 def _stamp_of(message: bytes) -> int:
-    """Return when the ledger noted the message's notification; 0 if the message has no stamp."""
+    """Return when the message's notification was recorded; 0 if the message has no stamp."""
     try:
         return int(json.loads(message)["headers"]["stamp"])
     except (ValueError, LookupError, TypeError):
@@ -371,14 +372,14 @@ def _count_reasons(results: Iterable[Result]) -> dict[str, int]:
 
 
 def _count_outcomes(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """Count the outcomes by state, and the cached ones."""
+    """Count the outcomes by state, and the cached results."""
     states = [outcome.state for outcome in outcomes]
     counts = {state.value: states.count(state) for state in set(states)}
     return {**counts, "cached": sum(outcome.cached for outcome in outcomes)}
 
 
 def _cost_stats(cost: ChunkCost) -> dict[str, float]:
-    """Return what a chunk adds to the statistics."""
+    """Return the amounts that a chunk adds to the statistics."""
     bucket = next((bound for bound in CHUNK_SECONDS_BOUNDS if cost.seconds <= bound), "inf")
     return {
         "chunks": 1,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Memory", "Roster"]
 
 #: A worker that has not reported for this long is no longer listed; until then it is listed as
-#: stale, so that a person sees which one is gone.
+#: stale, so that a person sees which worker is missing.
 _LISTED_SECONDS = 600
 
 
@@ -27,7 +27,7 @@ class Memory:
 
     used: int
     limit: int
-    """0 if none is set."""
+    """0 if there is no limit."""
 
     @property
     def share(self) -> float:
@@ -52,14 +52,14 @@ class Roster:
             pipe.execute()
 
     def forget_worker(self, name: str) -> None:
-        """Take a worker that has ended off the list."""
+        """Remove a worker that has ended."""
         with self._redis.pipeline() as pipe:
             pipe.delete(Key.worker(name))
             pipe.zrem(Key.WORKERS, name)
             pipe.execute()
 
     def workers(self) -> list[WorkerPresence]:
-        """Return the workers that reported in the last minutes, with their tasks, by name."""
+        """Return the workers seen in the last few minutes, with their tasks, sorted by name."""
         seen = dict(self._redis.zrange(Key.WORKERS, 0, -1, withscores=True))
         if not seen:
             return []
@@ -81,7 +81,7 @@ class Roster:
         return sorted(workers, key=lambda worker: worker.name)
 
     def count_live_workers(self) -> int:
-        """Count the workers that reported in the last seconds."""
+        """Count the workers that reported in the last few seconds."""
         since = int(self._now() * 1000) - LIVE_MILLISECONDS
         return int(self._redis.zcount(Key.WORKERS, since, "+inf"))
 
@@ -90,7 +90,7 @@ class Roster:
         return int(self._redis.zcard(Key.LEASES))
 
     def count_expired_leases(self) -> int:
-        """Count the chunks whose lease has expired and that were not given back yet."""
+        """Count the chunks whose lease has expired but that have not been released yet."""
         return int(self._redis.zcount(Key.LEASES, "-inf", int(self._now() * 1000)))
 
     def queue_lengths(self, queue: str) -> list[int]:
@@ -115,14 +115,14 @@ class Roster:
         }
 
     def memory(self) -> Memory:
-        """Return how full the broker is."""
+        """Return the broker's used memory and its limit."""
         info = self._redis.info("memory")
         return Memory(used=int(info["used_memory"]), limit=int(info.get("maxmemory", 0)))
 
     def writes_to_disk(self) -> bool:
-        """Return whether the last write to the append-only file succeeded; True without one.
+        """Return whether the last write to the append-only file succeeded; True if there is none.
 
-        While it fails, the broker refuses every write.
+        While such writes fail, the broker refuses every command that writes.
         """
         info = self._redis.info("persistence")
         return bool(info.get("aof_last_write_status", "ok") == "ok")

@@ -1,4 +1,4 @@
-"""Runs the Lua scripts of ``worker/queue/store/lua``, each of which is one transition of the store.
+"""Runs the Lua scripts in ``worker/queue/store/lua``; each script is one transition of the store.
 
 The header of each script states its keys, its arguments and what it returns.
 """

@@ -4,8 +4,8 @@
 -- ARGV  1 JSON: job (id), first (number of the first chunk), ttl_seconds, chunks (list of lane,
 --         size, ids in order, outcomes: JSON text if the chunk is cached and done at once, else "")
 --       2.. articles of each chunk (blob)
--- Returns 1; 0 when another client has added chunks or one of the ids since; -1 when the job has
--- expired; -2 when it was cancelled.
+-- Returns 1 when the chunks were added; 0 when another client has added chunks or one of the ids in
+-- the meantime; -1 when the job has expired; -2 when it was cancelled.
 local arg = cjson.decode(ARGV[1])
 local job = redis.call('HMGET', KEYS[1], 'cancel', 'chunks', 'created')
 if not job[1] then return -1 end

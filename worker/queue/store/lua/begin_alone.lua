@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
--- Note that an article is worked on alone in this attempt. Allowed when the broker is full.
+-- Record that an article is processed alone in this attempt. Allowed when the broker's memory is
+-- full.
 --
 -- KEYS  1 chunk hash
 -- ARGV  1 JSON: position (of the article), attempt (number)
--- Returns {attempts that worked on the article alone, 1 if one of them went over the time limit}.
--- A repeated call in one attempt counts once: its first answer may have been lost.
+-- Returns {number of attempts that processed the article alone, 1 if one of them exceeded the time
+-- limit, else 0}. A repeated call in one attempt counts once: the first answer may have been lost.
 local arg = cjson.decode(ARGV[1])
 local field = 'alone:' .. arg.position
 local attempts = redis.call('HGET', KEYS[1], field) or ''

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- Cancel a job: waiting articles now, running ones at their next micro-batch.
+-- Cancel a job: waiting articles immediately, running ones at their next micro-batch.
 --
 -- KEYS  1 job hash, 2 waiting list, 3 active set, 4 deadline set, 5 event stream
 -- ARGV  1 JSON: job (id), why (reason code)
--- Returns the number of articles cancelled; -1 when there is no such job, -2 when it was cancelled
--- before, -3 when it is finished.
+-- Returns the number of articles cancelled immediately; -1 when there is no such job, -2 when it
+-- was cancelled before, -3 when it is finished.
 local arg = cjson.decode(ARGV[1])
 local job = redis.call('HMGET', KEYS[1], 'cancel', 'queued', 'running', 'closed')
 redis.call('ZREM', KEYS[4], arg.job)

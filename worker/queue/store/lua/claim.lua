@@ -2,11 +2,12 @@
 --
 -- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4 event stream, 5.. notified set of each lane
 -- ARGV  1 JSON: member (job:chunk), task (id), token (fencing token), lease_ms, retried (true if
---         Celery retries this very task, so that its former holder is gone), worker, chunk (number)
+--         Celery is retrying this very task, so that its former holder is gone), worker,
+--         chunk (number)
 -- Returns {answer, attempts, profile, articles, last stage}. The answer is claimed, gone (no such
--- job or chunk), done, cancelled, or held (another task has a live lease); only claimed has the
--- rest. A claim repeated with its own token succeeds again and counts once: its first answer may
--- have been lost.
+-- job or chunk), done, cancelled, or held (another task has a live lease); only claimed comes
+-- with the other values. A claim repeated with its own token succeeds again and counts once: its
+-- first answer may have been lost.
 local arg = cjson.decode(ARGV[1])
 local chunk = redis.call('HMGET', KEYS[2], 'state', 'token', 'task', 'lane', 'size')
 local state, lane = chunk[1], tonumber(chunk[4] or '0')
@@ -34,7 +35,7 @@ if state == 'running' and not repeated then
   if lease_end > now and not takes_over then return {'held', 0} end
 end
 
--- A full broker refuses this first write, and so all of them.
+-- A full broker refuses this first write, so nothing is written.
 local last_stage = redis.call('HGET', KEYS[2], 'stage') or ''
 redis.call('HSET', KEYS[2], 'state', 'running', 'task', arg.task, 'token', arg.token,
   'worker', arg.worker, 'since', now)

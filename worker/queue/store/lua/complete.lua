@@ -1,15 +1,16 @@
 #!lua flags=allow-oom
 -- Record a chunk's outcomes and results, once. Allowed when the broker's memory is full: a full
--- broker grants no claims, so only the results of chunks already claimed come on top.
+-- broker grants no claims, so only the results of chunks that are already claimed are added.
 --
 -- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4 event stream, 5 failed hash, 6 stats hash,
 --       7 reasons hash, 8.. one result key per computed result
 -- ARGV  1 JSON: member (job:chunk), token (fencing token), outcomes (JSON text), ttl_seconds,
---         counts (object: state or "cached" to articles), letters (object: article id to dead
+--         counts (object: state or "cached" to number), letters (object: article id to dead
 --         letter), stats and reasons (objects: field to amount to add), event (list of fields and
 --         values)
 --       2.. one result per result key (blob)
--- Returns 1, or 0 when the token is not the chunk's: a late result of a task that lost it.
+-- Returns 1 when the chunk was recorded; 0 when the token is not the chunk's (a late result from a
+-- task that lost it) or the job has expired.
 local arg = cjson.decode(ARGV[1])
 if redis.call('HGET', KEYS[2], 'token') ~= arg.token then return 0 end
 -- An expired job must not come back as a few counters without a time to live.

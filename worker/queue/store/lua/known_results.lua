@@ -1,4 +1,4 @@
--- Tell which results exist, and extend each of those to a full time to live.
+-- Report which results exist, and restart the time to live of each of them.
 --
 -- KEYS  result keys
 -- ARGV  1 JSON: ttl_seconds

@@ -1,11 +1,12 @@
 -- Take the next chunks of a job off its waiting list, as many as its window has room for.
 --
--- A job has at most a window of pending notifications (sent, and not answered by a claim), so that
--- neither the broker's memory nor the wait of another job's chunks depends on its size.
+-- The window limits a job's pending notifications (sent, but not yet answered by a claim), so that
+-- neither the broker's memory nor the wait of another job's chunks depends on the job's size.
 --
 -- KEYS  1 job hash, 2 waiting list, 3 active set, 4 worker set, 5.. notified set of each lane
 -- ARGV  1 JSON: job (id), least_window, window_per_worker (chunks per live worker), live_ms (how
---         long a worker counts as live), only (how many to take whatever the window; 0: its room)
+--         long a worker counts as live), only (how many to take regardless of the window; 0:
+--         as many as the window has room for)
 -- Returns {time in ms, chunk:lane, …}: the chunks to send messages for.
 local arg = cjson.decode(ARGV[1])
 local time = redis.call('TIME')

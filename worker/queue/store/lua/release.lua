@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
--- Give a chunk back, to be claimed again. Allowed when the broker's memory is full.
+-- Release a chunk, so that it can be claimed again. Allowed when the broker's memory is full.
 --
 -- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4 event stream, 5.. notified set of each lane
 -- ARGV  1 JSON: member (job:chunk), token (fencing token of the holder; "" for any holder whose
 --         lease has expired), chunk (number), why
--- Returns {lane, time in ms}. The lane is -1 when nothing was given back (the token is not the
--- chunk's, or its lease is live), -2 when no notification is needed (the job is cancelled or gone).
+-- Returns {lane, time in ms}. The lane is -1 when nothing was released (the token is not the
+-- chunk's, or its lease is live), -2 when no notification is needed (the job is cancelled or gone,
+-- or the chunk is not running).
 local arg = cjson.decode(ARGV[1])
 local chunk = redis.call('HMGET', KEYS[2], 'state', 'token', 'lane', 'size')
 local time = redis.call('TIME')
@@ -25,7 +26,7 @@ redis.call('HINCRBY', KEYS[1], cancel == '' and 'queued' or 'cancelled', chunk[4
 redis.call('XADD', KEYS[4], 'NOMKSTREAM', 'MAXLEN', '~', 256, '*', 'what', 'released',
   'chunk', arg.chunk, 'why', arg.why)
 if cancel ~= '' then return {-2, now} end
--- It has waited once already, so it takes the express lane of its priority now.
+-- The chunk has waited once already, so it now takes the express lane of its priority.
 local lane = chunk[3] - chunk[3] % 2
 redis.call('HSET', KEYS[2], 'lane', lane)
 redis.call('ZADD', KEYS[5 + lane], now, arg.member)

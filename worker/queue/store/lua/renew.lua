@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- Renew a lease, and tell whether to go on. Allowed when the broker's memory is full.
+-- Renew a lease, and report whether to continue. Allowed when the broker's memory is full.
 --
 -- KEYS  1 job hash, 2 chunk hash, 3 lease set, 4 Celery's set of unacknowledged messages
--- ARGV  1 JSON: member (job:chunk), token (fencing token), lease_ms, stage (that begins, or ""),
---         delivery (tag of the message, whose visibility timeout starts anew)
+-- ARGV  1 JSON: member (job:chunk), token (fencing token), lease_ms, stage (the stage that
+--         begins, or ""), delivery (tag of the message, whose visibility timeout is renewed too)
 -- Returns "lost" when the token is no longer the chunk's or the job is gone, "cancelled" when the
 -- job is cancelled, else "held".
 local arg = cjson.decode(ARGV[1])

@@ -1,4 +1,4 @@
--- Move ended articles of one chunk into a new chunk, to be worked on again.
+-- Move ended articles of one chunk into a new chunk, so that they are processed again.
 --
 -- KEYS  1 job hash, 2 old chunk hash, 3 new chunk hash, 4 waiting list, 5 active set, 6 ids hash,
 --       7 failed hash, 8 event stream
@@ -6,8 +6,9 @@
 --         the articles were done; the others had failed), cached (how many of those were cached),
 --         ids (in order), outcomes_before and outcomes_after (of the old chunk, JSON text)
 --       2 articles of the new chunk (blob)
--- Returns 1; 0 when the job has another number of chunks by now, or the old chunk other outcomes:
--- read again; -1 when the job has expired, -2 when it was cancelled.
+-- Returns 1 when the articles were moved; 0 when the job's number of chunks or the old chunk's
+-- outcomes have changed, so that the caller must read them again; -1 when the job has expired, -2
+-- when it was cancelled.
 local arg = cjson.decode(ARGV[1])
 local job = redis.call('HMGET', KEYS[1], 'cancel', 'chunks', 'created')
 if not job[1] then return -1 end
@@ -23,7 +24,7 @@ for index, id in ipairs(arg.ids) do
   redis.call('HDEL', KEYS[7], id)
 end
 redis.call('HINCRBY', KEYS[1], 'chunks', 1)
--- 0 - n, not -n: Redis 7.0 does not take Lua's -0 for an integer.
+-- 0 - n, not -n: Redis 7.0 does not accept Lua's -0 as an integer.
 redis.call('HINCRBY', KEYS[1], 'done', 0 - arg.done)
 redis.call('HINCRBY', KEYS[1], 'cached', 0 - arg.cached)
 redis.call('HINCRBY', KEYS[1], 'failed', arg.done - arg.size)

@@ -1,8 +1,8 @@
--- Become, or remain, the leading reconciler.
+-- Become or remain the leading reconciler.
 --
 -- KEYS  1 leader
--- ARGV  1 JSON: name, lead_ms (how long it leads)
--- Returns 1 when it leads, else 0.
+-- ARGV  1 JSON: name (of the reconciler), lead_ms (how long it leads)
+-- Returns 1 if the reconciler leads, else 0.
 local arg = cjson.decode(ARGV[1])
 local leader = redis.call('GET', KEYS[1])
 if leader and leader ~= arg.name then return 0 end
