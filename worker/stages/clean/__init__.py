@@ -1,4 +1,4 @@
-"""Stage 1: remove page furniture and keep the story.
+"""Stage 1: removes page furniture and keeps the story.
 
-Imports english and records, and no other stage.
+Imports english and records, but no other stage.
 """

@@ -1,6 +1,6 @@
 """Wordings that news sites put around a story.
 
-Looks at one line at a time; `worker.stages.clean.furniture` knows its place in the article.
+Looks at single lines; `worker.stages.clean.furniture` considers their place in the article.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from worker.records.reason import Reason
 
 __all__ = ["bare_line", "furniture_reason", "is_list_label", "is_promo"]
 
-#: Longer lines are story: of 948 lines that these patterns match on 95 news pages 2 are longer.
+#: Longer lines are story. Of 948 lines that these patterns match on 95 news pages, 2 are longer.
 _LONGEST_LINE = 400
 
 _NETWORK = (
@@ -23,8 +23,8 @@ _BUTTON = (
     r"\d+ shares?|" + _NETWORK + r")"
 )
 
-# Each pattern must match the whole line (ignoring case and marks at its end), so a story line that
-# merely contains such words is safe. A branch has `.*` at most once, which keeps time linear.
+# Each pattern must match a whole line (ignoring case and marks at its end), so a story line that
+# merely contains such words is safe. A branch has at most one `.*`, which keeps matching linear.
 _PATTERNS = {
     Reason.COMMENT_FORM: r"""
         be\ the\ first\ (?:one\ )?to\ (?:comment|reply|respond).{0,40}
@@ -124,7 +124,7 @@ _FURNITURE = {
     reason: re.compile(pattern, re.IGNORECASE | re.VERBOSE) for reason, pattern in _PATTERNS.items()
 }
 
-#: Labels over a list of links to other stories.
+#: Labels above a list of links to other stories.
 _LISTS = (
     r"related (?:stories|articles|posts|news|links|content|coverage|videos)|"
     r"recommended(?: for you| reading| stories)?|"
@@ -134,7 +134,7 @@ _LISTS = (
     r"trending(?: now)?|most (?:read|popular|viewed)|popular (?:now|stories|posts)|top stories|"
     r"latest (?:news|stories|headlines)|what to read next"
 )
-#: Labels that point to another story wherever they stand.
+#: Labels that point to another story anywhere in an article.
 _POINTERS = (
     _LISTS + r"|(?:also|must) (?:read|watch|see)|(?:read|watch|see) (?:also|more|next|this)|"
     r"don['\u2019]?t miss|related(?: (?:story|article|post|video))?|icymi|up next|more"
@@ -147,7 +147,7 @@ _ALERTS = (
 _POINTER_LINE = re.compile(rf"(?:{_POINTERS})\s?[:|»\u2013—-]\s?\S.*", re.IGNORECASE)
 _ALERT_LINE = re.compile(rf"(?:{_ALERTS})\s?[:|]\s?\S.*", re.IGNORECASE)
 _CAPITAL_ALERT = re.compile(r"[A-Z]{4,}")
-# Before a capital: "Watch: a history" heads a part of its own story.
+# "Watch:" counts only before a capital: "Watch: a history" heads a part of its own story.
 _ALWAYS_ALERT = re.compile(
     r"(?i:breaking(?: news)?\s?[:|]|\S+(?: \S+)?\s?\|)|[Ww]atch(?: (?:[Ll]ive|[Nn]ow))?: \W?[A-Z]"
 )
@@ -158,11 +158,12 @@ _WORD = re.compile(r"[^\W\d_][\w'\u2019.-]*")
 _CREDIT_WORD = re.compile(
     r"photo(?:s|graphs?)?|images?|pictures?|credits?|courtesy|source|by|of|via|the|and|for|from"
 )
-#: Separators of breadcrumbs and menus, with the least number of items and the most words in one.
-#: Slashes and bars occur in stories too, so they need a "Home" or four short items.
+#: Separators in breadcrumbs and menus, each with the minimum number of items and the maximum number
+#: of words per item. Slashes and bars also occur in stories, so slashes need a leading "Home" and
+#: bars need four short items.
 _PATH_SEPARATORS = ((">", 3, 8), ("»", 3, 8), ("\u203a", 3, 8), ("|", 4, 3), ("/", 2, 8))
 _PATH_STARTS = (["Home"], ["HOME"])
-#: Longer lines are not labels over a list of links.
+#: Longer lines are not labels above a list of links.
 _LABEL_CHARS = 60
 
 _LEAD_MARKS = re.compile(r"^(?:[#>*•·▪\u2013-]+\s+|[•·▪►▶])+")
@@ -176,7 +177,7 @@ def bare_line(line: str) -> str:
 
 
 def furniture_reason(line: str) -> Reason | None:
-    """Return why ``line`` is furniture wherever it stands, or None if that is not certain."""
+    """Return why ``line`` is certainly furniture, whatever its place in the article, or None."""
     if len(line) > _LONGEST_LINE:
         return None
     text = bare_line(line)
@@ -190,13 +191,13 @@ def furniture_reason(line: str) -> Reason | None:
 
 
 def _names_only(credit: str) -> bool:
-    """Whether a credit consists of names alone; the words of a caption are story."""
+    """Return whether a credit consists only of names; the words of a caption are story."""
     words = _WORD.findall(credit)[1:]
     return all(word[0].isupper() or _CREDIT_WORD.fullmatch(word) for word in words)
 
 
 def _is_path(text: str) -> bool:
-    """Whether a line is a breadcrumb (``Home > World > Asia``) or menu (``News | Sport | TV``)."""
+    """Return whether a line is a breadcrumb (``Home > World > Asia``) or a menu."""
     for separator, least_items, most_words in _PATH_SEPARATORS:
         items = [item.split() for item in text.split(separator)]
         if len(items) >= least_items and all(len(item) <= most_words for item in items):
@@ -205,11 +206,11 @@ def _is_path(text: str) -> bool:
 
 
 def is_promo(line: str, *, alerts: bool) -> bool:
-    """Whether the label of ``line`` points to another story.
+    """Return whether the label of ``line`` points to another story.
 
     Args:
         line: a line that does not end like a sentence.
-        alerts: also accept labels such as ``BREAKING:``, which may open a story of their own.
+        alerts: also accept labels such as ``BREAKING:``, which may open an entry of a live blog.
     """
     if len(line) > _LONGEST_LINE:
         return False
@@ -222,6 +223,6 @@ def is_promo(line: str, *, alerts: bool) -> bool:
 
 
 def is_list_label(line: str) -> bool:
-    """Whether ``line`` heads a list of links to other stories ("You may also like:")."""
+    """Return whether ``line`` heads a list of links to other stories ("You may also like:")."""
     text = bare_line(line)
     return len(text) < _LABEL_CHARS and _LIST_LABEL.fullmatch(text) is not None

@@ -1,9 +1,9 @@
-"""Stage 1, clean: take page furniture out and keep the story.
+"""Stage 1, clean: removes page furniture and keeps the story.
 
-Rules over lines; each removal records its line, text and reason. `worker.stages.clean.boilerplate`
-knows the wordings, `worker.stages.clean.headline` the headline, and `worker.stages.clean.html_page`
-makes the first cut of HTML. When a rule is unsure the line stays: furniture left in a story is
-ugly, a fact taken out of it is an error.
+The rules work on lines; each removal records its line, text and reason.
+`worker.stages.clean.boilerplate` has the wordings, `worker.stages.clean.headline` finds the
+headline, and `worker.stages.clean.html_page` makes the first cut of HTML pages. If a rule is
+unsure, the line stays: furniture left in a story is ugly, but a fact lost from a story is an error.
 """
 
 from __future__ import annotations
@@ -34,27 +34,30 @@ __all__ = ["CleanedArticle", "remove_furniture"]
 
 #: A sentence of at least this many words is story, unless its wording is certainly furniture.
 _STORY_WORDS = 12
-#: A line of fewer words may occur twice in a story (a score, a speaker, "Yes."). For sentences the
-#: limit is higher, because short ones recur in speeches and songs.
+#: A line with fewer words may occur twice in a story (a score, a speaker, "Yes."). The limit is
+#: higher for sentences, because short sentences recur in speeches and songs.
 _REPEAT_WORDS = 4
 _REPEAT_SENTENCE_WORDS = 8
-#: Most links removed under one label ("You may also like:"): of 87 labels on 95 news pages 2 have
-#: more. Without this limit, or with fewer words to a link, whole lists of a story were lost.
+#: Maximum number of links removed under one label ("You may also like:"). Of 87 labels on 95 news
+#: pages, 2 have more. Without this limit, or with a lower minimum of words in a link, whole lists
+#: were lost from stories.
 _LIST_LINKS = 6
 _LINK_LEAST_WORDS = 5
-#: A promo glued to a sentence is one headline, and never longer than this.
+#: A promo glued to a sentence is a single headline and never longer than this.
 _PROMO_CHARS = 300
-#: A tag line has at least this many items, each of at most this many words; longer lines are story.
+#: Minimum number of items in a tag line, maximum number of words in an item, and maximum length of
+#: the line in characters. Longer lines are story.
 _TAG_ITEMS = 3
 _TAG_WORDS = 6
 _TAG_CHARS = 500
-#: Least share of a tag line's commas without a space behind, or of its items found in the article.
+#: Minimum share of a tag line's commas that have no space after them, and minimum share of its
+#: items that occur in the article. Either is enough.
 _TAG_TIGHT = 0.6
 _TAG_KNOWN = 0.6
-#: An article with this many time stamps is a live blog, whose lines begin with labels.
+#: An article with at least this many time stamps is a live blog, whose lines begin with labels.
 _LIVE_STAMPS = 3
-#: A text counts as hard-wrapped below this width, when at least this share of this many inner lines
-#: had no room for the next word.
+#: A text counts as hard-wrapped if its longest line has at most `_WRAP_WIDTH` characters, and of at
+#: least `_WRAP_LINES` inner lines, at least `_WRAP_SHARE` had no room for the next word.
 _WRAP_WIDTH = 120
 _WRAP_SHARE = 0.95
 _WRAP_LINES = 4
@@ -69,10 +72,10 @@ _TAG_LABEL = re.compile(
     re.IGNORECASE,
 )
 _HASH_TAGS = re.compile(r"#\w+(?:[\s,]+#\w+)+")
-# A comma inside a closing quotation mark has no space behind it in prose either.
+# A comma before a closing quotation mark has no space after it in prose either.
 _TIGHT_COMMA = re.compile(r"(?<!\d),(?=[^\s\"'”\u2019»])|,(?=[^\W\d])")
 
-# A pointer right behind a full stop. After a space, only wordings that no story uses.
+# A pointer directly after an end mark. After a space, only wordings that stories never use count.
 _GLUED_PROMO = re.compile(
     r"(?<=[\w)%”\u2019\"'][.!?])(?:"
     r"(?:Watch|Read|See|Listen)"
@@ -89,24 +92,24 @@ _INNER_END = re.compile(SENTENCE_END + r"\s+(?=[A-Z\"“\u2018])")
 
 @dataclass(frozen=True, slots=True)
 class CleanedArticle:
-    """An article without the furniture of its page."""
+    """An article without page furniture."""
 
     title: str
-    """The headline without label and outlet; empty where the text has none."""
+    """The headline without its label and outlet; empty if the text has no headline."""
     paragraphs: tuple[str, ...]
     removals: tuple[Removal, ...]
-    """In line order; line 0 is a title that came separately from the text."""
+    """In line order; line 0 stands for HTML or for a title given separately from the text."""
 
 
 def remove_furniture(article: Article) -> CleanedArticle:
-    """Return the headline and paragraphs of ``article``, and what was taken out.
+    """Return the headline and paragraphs of ``article``, and what was removed.
 
-    Steps: cut a page to its story, with or without markup · join hard-wrapped lines · drop lines
+    Steps: cut a page, with or without markup, to its story · join hard-wrapped lines · drop lines
     shared by many articles and lines whose wording is furniture · find the headline and clean it ·
     drop its repetitions · drop pointers to other stories, tag lines and repeated lines · cut promos
     glued to a sentence.
 
-    The first occurrence of a repeated line always stays, so that rule loses nothing.
+    The first occurrence of a repeated line always stays, so dropping repetitions loses nothing.
     """
     headline, lines, removals = _read(article)
     if article.format is not ArticleFormat.HTML:
@@ -130,7 +133,7 @@ def remove_furniture(article: Article) -> CleanedArticle:
 
 
 def _read(article: Article) -> tuple[Line, list[Line], list[Removal]]:
-    """Return the title the article came with, its non-blank lines, and what HTML left out."""
+    """Return the article's title, its non-blank lines, and what the HTML extraction left out."""
     headline = Line(0, " ".join(article.title.split()))
     if article.format is ArticleFormat.HTML:
         page = read_page(article.text)
@@ -151,7 +154,7 @@ def _read(article: Article) -> tuple[Line, list[Line], list[Removal]]:
 def _cut_to_story(
     headline: Line, lines: list[Line], removals: list[Removal]
 ) -> tuple[Line, list[Line]]:
-    """Return headline and story of a page that lost its markup; an article stays as it is."""
+    """Return the headline and story of a page that lost its markup; an article stays unchanged."""
     texts = [line.text for line in lines]
     if not is_page(texts):
         return headline, lines
@@ -167,7 +170,7 @@ def _cut_to_story(
 
 
 def _unwrap(lines: Sequence[Line]) -> list[Line]:
-    """Return the non-blank lines; those of a hard-wrapped text joined to paragraphs."""
+    """Return the non-blank lines, with those of a hard-wrapped text joined into paragraphs."""
     pairs = [(upper, lower) for upper, lower in pairwise(lines) if upper.text and lower.text]
     width = max((len(line.text) for line in lines), default=0)
     full = [
@@ -190,7 +193,7 @@ def _unwrap(lines: Sequence[Line]) -> list[Line]:
 
 
 def _mark_pointers(lines: Sequence[Line]) -> Iterator[Reason | None]:
-    """Give a reason for each line that points to another story, link lists included."""
+    """Yield for each line a reason if it points to another story or is in a link list, or None."""
     is_live = sum(bool(TIME_STAMP.match(line.text)) for line in lines) >= _LIVE_STAMPS
     links_left = 0
     for line in lines:
@@ -209,9 +212,10 @@ def _mark_pointers(lines: Sequence[Line]) -> Iterator[Reason | None]:
 
 
 def _mark_tags(lines: Sequence[Line]) -> Iterator[Reason | None]:
-    """Give a reason for each list of keywords.
+    """Yield for each line a reason if it is a list of keywords, or None.
 
-    A list spaced like prose counts only after the story, and only if it uses the story's words.
+    A list with spaces after its commas counts only after the story, and only if the story contains
+    its words.
     """
     last = max((index for index, line in enumerate(lines) if _is_story(line.text)), default=-1)
     story_words = {
@@ -230,7 +234,7 @@ def _mark_tags(lines: Sequence[Line]) -> Iterator[Reason | None]:
 
 
 def _tag_items(text: str) -> list[list[str]]:
-    """Return the words of each item if ``text`` may be a tag line; else nothing."""
+    """Return the words of each item if ``text`` may be a tag line, else an empty list."""
     items = [item.split() for item in text.split(",")]
     fits = len(items) >= _TAG_ITEMS and all(1 <= len(item) <= _TAG_WORDS for item in items)
     return items if fits and ":" not in text else []
@@ -251,7 +255,7 @@ def _is_known_list(text: str, story_words: set[str]) -> bool:
 
 
 def _mark_repeats(lines: Sequence[Line]) -> Iterator[Reason | None]:
-    """Give a reason for each later occurrence of a line too long to recur by chance."""
+    """Yield for each line a reason if it repeats a line too long to recur by chance, or None."""
     seen: set[str] = set()
     for line in lines:
         least_words = _REPEAT_SENTENCE_WORDS if is_sentence(line.text) else _REPEAT_WORDS
@@ -262,7 +266,7 @@ def _mark_repeats(lines: Sequence[Line]) -> Iterator[Reason | None]:
 
 
 def _cut_glued_promo(line: Line, removals: list[Removal]) -> Line:
-    """Return ``line`` without a pointer to another story at its end, if it is one sentence."""
+    """Return ``line`` without a pointer to another story at its end, if that is one sentence."""
     tail_start = max(0, len(line.text) - _PROMO_CHARS)
     for match in _GLUED_PROMO.finditer(line.text, tail_start):
         promo = line.text[match.start() :]

@@ -1,4 +1,4 @@
-"""Find an article's headline, and take the label and the outlet's name off it."""
+"""Finds an article's headline and removes its label and its outlet's name."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ __all__ = [
     "take_markdown_headline",
 ]
 
-#: A headline is at most this long: the longest of 348 translated news headlines has 40 words and
-#: 239 characters, outlet and section names included.
+#: Maximum number of words in a headline. The longest of 348 translated news headlines has 40 words
+#: and 239 characters, including outlet and section names.
 MAX_HEADLINE_WORDS = 45
 #: Longer lines do not repeat the headline.
 _MOST_CHARS = 800
-#: How many lines above its story a page's headline may stand, with author and buttons between.
+#: Number of lines above a page's story that may hold its headline; the author and buttons may come
+#: between the headline and the story.
 _ABOVE_LINES = 10
 #: Shorter lines above a story are menu entries.
 _ABOVE_LEAST_WORDS = 4
-#: Least words before an outlet's name, so that a headline remains.
+#: Minimum number of words before an outlet's name, so that a headline remains.
 _LEAST_WORDS = 3
-#: Longer tails belong to the headline.
+#: Maximum number of words in an outlet's name; longer tails belong to the headline.
 _OUTLET_WORDS = 4
 
 _HEADING = re.compile(r"#\s+(.*?)\s*#*")
@@ -51,7 +52,7 @@ _SMALL_WORDS = frozenset({"of", "the", "and", "in", "for", "on", "&"})
 
 
 def is_headline(lines: Sequence[Line]) -> bool:
-    """Whether the first of ``lines`` is the headline of the others."""
+    """Return whether the first line is the headline of the lines after it."""
     first = lines[0].text
     return (
         len(lines) > 1
@@ -89,7 +90,7 @@ def take_markdown_headline(lines: Sequence[Line]) -> tuple[Line | None, list[Lin
 def clean_headline(
     headline: Line, lines: Sequence[Line], removals: list[Removal]
 ) -> tuple[Line, frozenset[str]]:
-    """Return the headline without label and outlet, and the keys of all its spellings."""
+    """Return the headline without its label and outlet, and the keys of all its versions."""
     keys = {_spelling_key(headline.text)}
     if label := _ALERT_LABEL.match(headline.text):
         removals.append(headline.removed(Reason.PROMO_LINE, label[0].strip()))
@@ -107,7 +108,7 @@ def clean_headline(
 
 
 def repeats_headline(text: str, keys: frozenset[str]) -> Reason | None:
-    """Return a reason if ``text`` is the headline again, perhaps with an outlet behind it."""
+    """Return a reason if ``text`` repeats the headline, with or without an outlet's name."""
     if ends_statement(text) or len(text) > _MOST_CHARS:
         return None
     candidates = [text]
@@ -124,10 +125,10 @@ def _spelling_key(text: str) -> str:
 
 
 def _outlet_start(headline: str, body: Sequence[str]) -> int | None:
-    """Return the index where the outlet's name begins, with its dash or bar, or None.
+    """Return the index of the dash or bar before the outlet's name, or None.
 
-    A dash may also introduce a speaker ("Talks are possible - Smith"), whose name occurs in the
-    body too. A name with a typical word of newspapers in it is an outlet in any case.
+    A dash may also introduce a speaker ("Talks are possible - Smith"), whose name then occurs in
+    the body too. A name that contains a typical newspaper word is always an outlet.
     """
     marks = list(_DASH_OR_BAR.finditer(headline))
     if not marks:

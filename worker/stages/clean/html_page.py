@@ -1,7 +1,7 @@
-"""Extract the headline and the lines of the story from an HTML page.
+"""Extracts the headline and the story lines from an HTML page.
 
-Uses trafilatura and lxml; rules about wording belong to `worker.stages.clean.furniture`. Fetches
-and logs nothing.
+Uses trafilatura and lxml; `worker.stages.clean.furniture` has the rules about wording. Does not
+fetch or log anything.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from worker.stages.clean.line import alphanumerics
 
 __all__ = ["Page", "read_page"]
 
-#: An extraction with fewer characters is not trusted: tables are admitted, then the whole page.
-#: The shortest story of 95 news pages has 427.
+#: An extraction with fewer characters is not trusted and is repeated with tables. The shortest
+#: story on 95 news pages has 427 characters.
 _LEAST_CHARS = 200
 
-#: Only a sentence this long shows that its container holds the story: captions, buttons and teasers
-#: are mostly shorter. Not tuned.
+#: Minimum length of a sentence that shows that its container holds the story. Captions, buttons and
+#: teasers are mostly shorter. Not tuned.
 _PROSE_CHARS = 100
 
 #: Some pages spread their story over several containers of one class, and trafilatura takes one.
-#: The others are added when their prose is at least this multiple of the extracted prose: on 95
-#: news pages it was 1.2 and 1.6 on such pages (F1 .62 to .99, .52 to .98), at most 0.33 elsewhere.
+#: The missing containers are added if their prose is at least this multiple of the extracted prose.
+#: On 95 news pages, the multiple is 1.2 and 1.6 on such pages (F1 rises from .62 to .99 and from
+#: .52 to .98) and at most 0.33 on all other pages.
 _MISSING_SHARE = 0.6
 
 _BLOCKS = ("p", "li", "h2", "h3", "h4", "h5", "h6")
 _NOT_TEXT = ("script", "style", "noscript", "template", "head")
 
-#: What lxml and trafilatura raise on broken markup; such a page falls back to its bare text.
+#: Exceptions that lxml and trafilatura raise on broken markup; they end only the current step.
 _MARKUP_FAULTS = (
     lxml.etree.LxmlError,
     AttributeError,
@@ -52,23 +53,23 @@ for _logger in ("trafilatura", "htmldate", "courlan"):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The story of a page, and how much of the page is left out."""
+    """A page's story, and the amount of text left out."""
 
     title: str
     lines: tuple[str, ...]
     left_out_chars: int
-    """Characters of visible text that are not in ``lines``."""
+    """Number of visible characters that are not in ``lines``."""
     left_out_lines: int
 
 
 def read_page(html: str) -> Page:
-    """Return the headline and story of an HTML page, empty where there is none. Never raises.
+    """Return the headline and story of an HTML page, or empty ones if it has none. Never raises.
 
-    A cascade, in which each step runs only if the one before found too little: trafilatura without
-    tables, with tables, its baseline, the page's bare text. Macro mean of bag-of-4-gram F1 on 95
-    news pages: ``fast`` .958, ``fast`` with tables .958, trafilatura's full cascade .951,
-    ``favor_precision`` .953, ``favor_recall`` .956, the baseline .819; with the paragraphs of
-    sibling containers (see ``_MISSING_SHARE``) .967.
+    Each step of the cascade runs only if the previous step finds too little: trafilatura without
+    tables, trafilatura with tables, trafilatura's baseline, the page's bare text. Macro mean of
+    bag-of-4-gram F1 on 95 news pages: ``fast`` .958, ``fast`` with tables .958, trafilatura's full
+    cascade .951, ``favor_precision`` .953, ``favor_recall`` .956, the baseline .819; with the
+    paragraphs of sibling containers (see ``_MISSING_SHARE``) .967.
     """
     html = html.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
     tree = _parse(html)
@@ -120,7 +121,7 @@ def _extract(html: str) -> tuple[str, list[str]]:
 
 
 def _add_siblings(tree: lxml.html.HtmlElement, lines: list[str]) -> list[str]:
-    """Return ``lines`` with the paragraphs of sibling containers, where many are missing."""
+    """Return ``lines``, plus the paragraphs of sibling containers if many of them are missing."""
     extracted = {alphanumerics(line): line for line in lines}
     paragraphs = [
         (paragraph, text)

@@ -1,4 +1,4 @@
-"""Tell English from other languages. Every later stage assumes English."""
+"""Distinguishes English from other languages. All later stages assume English."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 __all__ = ["is_english"]
 
-#: The identifier reads only this much: more text costs time and does not change the result.
+#: The identifier reads only this many characters: more take time and do not change the result.
 _READ_CHARS = 2_000
 
-#: Shorter texts pass as English, because they are too short to identify.
+#: Shorter texts pass as English because they are too short to identify.
 _LEAST_CHARS = 60
 
-#: A text less likely to be English counts as another language. Measured: 1,500 translated news
-#: articles have at least .98; of 1,270 single sentences all but 0.5 % (lists of foreign names) are
-#: over .01; sentences in five other languages are under 1e-6.
+#: Minimum probability of English; a text below it counts as another language. On 1,500 translated
+#: news articles it is at least .98; on all but 0.5 % of 1,270 single sentences (the rest are lists
+#: of foreign names) it is over .01; on sentences in five other languages it is under 1e-6.
 _LEAST_PROBABILITY = 0.01
 
 
@@ -26,7 +26,7 @@ def _identifier() -> LanguageIdentifier:
 
 
 def is_english(text: str) -> bool:
-    """Whether the beginning of ``text`` reads as English; very short texts pass."""
+    """Return whether the beginning of ``text`` reads as English; very short texts pass."""
     sample = text[:_READ_CHARS]
     if len(sample.strip()) < _LEAST_CHARS:
         return True

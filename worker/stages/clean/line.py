@@ -1,4 +1,4 @@
-"""A numbered line of an article, and how lines leave it."""
+"""A numbered article line, and helpers that remove lines."""
 
 from __future__ import annotations
 
@@ -17,27 +17,30 @@ TIME_STAMP = re.compile(r"\W{0,3}[0-2]?\d[:.][0-5]\d\b")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text with its number in the article; 0 for the title and for lines of HTML."""
+    """A line of text and its line number in the article.
+
+    The number is 0 for the title and for lines from HTML.
+    """
 
     number: int
     text: str
 
     def removed(self, reason: Reason, text: str | None = None) -> Removal:
-        """Return the removal of this line, or of only ``text`` in it."""
+        """Return the removal of this line, or only of ``text`` within it."""
         return Removal(line=self.number, text=self.text if text is None else text, reason=reason)
 
 
 def drop_lines(
     lines: Sequence[Line], reasons: Sequence[Reason | None], removals: list[Removal]
 ) -> list[Line]:
-    """Return the lines without a reason, and add the others to ``removals``."""
+    """Return the lines without a reason; add the removed lines to ``removals``."""
     pairs = list(zip(lines, reasons, strict=True))
     removals.extend(line.removed(reason) for line, reason in pairs if reason)
     return [line for line, reason in pairs if not reason]
 
 
 def is_sentence(text: str) -> bool:
-    """Whether a line ends like a sentence; one that trails off may be a teaser."""
+    """Return whether a line ends like a sentence; a line that trails off may be a teaser."""
     return ends_sentence(text) and not trails_off(text)
 
 

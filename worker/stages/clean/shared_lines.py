@@ -1,8 +1,8 @@
-"""Lines that many articles share: the template of the page they were copied from.
+"""Lines that many articles share because they were copied from the same page template.
 
-Found at submit among the articles that come in together, and recorded in each article, so that
-cleaning gives the same result on any worker (see docs/decisions/019-shared-lines.md). For plain
-text and Markdown only; `worker.stages.clean.html_page` handles the templates of HTML.
+They are found at submit, among articles submitted together, and recorded in each article, so that
+cleaning gives the same result on any worker (see docs/decisions/019-shared-lines.md). Only plain
+text and Markdown are searched; `worker.stages.clean.html_page` handles HTML templates.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from worker.stages.clean.boilerplate import furniture_reason
 
 __all__ = ["with_shared_lines"]
 
-#: A template line occurs in at least this many articles about different things, and in this share
-#: of all. With fewer, a heading or short sentence may be shared by chance.
+#: A template line occurs in at least this many articles with different stories, and in at least
+#: this share of all articles. In fewer, a heading may be shared by chance.
 _LEAST_ARTICLES, _LEAST_SHARE = 5, 0.1
 
-#: Shared lines with more than this share of an article's words are its story.
+#: If shared lines hold more than this share of an article's words, they are its story.
 _MOST_SHARE = 1 / 3
 
-#: Longer lines are paragraphs.
+#: Longer lines are paragraphs, not template lines.
 _MOST_CHARS = 200
 
-#: Two articles that share more of their longer words tell the same story. Each of 1,044 pairs of
-#: translations of one article shares .30 or more; of 20,000 pairs of different articles 1 in 1,000
-#: shares more than .16.
+#: Two articles with a larger share of their longer words in common tell the same story. Each of
+#: 1,044 pairs of translations of one article shares .30 or more; 1 in 1,000 of 20,000 pairs of
+#: different articles shares more than .16.
 _SAME_STORY = 0.25
 _LONGER_CHARS = 4
 
-#: Most articles compared for one line, spread evenly over all that have it.
+#: Approximate number of articles compared for one line, spread evenly over those that contain it.
 _COMPARED_ARTICLES = 15
 
-#: Shorter lines may be speakers, scores or answers.
+#: Lines with fewer words may be speakers, scores or answers.
 _LEAST_WORDS = 3
 
 _DIGIT = re.compile(r"\d")
@@ -46,12 +46,13 @@ _WORD = re.compile(r"\w+")
 
 
 def with_shared_lines(articles: Sequence[Article]) -> list[Article]:
-    """Return the articles, each with those of its lines that belong to a page template.
+    """Return the articles, each with a record of its lines that belong to a page template.
 
-    A line does if a tenth of ``articles``, and five with different stories, have it word for word.
-    Lines that may be facts stay: sentences, lines with a number, lines that end in a colon, lines
-    of one or two words, and all lines of an article if they hold more than a third of its words.
-    Lines that cleaning removes from any article are not recorded, so they do not change its digest.
+    A line belongs to a template if it occurs word for word in a tenth of ``articles``, five of them
+    with different stories. Lines that may be facts stay: sentences, lines with a number, lines that
+    end in a colon, lines of one or two words, and all shared lines of an article if they hold more
+    than a third of its words. Lines that cleaning removes by their wording alone are not recorded,
+    so they do not change an article's digest.
     """
     indexes_by_line: dict[str, list[int]] = defaultdict(list)
     for index, article in enumerate(articles):
@@ -80,7 +81,7 @@ def with_shared_lines(articles: Sequence[Article]) -> list[Article]:
 
 
 def _leave_a_story(lines: Sequence[str], text: str) -> bool:
-    """Whether ``text`` without the shared lines still has most of its words."""
+    """Return whether ``text`` keeps most of its words without the shared lines."""
     return sum(len(line.split()) for line in lines) <= _MOST_SHARE * len(text.split())
 
 
@@ -91,13 +92,13 @@ def _may_be_template(line: str) -> bool:
 
 
 def _tell_different_stories(articles: Iterable[frozenset[str]]) -> bool:
-    """Whether enough of the articles, given as sets of words, have little in common.
+    """Return whether enough of the articles, given as sets of words, tell different stories.
 
     Versions of one story count once.
     """
     stories: list[frozenset[str]] = []
     for words in articles:
-        # An article without words of its own is not a story; it may be a copy of another.
+        # An article with no words outside the common lines may be a copy of another article.
         if words and all(_overlap(words, story) <= _SAME_STORY for story in stories):
             stories.append(words)
         if len(stories) == _LEAST_ARTICLES:
