@@ -109,7 +109,7 @@ def evaluate_damage(
 
 
 def _damage_articles(rows: Sequence[TextRow]) -> list[DamagedArticle]:
-    rng = Random(_SEED)  # noqa: S311 - a draw, no secret
+    rng = Random(_SEED)  # noqa: S311 - not a secret
     headlines = [row.lines[0] for row in rows]
     damaged = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""Train the weights that the project ships, and those of a newsroom (``copydesk learn``).
+"""Trains the weights that the project ships, and a newsroom's own (``copydesk learn``).
 
-May import every room but the queue; no room of the service imports this one.
+May import every room except the queue; no room of the service imports this one.
 """

@@ -41,7 +41,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Train what the command line names."""
+    """Train what the command line asks for."""
     arguments = vars(_build_parser().parse_args())
     task = arguments.pop("task")
     if task == "repair":

@@ -1,8 +1,8 @@
-"""Fit an adapter's acceptor on what the adapter proposes for sentences that it never saw.
+"""Fits an adapter's acceptor on changes proposed for sentences that the adapter never saw.
 
 Each change that passes the checks is labelled by whether it brings the sentence closer to its five
-nearest versions or farther away; changes that do neither are left out. The figures come from
-cross-validation over whole documents, so that no sentence is judged by itself.
+nearest versions or takes it farther away; changes that do neither are left out. The figures come
+from cross-validation over whole documents, so that no sentence is judged by a model fitted on it.
 """
 
 from __future__ import annotations
@@ -40,33 +40,33 @@ from worker.training.pair import (
 
 __all__ = ["LabelledChange", "fit_acceptor", "label_changes", "make_acceptor"]
 
-#: Sentences that proposals are drawn for. News is what the service meets; post-edits show what a
-#: person leaves alone, forum posts what a change is worth in rough copy.
+#: Number of sentences from each source. News is what the service processes; post-edits show what
+#: people leave alone; forum posts show what a change is worth in rough copy.
 _NEWS_ROWS, _POST_EDIT_ROWS, _FORUM_ROWS = 5200, 1200, 1200
 
-#: Damaged clean sentences, and unchanged ones. Plain errors are rare in the other sets: without
-#: these, "did not wanted" is as doubtful to the acceptor as a needless article.
+#: Number of damaged and of unchanged clean sentences. Plain errors are rare in the other sets:
+#: without these, the acceptor trusts a repair of "did not wanted" no more than a needless article.
 _DAMAGED_ROWS, _CLEAN_ROWS = 900, 1400
-#: Weight of their changes in the fit, against 1 for real sentences. AUC on WMT22, JFLEG and damage
-#: at 0: .661, .715, .880; .25: .667, .744, .903; .5: .668, .755, .913; 1: .663, .765, .923.
+#: Weight in the fit of changes to these sentences; others have 1. AUC on WMT22, JFLEG and damage by
+#: weight: 0: .661, .715, .880; .25: .667, .744, .903; .5: .668, .755, .913; 1: .663, .765, .923.
 _MADE_WEIGHT = 0.5
 
-#: Above this edit rate, post-editors used the source text.
+#: Maximum edit rate of the drawn rows. Above it, post-editors relied on the source text.
 _MAX_HTER = 0.4
 
-#: Inverse of the L2 penalty; the best by AUC of .01 to 10.
+#: Inverse of the L2 penalty: of the values from .01 to 10, the one with the best AUC.
 _INVERSE_PENALTY = 0.1
 
-#: Closer changes for each farther one that a restraint requires, over the folds of real sentences.
-#: The folds flatter: with 1.5, `careful` made 13 changes of WMT22 closer and 17 farther; with 8, 8
-#: and 4.
+#: Minimum number of closer changes per farther change for each restraint, over the folds of real
+#: sentences. The folds are optimistic: with 1.5, `careful` made 13 closer and 17 farther changes on
+#: WMT22; with 8, it made 8 and 4.
 _MIN_ODDS = {"careful": 8.0, "bold": 1.0}
 
-#: If the folds never reach the required odds, as with a newsroom's few post-edits, their best odds
-#: are taken if they are at least these.
+#: Minimum odds to fall back on. If the folds never reach the required odds, as with a newsroom's
+#: few post-edits, the threshold with the best odds is used, provided they are at least this high.
 _FALLBACK_ODDS = 1.5
 
-#: Odds over fewer changes are chance.
+#: Minimum number of changes to compute odds from; odds over fewer changes are chance.
 _MIN_CHANGES = 25
 
 _FOLDS = 5
@@ -83,13 +83,13 @@ class LabelledChange:
     document: str
     """Changes of one document are in the same fold."""
     is_made: bool = False
-    """Whether the sentence was made from clean text: its changes train, but are not measured."""
+    """Whether the sentence comes from clean text; its changes are fitted on, but not measured."""
 
 
 def make_acceptor(*, data: Path, profile: Profile, settings: Settings, work: Path) -> None:
     """Label the adapter's proposals, fit the acceptor, and write it beside the adapter.
 
-    ``work`` takes the labelled changes and ``acceptor.json``, the report.
+    ``work`` receives the labelled changes and the report, ``acceptor.json``.
     """
     adapter = profile.prompts[profile.repair.prompt].adapter
     stored = work / "changes.jsonl"
@@ -108,7 +108,7 @@ def make_acceptor(*, data: Path, profile: Profile, settings: Settings, work: Pat
 def label_changes(
     rows: Sequence[Row], profile: Profile, settings: Settings
 ) -> Iterator[LabelledChange]:
-    """Yield the changes proposed for the rows' sources that pass the checks, with their labels."""
+    """Yield the labelled changes that are proposed for the rows' sources and pass the checks."""
     engine = open_engine(profile.model, settings)
     for start in range(0, len(rows), _SLICE):
         part = rows[start : start + _SLICE]
@@ -128,7 +128,7 @@ def label_changes(
 
 
 def fit_acceptor(changes: Sequence[LabelledChange]) -> tuple[Acceptor, dict[str, Any]]:
-    """Return the acceptor, and its figures on documents that it was not fitted on."""
+    """Fit an acceptor, and return it with its figures on held-out documents."""
     names = list(changes[0].features)
     table = np.array([[change.features[name] for name in names] for change in changes])
     closer = np.array([change.closer for change in changes])
@@ -164,7 +164,7 @@ def fit_acceptor(changes: Sequence[LabelledChange]) -> tuple[Acceptor, dict[str,
 
 
 def _least_probability(curve: Sequence[dict[str, Any]], odds: float) -> float:
-    """Return the probability from which closer changes have the odds over farther ones, else 1."""
+    """Return the lowest probability at which closer changes reach ``odds`` to farther, or 1."""
     points = [point for point in curve if point["closer"] + point["farther"] >= _MIN_CHANGES]
     reached = [point for point in points if point["closer"] >= odds * point["farther"]]
     if not reached:
@@ -177,7 +177,7 @@ def _least_probability(curve: Sequence[dict[str, Any]], odds: float) -> float:
 
 
 def _curve(probabilities: Any, closer: Any) -> list[dict[str, Any]]:
-    """Count closer and farther changes among those accepted, for each least probability."""
+    """Count the closer and the farther changes accepted at each probability threshold."""
     points = []
     for percent in range(30, 91, 2):
         accepted = closer[probabilities >= percent / 100]
@@ -208,7 +208,7 @@ def _draw_rows(data: Path) -> list[Row]:
 
 def _draw_clean(articles: Sequence[Row]) -> list[Row]:
     """Draw sentences of clean articles, some of them damaged."""
-    rng = Random(_SEED)  # noqa: S311 - a lot, no secret
+    rng = Random(_SEED)  # noqa: S311 - not a secret
     shuffled = rng.sample(articles, len(articles))
     drawn = ((row, pair) for row in shuffled for pair in clean_pairs([row], rng))
     room = {"damage": _DAMAGED_ROWS, "clean_kept": _CLEAN_ROWS}
@@ -235,5 +235,5 @@ def _draw(rows: Sequence[Row], count: int) -> list[Row]:
         for row in rows
         if is_trainable(row["source"].strip()) and row.get("hter", 0.0) <= _MAX_HTER
     ]
-    Random(_SEED).shuffle(usable)  # noqa: S311 - an order, no secret
+    Random(_SEED).shuffle(usable)  # noqa: S311 - not a secret
     return usable[:count]

@@ -1,4 +1,4 @@
-"""Write the model card of a trained adapter, and draw its curves."""
+"""Writes a trained adapter's model card and draws its curves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from worker.training.lora import LOSSES
 
 __all__ = ["REPAIR_CARD", "SUMMARY_CARD", "CardText", "draw_curve", "draw_losses", "write_card"]
 
-#: Steps averaged into one point of the loss curve, since the loss of single batches jumps.
+#: Steps averaged for each point of the loss curve, because the loss of single batches jumps.
 _SMOOTHED_STEPS = 10
 
 _CARD = """# {name}
@@ -50,7 +50,7 @@ class CardText(NamedTuple):
 
     purpose: str
     outcome: str
-    """A format string over the figures of the evaluation."""
+    """A format string for the evaluation's figures."""
     harm: str
 
 
@@ -80,9 +80,9 @@ def write_card(
 
     Args:
         folder: the adapter's folder, which contains ``work``.
-        files: the files it was trained on.
+        files: the files that the adapter was trained on.
         record: the record of the run, with ``pairs``, ``run`` and ``measured``.
-        card: the text of the task.
+        card: the card text for the task.
     """
     report = json.dumps(record, indent=2) + "\n"
     (folder / "work" / "report.json").write_text(report, encoding="utf-8")
@@ -102,7 +102,7 @@ def write_card(
 
 
 def draw_curve(report: Mapping[str, Any], picture: Path) -> None:
-    """Draw an acceptor's precision over its recall, and mark each restraint.
+    """Plot an acceptor's precision against its recall, and mark each restraint.
 
     ``report`` comes from ``worker.training.acceptor``.
     """
@@ -129,7 +129,7 @@ def draw_curve(report: Mapping[str, Any], picture: Path) -> None:
 
 
 def draw_losses(log: Path, picture: Path) -> None:
-    """Draw the smoothed loss of each step as a curve."""
+    """Plot the smoothed loss by step."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - slow to load
 
     steps: dict[int, float] = {}

@@ -1,7 +1,7 @@
-"""Make training pairs of a claim with its evidence and whether it is supported: "yes" or "no".
+"""Makes training pairs from claims: a claim with evidence, and "yes" or "no" (is it supported?).
 
-True claims are an article's sentences, shortened ones, and other translators' wordings of a
-segment. False claims are falsified ones (``worker.damage.claim``), and true ones paired with
+True claims are an article's sentences, shortened sentences, and other translators' versions of a
+segment. False claims are falsified claims (``worker.damage.claim``), and true claims paired with
 unrelated evidence.
 """
 
@@ -20,22 +20,22 @@ from worker.training.pair import Pair, Row, is_trainable
 
 __all__ = ["Article", "claim_pairs", "reworded_claims"]
 
-#: The sentences of a clean article, and true claims about it with their kinds.
+#: A clean article's sentences, and true claims about the article as pairs of kind and claim.
 Article = tuple[Sequence[str], Sequence[tuple[str, str]]]
 
-#: A claim is paired with one to three sentences of evidence, at random, as in the service, so that
-#: their number gives nothing away.
+#: Maximum number of evidence sentences. A claim gets one to three, at random, as in the service, so
+#: that their number gives nothing away.
 _MAX_EVIDENCE = 3
 
-#: Shares of the claims that are falsified, and that are paired with evidence of other sentences.
+#: Share of claims that are falsified, and share that are paired with unrelated evidence.
 _FALSIFIED, _ASTRAY = 0.5, 0.06
 
-#: Consecutive segments of a document that serve as the article to draw evidence from.
+#: Number of consecutive segments of a document that serve as the article to draw evidence from.
 _WINDOW_SEGMENTS = 12
 
 
 def claim_pairs(articles: Iterable[Article], rng: Random) -> Iterator[Pair]:
-    """Yield one pair for each claim, at random true, falsified or with unrelated evidence."""
+    """Yield a pair for each claim, at random true, falsified or with unrelated evidence."""
     for sentences, claims in articles:
         for kind, claim in claims:
             drawn = rng.random()
@@ -60,7 +60,7 @@ def _pair(sentences: Sequence[str], claim: str, answer: str, kind: str, rng: Ran
 
 
 def reworded_claims(rows: Iterable[Row], rng: Random) -> Iterator[Article]:
-    """Yield articles of one version each, whose claims are other versions with the same facts."""
+    """Yield articles of one version per segment, with other versions of equal facts as claims."""
     documents: Mapping[str, list[Row]] = defaultdict(list)
     for row in rows:
         documents[row["doc"]].append(row)
@@ -80,7 +80,7 @@ def reworded_claims(rows: Iterable[Row], rng: Random) -> Iterator[Article]:
 
 
 def _versions_with_same_facts(row: Row) -> list[str]:
-    """Return the other versions with the numbers, names and negations of the target."""
+    """Return the other versions that have the target's numbers, names and negations."""
     target = row["target"].strip()
     facts = numbers(target), set(names(target)), negations(target)
     return [

@@ -1,4 +1,4 @@
-"""Fit an adapter's estimator on post-edits by people who had the source text."""
+"""Fits an adapter's estimator on post-edits by people who had the source text."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from worker.training.pair import read_rows
 
 __all__ = ["make_estimator"]
 
-#: The model layer (of 30) that is read, and the ridge penalty. AUC on dev_mlqe (edit rate from .5)
+#: The model layer (of 30) that is read, and the ridge penalty. AUC on dev_mlqe (edit rates from .5)
 #: and dev_invent (from .6): layer 8 .751, .639; 15 .795, .690; 19 .803, .690; 24 .793, .667;
 #: 29 .764, .658. Support vector regression over four layers: .801, .694.
 _LAYER, _PENALTY = 19, 1000.0
 
-#: Edit rate from which a sentence of the set counts as beyond repair without its source.
+#: Minimum edit rate of a sentence that counts as beyond repair without its source text.
 _BEYOND_REPAIR = 0.5
 
-#: Rows not beyond repair that are drawn; those beyond repair are all used.
+#: Number of rows drawn that are not beyond repair; all rows beyond repair are used.
 _OTHER_ROWS = 6000
 
-#: Share of good sentences that may be flagged: one in a hundred costs an editor a needless look.
+#: Share of good sentences that may be flagged: an editor looks at one in a hundred needlessly.
 _FALSE_ALARMS = 0.01
-#: Edit rate up to which a sentence counts as good.
+#: Maximum edit rate of a good sentence.
 _GOOD = 0.1
 
 _SEED = 23
@@ -48,7 +48,7 @@ def make_estimator(*, data: Path, profile: Profile, settings: Settings, work: Pa
     """Fit the estimator, write it beside its adapter, and write a report to ``work``."""
     template = profile.prompts[profile.repair.prompt]
     rows = list(read_rows(data / "repair" / "train_mlqe.jsonl.gz"))
-    Random(_SEED).shuffle(rows)  # noqa: S311 - an order, no secret
+    Random(_SEED).shuffle(rows)  # noqa: S311 - not a secret
     chosen = [row for row in rows if row["hter"] >= _BEYOND_REPAIR]
     chosen += [row for row in rows if row["hter"] < _BEYOND_REPAIR][:_OTHER_ROWS]
     Random(_SEED).shuffle(chosen)  # noqa: S311
@@ -70,7 +70,7 @@ def make_estimator(*, data: Path, profile: Profile, settings: Settings, work: Pa
 
 
 def _fit(states: Any, rates: Any) -> tuple[Estimator, dict[str, float]]:
-    """Return the estimator fitted on all rows, and figures from a fifth that was held out."""
+    """Fit an estimator on all rows, and measure one fitted without a held-out fifth of them."""
     train = len(rates) * 4 // 5
     model = make_pipeline(StandardScaler(), Ridge(alpha=_PENALTY))
     model.fit(states[:train], rates[:train])

@@ -1,8 +1,8 @@
-"""Train a newsroom's own repair adapter from its post-edits (``copydesk learn repair``).
+"""Trains a newsroom's own repair adapter on its post-edits (``copydesk learn repair``).
 
-The steps are those of the shipped adapter: repairs that pass the checks, the consensus where a
-sentence has several versions, unchanged sentences, and damaged ones. One row in three is set aside
-for the acceptor and for measuring.
+The pairs are of the shipped adapter's kinds: repairs that pass the checks, the consensus of a
+sentence's versions if it has several, unchanged sentences, and damaged sentences. One row in three
+is set aside for the acceptor and for measuring.
 """
 
 from __future__ import annotations
@@ -48,14 +48,15 @@ if TYPE_CHECKING:
 
 __all__ = ["learn_repair"]
 
-#: The shipped mixture: the share of unchanged sentences that are damaged, and the unchanged
-#: sentences for each edited one.
+#: Share of unchanged sentences that are damaged, and number of unchanged sentences per edited
+#: sentence, as in the shipped mixture.
 _DAMAGED_SHARE, _UNCHANGED_PER_EDITED = 0.25, 0.9
 
-#: Changes that an acceptor is fitted on; with fewer, the shipped one is copied.
+#: Minimum number of changes to fit an acceptor on, half of them closer and half farther; with
+#: fewer, the shipped acceptor is copied.
 _MIN_CHANGES = 120
 
-#: Rows set aside that the outcome is measured on, at most.
+#: Maximum number of set-aside rows that the result is measured on.
 _MEASURED_ROWS = 1000
 
 
@@ -64,7 +65,7 @@ def learn_repair(
 ) -> Learned[RepairReport]:
     """Train an adapter and its acceptor on ``files``, and write both with a model card to ``out``.
 
-    Checkpoints are in ``out/work``; a stopped run continues from there.
+    Checkpoints are kept in ``out/work``; a stopped run resumes from there.
 
     Raises:
         UsageError: a file cannot be read, or there are too few pairs to learn from.
@@ -74,7 +75,7 @@ def learn_repair(
     rows = [_training_row(row) for file in files for row in read_repair_rows(file)]
     training_rows = [row for row in rows if not is_set_aside(row)]
     aside = [row for row in rows if is_set_aside(row)]
-    pairs = _mix(list(_draw_pairs(training_rows)), Random(recipe.seed))  # noqa: S311 - no secret
+    pairs = _mix(list(_draw_pairs(training_rows)), Random(recipe.seed))  # noqa: S311 - not a secret
     require_pairs(
         f"{len(pairs)} of {len(rows)} rows",
         len(pairs),
@@ -117,7 +118,7 @@ def _draw_pairs(rows: Sequence[Row]) -> Iterator[Pair]:
 
 
 def _mix(pairs: Sequence[Pair], rng: Random) -> list[Pair]:
-    """Mix edited and unchanged sentences in the shipped proportion, and damage some of these."""
+    """Mix edited and unchanged sentences as in the shipped mixture; damage some unchanged ones."""
     edited = [pair for pair in pairs if not pair.is_unchanged]
     unchanged = [pair for pair in pairs if pair.is_unchanged]
     rng.shuffle(unchanged)
@@ -133,7 +134,7 @@ def _mix(pairs: Sequence[Pair], rng: Random) -> list[Pair]:
 def _make_acceptor(
     rows: Sequence[Row], profile: Profile, settings: Settings, *, shipped: str
 ) -> str:
-    """Write the adapter's acceptor and return how it came about: ``fitted`` or ``shipped``."""
+    """Write the adapter's acceptor, and return its origin: ``fitted`` or ``shipped``."""
     changes = list(label_changes(rows, profile, settings))
     path = acceptor_file(profile.prompts[profile.repair.prompt].adapter)
     closer = sum(change.closer for change in changes)

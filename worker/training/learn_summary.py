@@ -1,8 +1,9 @@
-"""Train a newsroom's own summary adapter from its articles (``copydesk learn summary``).
+"""Trains a newsroom's own summary adapter on its articles (``copydesk learn summary``).
 
-It learns to shorten sentences and to write titles as the newsroom does, from what passes the
-checks: summary sentences that shorten one sentence of their article, and titles that add nothing to
-their summary. The shipped adapter still judges whether evidence supports a sentence.
+The adapter learns to shorten sentences and to write titles as the newsroom does. It learns from
+summary sentences that shorten a single sentence of their article, and from titles that add nothing
+to their summary; both must pass the checks. The shipped adapter still judges whether evidence
+supports a sentence.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ if TYPE_CHECKING:
 
 __all__ = ["learn_summary"]
 
-#: Share of the sentence pairs that copy a sentence whole, at most: the shipped mixture.
+#: Maximum share of sentence pairs that copy a whole sentence, as in the shipped mixture.
 _COPIED_SHARE = 0.35
 
 #: Weight of a title's tokens in the loss, as in the shipped adapter.
 _TITLE_WEIGHT = 2.0
 
-#: Articles set aside that the outcome is measured on, at most: each takes four seconds.
+#: Maximum number of set-aside articles that the result is measured on; each takes four seconds.
 _MEASURED_ARTICLES = 100
 
 
@@ -54,7 +55,7 @@ def learn_summary(
 ) -> Learned[SummaryReport]:
     """Train an adapter on ``files`` and write it with a model card to ``out``.
 
-    Checkpoints are in ``out/work``; a stopped run continues from there.
+    Checkpoints are kept in ``out/work``; a stopped run resumes from there.
 
     Raises:
         UsageError: a file cannot be read, there are too few pairs to learn from, or the profile
@@ -71,7 +72,7 @@ def learn_summary(
     rows = [row for file in files for row in read_summary_rows(file)]
     aside = [row for row in rows if is_set_aside({"source": row.text})]
     training_rows = [row for row in rows if not is_set_aside({"source": row.text})]
-    lessons = _draw_lessons(training_rows, profile, Random(recipe.seed))  # noqa: S311 - no secret
+    lessons = _draw_lessons(training_rows, profile, Random(recipe.seed))  # noqa: S311 - not a secret
     require_pairs(
         f"{len(lessons)} sentences and titles of {len(rows)} rows",
         len(lessons),
@@ -112,7 +113,7 @@ def _draw_lessons(rows: Sequence[SummaryRow], profile: Profile, rng: Random) -> 
 
 
 def _sentence_pairs(row: SummaryRow, checks: CheckSettings) -> Iterator[Pair]:
-    """Pair each summary sentence with the one article sentence that supports it by itself."""
+    """Pair each summary sentence with the article sentence that supports it on its own, if any."""
     article = [sentence for line in row.text.splitlines() for sentence in split_sentences(line)]
     for sentence in split_sentences(row.summary):
         support = check_summary_sentence(sentence, article, checks)

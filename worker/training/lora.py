@@ -1,6 +1,6 @@
-"""Train a LoRA adapter on pairs, on the CPU, with checkpoints.
+"""Trains a LoRA adapter on pairs, on the CPU, with checkpoints.
 
-The only module outside the engine that knows torch. A stopped run continues from its last
+The only module outside the engine that imports torch. A stopped run resumes from its last
 checkpoint, with the same batches in the same order.
 """
 
@@ -39,15 +39,15 @@ __all__ = [
     "train",
 ]
 
-#: Padded tokens of a batch that is read without training on it.
+#: Padded tokens per batch when texts are only scored, not trained on.
 _READ_TOKENS = 1536
 
 _WEIGHTS = "adapter_model.safetensors"
 
-#: The base model that the shipped adapters name: the embedded model.
+#: The base model that the shipped adapters name in their configuration: the embedded model.
 BASE_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
-#: The log of a run: one JSON object a step.
+#: File name of a run's log, which has one JSON object per step.
 LOSSES = "losses.jsonl"
 
 _PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -59,14 +59,14 @@ class Recipe:
 
     rank: int = 16
     alpha: int = 32
-    #: At 6e-4 and rank 32 the model learned the language and lost its restraint.
+    #: At 6e-4 and rank 32, the model learned the language but lost its restraint.
     learning_rate: float = 5e-4
     warmup: float = 0.06
-    """Share of the steps in which the rate rises; then it falls to zero along a cosine."""
+    """Share of steps in which the learning rate rises; then it falls to zero along a cosine."""
     batch_tokens: int = 1536
-    """Padded size of a batch: 20 sentences of news."""
+    """Padded size of a batch: 20 news sentences."""
     edit_weight: float = 4.0
-    """Weight in the loss of the answer tokens that the source lacks, and of those after a deletion.
+    """Loss weight of answer tokens that the source lacks, and of the first token after a deletion.
     At 1 the model learns to copy: it changes eight of 300 news sentences."""
     clip: float = 1.0
     seed: int = 20
@@ -74,13 +74,13 @@ class Recipe:
 
 
 class Example(NamedTuple):
-    """A pair as tokens."""
+    """A tokenised pair."""
 
     ids: list[int]
     answer: int
-    """Index at which the answer begins; the loss covers it and the end token only."""
+    """Index of the answer's first token; the loss covers only the answer and its end token."""
     weights: list[float]
-    """Weight in the loss of each token from there on."""
+    """Loss weight of each token from ``answer`` on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Report:
 
 
 def load_base(folder: Path) -> tuple[Any, Any]:
-    """Load the model in bfloat16, and its tokenizer."""
+    """Load the model, in bfloat16, and its tokenizer."""
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, **options)
@@ -104,7 +104,7 @@ def load_base(folder: Path) -> tuple[Any, Any]:
 
 
 def end_token(model: Any) -> int:
-    """Return the token that ends an answer: the first, if there are several."""
+    """Return the token that ends an answer; the first one if there are several."""
     ends = model.generation_config.eos_token_id
     return int(ends if isinstance(ends, int) else ends[0])
 
@@ -118,10 +118,10 @@ def encode(
     edit_weight: float = 1.0,
     weight: float = 1.0,
 ) -> list[Example]:
-    """Encode the pairs as the engine sees them: chat prompt, answer tokenised alone, end token.
+    """Encode pairs as the engine sees them: chat prompt, separately tokenised answer, end token.
 
-    Edited tokens weigh ``edit_weight`` times as much as the others in the loss; all are multiplied
-    by ``weight``.
+    In the loss, edited tokens weigh ``edit_weight`` times as much as other tokens; all weights are
+    multiplied by ``weight``.
     """
     examples: list[Example] = []
     for pair in pairs:
@@ -140,9 +140,9 @@ def encode(
 
 
 def _are_edited(source: list[int], answer: list[int]) -> list[bool]:
-    """Return for each token of the answer whether it is new, or the first after a deletion."""
-    # Not stages.repair.changes: that compares words and ignores case, quotes and contractions,
-    # while the loss is per token, and copying a capital or a quote has to be learned too.
+    """Return, for each answer token, whether it is new or the first after a deletion."""
+    # stages.repair.changes does not fit: it compares words and ignores case, quotes and
+    # contractions. The loss is per token, and copying a capital or a quote must be learned too.
     edited = [False] * len(answer)
     for kind, _, _, begin, end in SequenceMatcher(
         None, source, answer, autojunk=False
@@ -153,7 +153,7 @@ def _are_edited(source: list[int], answer: list[int]) -> list[bool]:
 
 
 def surprisals(model: Any, tokenizer: Any, texts: Sequence[str]) -> list[float]:
-    """Return the total nats of each text under the base model."""
+    """Return each text's total surprisal under the base model, in nats."""
     start = model.config.bos_token_id
     examples = [
         Example([start, *tokenizer(text, add_special_tokens=False)["input_ids"]], 1, [])
@@ -180,19 +180,19 @@ def train(
     start: Path | None = None,
     say: Callable[[str], object] = sys.stderr.write,
 ) -> Report:
-    """Train one epoch and write the adapter to ``out``, in bfloat16, in peft's format.
+    """Train for one epoch, and write the adapter to ``out`` in peft's format, in bfloat16.
 
     Args:
         base: the model; the adapter is added to it.
-        examples: what to train on.
-        held_out: what to measure before and after.
+        examples: examples to train on.
+        held_out: examples to measure the loss on, before and after.
         recipe: the hyperparameters.
         out: folder for the adapter.
-        work: folder for the checkpoint and the log of losses; a run with the same examples and
-            recipe continues from there.
+        work: folder for the checkpoint and the loss log; a run with the same examples and recipe
+            resumes from the checkpoint.
         base_name: name of the base model in the adapter's configuration.
         start: folder of an adapter of the same shape to start from.
-        say: receives the progress.
+        say: receives progress messages.
     """
     torch.manual_seed(recipe.seed)
     config = LoraConfig(
@@ -201,11 +201,11 @@ def train(
         target_modules=_PROJECTIONS,
         task_type="CAUSAL_LM",
     )
-    # Keep the adapter's weights in float32: steps of 5e-4 vanish in bfloat16.
+    # The adapter's weights stay in float32: steps of 5e-4 would vanish in bfloat16.
     model: Any = get_peft_model(base, config)
     if start is not None:
         set_peft_model_state_dict(model, load_file(start / _WEIGHTS))
-    # peft wrote the local folder there.
+    # peft has set the name to the local folder.
     config.base_model_name_or_path = base_name
     run = _Run(model, examples, recipe, work)
     before = run.restore()
@@ -229,7 +229,7 @@ class _Run:
             self.weights, lr=recipe.learning_rate, weight_decay=0.0, foreach=True
         )
         self.batches = _batches(examples, recipe.batch_tokens)
-        Random(recipe.seed).shuffle(self.batches)  # noqa: S311 - an order, no secret
+        Random(recipe.seed).shuffle(self.batches)  # noqa: S311 - not a secret
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         identity = json.dumps([[list(example) for example in examples], repr(recipe)])
         self.digest = hashlib.sha256(identity.encode()).hexdigest()
@@ -256,7 +256,7 @@ class _Run:
             group["lr"] = self.recipe.learning_rate * _rate_share(
                 self.step, len(self.batches), self.recipe.warmup
             )
-        # Without autocast the adapter multiplies in float32, which takes 1.5 times as long.
+        # Without autocast, the adapter multiplies in float32, which takes 1.5 times as long.
         with torch.autocast("cpu", torch.bfloat16):
             nats, _ = _answer_nats(self.base, batch)
         weights = torch.tensor([weight for example in batch for weight in example.weights])
@@ -269,7 +269,7 @@ class _Run:
         return float(loss.detach())
 
     def _log_loss(self, loss: float) -> None:
-        """Append the loss of a step to the log; a resumed run logs repeated steps twice."""
+        """Append the step's loss to the log; a resumed run logs repeated steps twice."""
         self.work.mkdir(parents=True, exist_ok=True)
         with (self.work / LOSSES).open("a", encoding="utf-8") as log:
             log.write(json.dumps({"step": self.step, "loss": round(loss, 5)}) + "\n")
@@ -297,7 +297,7 @@ class _Run:
         return self.work / "checkpoint.safetensors"
 
     def restore(self) -> float | None:
-        """Load the checkpoint and return its loss before the first step; None without one."""
+        """Load the checkpoint, and return its loss before the first step; None if there is none."""
         if not self._checkpoint.exists():
             return None
         with safe_open(self._checkpoint, "pt") as file:
@@ -317,7 +317,7 @@ class _Run:
 
 
 def _answer_nats(model: Any, batch: Sequence[Example]) -> tuple[torch.Tensor, list[int]]:
-    """Return the nats of all answer tokens in a row, and how many belong to each example."""
+    """Return the nats of all answer tokens, concatenated, and the token count of each example."""
     width = max(len(example.ids) for example in batch)
     ids = torch.tensor([example.ids + [0] * (width - len(example.ids)) for example in batch])
     mask = torch.tensor(
@@ -328,7 +328,7 @@ def _answer_nats(model: Any, batch: Sequence[Example]) -> tuple[torch.Tensor, li
         column for example in batch for column in range(example.answer - 1, len(example.ids) - 1)
     ]
     hidden = model.model(input_ids=ids, attention_mask=mask).last_hidden_state
-    # Only at answer tokens: logits over a vocabulary of 49,152 take a fifth of the time.
+    # Only at answer tokens, because logits over a vocabulary of 49,152 take a fifth of the time.
     logits = model.lm_head(hidden[rows, columns]).float()
     wanted = torch.tensor([token for example in batch for token in example.ids[example.answer :]])
     nats = torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
@@ -345,7 +345,7 @@ def _mean_nats(model: Any, examples: Sequence[Example]) -> float:
 
 
 def _batches(examples: Sequence[Example], budget: int) -> list[list[int]]:
-    """Batch the indexes of examples by length, each batch within ``budget`` padded tokens."""
+    """Batch example indexes by length, with each batch within ``budget`` padded tokens."""
     order = sorted(range(len(examples)), key=lambda index: (len(examples[index].ids), index))
     batches: list[list[int]] = []
     for index in order:

@@ -1,4 +1,4 @@
-"""Choose the pairs of the repair training by kind, from a fixed seed."""
+"""Chooses the pairs for the repair training by kind, with a fixed seed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from worker.training.pair import (
 
 __all__ = ["FIRST", "SECOND", "clean_pairs", "draw_candidates", "mix"]
 
-#: Shares of the kinds in the first training, which teaches the language: damage and real edits,
-#: three in ten sentences unchanged. With one fifth of damage, of one or two errors a sentence, the
-#: adapter proposed a third of what learners' sentences need.
+#: Share of each kind in the first training, which teaches the language from damage and real edits;
+#: three in ten sentences are unchanged. With a damage share of one fifth, and one or two errors per
+#: sentence, the adapter proposed a third of the edits that learners' sentences need.
 FIRST = {
     "consensus": 0.15,
     "post_edit": 0.09,
@@ -36,8 +36,8 @@ FIRST = {
     "twice_kept": 0.01,
     "clean_kept": 0.12,
 }
-#: Shares of the kinds in the second training, which teaches what is edited in news, from real edits
-#: alone. Models of grammar correction are trained in this order too.
+#: Share of each kind in the second training, which teaches what to edit in news, from real edits
+#: only. Grammar-correction models are trained in this order too.
 SECOND = {
     "consensus": 0.42,
     "post_edit": 0.09,
@@ -47,17 +47,17 @@ SECOND = {
     "twice_kept": 0.02,
 }
 
-#: Candidates drawn for each pair wanted: some repairs turn out to be matters of taste.
+#: Candidates drawn per wanted pair; some are dropped, because the repair is a matter of taste.
 _SPARE = 1.6
 
-#: Share of clean sentences given curly quotes: the set has straight ones only, and a model does not
-#: copy what it never saw.
+#: Share of clean sentences that get curly quotes. The set has only straight quotes, and a model
+#: does not copy what it never saw.
 _CURLY = 0.4
 
 
 def draw_candidates(data: Path, shares: Mapping[str, float], pairs: int, seed: int) -> list[Pair]:
-    """Draw pairs of all kinds from the folder ``data``, more of them than ``mix`` takes."""
-    rng = Random(seed)  # noqa: S311 - a shuffle, no secret
+    """Draw pairs of all kinds from the folder ``data``, more than ``mix`` needs."""
+    rng = Random(seed)  # noqa: S311 - not a secret
     by_kind: dict[str, list[Pair]] = {kind: [] for kind in shares}
     seen: set[str] = set()
     for pair in _all_pairs(data, rng):
@@ -72,7 +72,7 @@ def draw_candidates(data: Path, shares: Mapping[str, float], pairs: int, seed: i
 
 
 def mix(drawn: Sequence[Pair], shares: Mapping[str, float], pairs: int, seed: int) -> list[Pair]:
-    """Return about ``pairs`` candidates by ``shares``, shuffled; fewer if a kind runs short."""
+    """Return about ``pairs`` candidates, shuffled, in ``shares``; fewer if a kind runs short."""
     chosen: list[Pair] = []
     for kind, share in shares.items():
         chosen += [pair for pair in drawn if pair.kind == kind][: round(share * pairs)]

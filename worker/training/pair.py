@@ -1,4 +1,4 @@
-"""Draw training pairs, a sentence and the model's answer, from sets of post-edits.
+"""Draws training pairs (a sentence and the model's answer) from sets of post-edits.
 
 Every edited pair passes ``worker.stages.repair.fidelity``: edits that the service would refuse are
 not worth learning.
@@ -38,30 +38,30 @@ __all__ = [
     "versions_as_sources",
 ]
 
-#: Shorter pieces are headings and datelines; longer sentences are one in fifty and cost as much
-#: time as three others.
+#: Minimum and maximum number of words. Shorter pieces are headings and datelines; longer sentences
+#: are one in fifty, and each takes as much time as three others.
 _MIN_WORDS, _MAX_WORDS = 5, 45
 
-#: How many of a sentence's nearest versions vote, and how many must make the same edit. Distant
-#: versions outvote the rest: half of all versions gave 214 repairs for 1,500 segments (191 of them
-#: nearer to the five nearest), three of the five nearest gave 266 (262).
+#: Number of nearest versions that vote, and number that must make the same edit. If all versions
+#: vote, distant versions outvote the rest: half of all versions gave 214 repairs for 1,500 segments
+#: (191 of them closer to the five nearest), three of the five nearest gave 266 (262).
 _NEAREST, _CONSENSUS = 5, 3
-#: With fewer versions, agreement of three is chance.
+#: Minimum number of versions; with fewer, agreement of three is chance.
 MIN_VERSIONS = 4
 
-#: One document in so many is set aside for the acceptor: what the model proposes for a sentence
+#: One document in this many is set aside for the acceptor: what the model proposes for sentences
 #: that it was trained on says nothing about other sentences.
 _SET_ASIDE_EVERY = 3
 
-#: A sentence is good as it is when this many versions change at most this share of its words. A
-#: free translation says nothing about the sentence; two near ones do.
+#: A sentence counts as good if at least this many versions change at most this share of its words.
+#: A free translation says nothing about the sentence; two near versions do.
 _NEAR_RATE, _NEAR_VERSIONS = 0.15, 2
 
-#: Above this edit rate, MLQE's post-editors used facts that only the source text has; training on
-#: such edits teaches a model to invent.
+#: Maximum edit rate of a post-edit. Above it, MLQE's post-editors used facts that only the source
+#: text has; training on such edits teaches a model to invent.
 _MAX_HTER = 0.25
 
-#: Words that good writers use or omit, and reporting tenses that they choose, as they like.
+#: Words that good writers may use or omit, and reporting verbs whose tense they may choose.
 _TASTE = frozenset({"that", "say", "says", "said", "also"})
 _CONTRACTIONS = frozenset({"n't", "'m", "'re", "'ve", "'ll", "'d"})
 
@@ -72,23 +72,23 @@ Row = Mapping[str, Any]
 
 
 class Pair(NamedTuple):
-    """One example for training."""
+    """A training example."""
 
     source: str
     target: str
     kind: str
-    """Its origin and what it teaches, as counted in the model card."""
+    """The pair's origin and what it teaches, as counted in the model card."""
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether the answer is the sentence itself."""
+        """Whether the answer is the sentence unchanged."""
         return self.source == self.target
 
 
 def is_set_aside(row: Row) -> bool:
     """Return whether the row is held back from the model's training.
 
-    Rows of one document go together, since several engines translate the same sentence.
+    Rows of one document stay together, because several engines translate the same sentence.
     """
     document = next(row[key] for key in ("doc", "source", "text") if key in row)
     return crc32(str(document).encode()) % _SET_ASIDE_EVERY == 0
@@ -117,7 +117,7 @@ def passes_checks(source: str, target: str) -> bool:
 
 
 def keep_repairable_damage(damaged: str, target: str) -> str:
-    """Undo the damage whose repair would fail the checks."""
+    """Undo damage whose repair would fail the checks."""
     changes = find_changes(damaged, target)
     unrepairable = [
         edit
@@ -131,9 +131,9 @@ def keep_repairable_damage(damaged: str, target: str) -> str:
 def consensus_pairs(rows: Iterable[Row]) -> Iterator[Pair]:
     """Yield pairs of kind ``consensus`` and ``consensus_kept`` from rows with several ``targets``.
 
-    An edit is made if most of the nearest versions make it. A sentence with no such edit is kept
-    unchanged if two versions are near to it, and left out otherwise: it may be wrong in a way on
-    which the versions do not agree.
+    An edit is made if most of the nearest versions make it. A sentence without such an edit is kept
+    unchanged if two versions are near to it. Otherwise it is left out, because it may have an error
+    that the versions repair differently.
     """
     for row in rows:
         source = row["source"].strip()
@@ -149,10 +149,10 @@ def consensus_pairs(rows: Iterable[Row]) -> Iterator[Pair]:
 
 
 def versions_as_sources(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield a row for each engine's version that is no row's source; its targets are the others.
+    """Yield a row for each engine version that is not yet a source, with the others as targets.
 
-    Rows of one segment share ``doc`` and ``seg``. The human reference is never a source: engines
-    are no measure for it.
+    Rows of one segment share ``doc`` and ``seg``. The human reference is never a source, because
+    engine output is no standard for it.
     """
     segments: dict[tuple[Any, Any], list[Row]] = {}
     for row in rows:
@@ -177,7 +177,7 @@ def versions_as_sources(rows: Iterable[Row]) -> Iterator[Row]:
 def post_edited_pairs(rows: Iterable[Row]) -> Iterator[Pair]:
     """Yield pairs of kind ``post_edit`` and ``post_edit_kept``, from rows with ``hter``.
 
-    The edits of the ``target`` that pass the checks are made; the others need the source text.
+    Edits of the ``target`` are made if they pass the checks; other edits need the source text.
     """
     for row in rows:
         source = row["source"].strip()
@@ -208,7 +208,7 @@ def twice_edited_pairs(rows: Iterable[Row]) -> Iterator[Pair]:
 
 
 def distinct_versions(row: Row) -> list[str]:
-    """Return the versions without duplicates: engines with equal output are often copies."""
+    """Return the versions without duplicates; engines with equal output are often copies."""
     distinct: dict[str, str] = {}
     for version in (*row["targets"], row["target"], row["reference"]):
         distinct.setdefault(fold_typography(version).lower().strip(), version.strip())
@@ -226,7 +226,7 @@ def _nearest(source: str, versions: Sequence[str]) -> list[str]:
 def _agreed_edits(source: str, versions: Sequence[str], needed: int) -> list[WordEdit]:
     """Return the edits that ``needed`` versions make and that pass the checks, most votes first.
 
-    Both halves of a move are one change: neither ("are there") must be made alone.
+    Both halves of a move (as in "are there") are one change, so that neither is made alone.
     """
     votes: Counter[tuple[Any, ...]] = Counter()
     changes: dict[tuple[Any, ...], Change] = {}
@@ -247,7 +247,7 @@ def _agreed_edits(source: str, versions: Sequence[str], needed: int) -> list[Wor
 
 
 def _is_taste(source: str, change: Change) -> bool:
-    """Return whether the change touches only words of taste, or a contraction."""
+    """Return whether the change is a matter of taste: only optional words, or a contraction."""
     changed: set[str] = set()
     for edit in change.edits:
         before, after = {*words(source[edit.start : edit.end])}, {*words(edit.text)}

@@ -1,4 +1,4 @@
-"""Train the shipped repair adapter from the folder of training sets."""
+"""Trains the shipped repair adapter on a folder of training sets."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from worker.training.run import (
 
 __all__ = ["make_repair_adapter"]
 
-#: Pairs of the mixture that are not trained on but measured before and after.
+#: Number of pairs that are held out of training, to measure the loss before and after.
 _HELD_OUT = 120
 
-#: Nats by which the base model must prefer a repair to its source. Edits of the consensus or of a
-#: post-editor need only be as likely: half a move, or another article or tense, is no repair.
-#: Each damaged place must show: an article dropped where none is needed is no error.
+#: Minimum nats by which the base model must prefer a repair to its source. Consensus edits and
+#: post-edits need only be as likely as the source; that rules out half a move, or another article
+#: or tense. Damage must gain more for each change: dropping a needless article is not an error.
 _MIN_GAIN = 0.0
 _MIN_DAMAGE_GAIN = 2.0
 
-#: The second training is gentler: it teaches which edits are wanted, not the language.
+#: The second training is gentler, because it teaches which edits are wanted, not the language.
 _SECOND_RECIPE = Recipe(learning_rate=3e-4, edit_weight=2.0)
 
 
@@ -40,11 +40,11 @@ def make_repair_adapter(
 ) -> None:
     """Draw about ``pairs`` pairs, train, and write the adapter to ``out``.
 
-    Without ``start`` this is the first training; with the adapter of the first in ``start`` it is
-    the second, on real edits alone.
+    Without ``start``, this is the first training. With the first training's adapter as ``start``,
+    it is the second, on real edits only.
 
-    ``work`` takes the pairs, the checkpoint and ``report.json``. It contains sentences of the data,
-    so it does not belong in the project.
+    ``work`` receives the pairs, the checkpoint and ``report.json``. It contains sentences from the
+    data, so it does not belong in the repository.
     """
     recipe, shares = (_SECOND_RECIPE, SECOND) if start else (Recipe(), FIRST)
     base = load_base(model)
@@ -74,7 +74,7 @@ def make_repair_adapter(
 
 
 def _drop_doubtful(model: Any, tokenizer: Any, pairs: Sequence[Pair]) -> list[Pair]:
-    """Drop the edits that gain too little under the base model: they are matters of taste."""
+    """Drop edits that gain too little under the base model, because they are matters of taste."""
     edited = [pair for pair in pairs if not pair.is_unchanged]
     texts = [text for pair in edited for text in (pair.source, pair.target)]
     nats = surprisals(model, tokenizer, texts)

@@ -1,7 +1,7 @@
-"""Train one adapter on the pairs of several prompts, and report the run.
+"""Trains one adapter on the pairs of several prompts, and reports the run.
 
-The shipped adapters (``repair``, ``summary``) and those of newsrooms (``learn``,
-``learn_summary``) share this frame; each of them says which pairs it trains on.
+The modules for the shipped adapters (``repair``, ``summary``) and for a newsroom's own
+(``learn_repair``, ``learn_summary``) share this code; each of them chooses its own pairs.
 """
 
 from __future__ import annotations
@@ -39,23 +39,24 @@ __all__ = [
     "write_report",
 ]
 
-#: With fewer pairs an adapter memorises their words instead of learning what to edit or leave out.
+#: Minimum number of pairs. With fewer, an adapter memorises their words instead of learning what to
+#: edit or leave out.
 MIN_PAIRS = 200
 
-#: Lessons of a newsroom that are held out to measure the loss: a share of all, and at most so many.
+#: Share of a newsroom's lessons that is held out to measure the loss, and its maximum number.
 _HELD_OUT_SHARE, _MAX_HELD_OUT = 0.05, 120
 
 _Measured = TypeVar("_Measured", bound=BaseModel)
 
 
 class Task(NamedTuple):
-    """A prompt to learn, and how much its answers count in the loss."""
+    """A prompt to learn, and the weight of its answers in the loss."""
 
     instruction: str
     edit_weight: float = 1.0
-    """Weight of the edited tokens of an answer, relative to the others."""
+    """Weight of an answer's edited tokens, relative to its other tokens."""
     weight: float = 1.0
-    """Weight of all tokens of an answer."""
+    """Weight of all tokens in an answer."""
 
 
 class Lesson(NamedTuple):
@@ -67,15 +68,15 @@ class Lesson(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Learned(Generic[_Measured]):
-    """A newsroom's adapter, and what it does on rows that it was not trained on."""
+    """A newsroom's adapter, and its results on rows that it was not trained on."""
 
     folder: Path
     pairs: dict[str, int]
-    """Pairs by kind."""
+    """Number of pairs by kind."""
     report: Report
     measured: _Measured
     acceptor: str | None = None
-    """``fitted``; ``shipped`` if there were too few changes to fit one; None for summaries."""
+    """``fitted``, or ``shipped`` if there were too few changes to fit one; None for summaries."""
 
 
 def train_lessons(
@@ -90,9 +91,9 @@ def train_lessons(
     base_name: str,
     start: Path | None = None,
 ) -> Report:
-    """Train an adapter of ``base`` (model and tokenizer) on the lessons, in their order.
+    """Train an adapter for ``base`` (model and tokenizer) on the lessons, in order.
 
-    The first ``held_out`` lessons only measure the loss. For the other arguments see ``train``.
+    The first ``held_out`` lessons only measure the loss. For the other arguments, see ``train``.
     """
     model, tokenizer = base
     end = end_token(model)
@@ -123,7 +124,7 @@ def train_own_adapter(
     profile: Profile,
     settings: Settings,
 ) -> Report:
-    """Train an adapter of the profile's model, with checkpoints in ``out/work``.
+    """Train an adapter for the profile's model, with checkpoints in ``out/work``.
 
     Raises:
         ModelMissingError: the model cannot be found.
@@ -141,16 +142,16 @@ def train_own_adapter(
 
 
 def require_pairs(learnable: str, count: int, aside: Sequence[Any], *, hint: str) -> None:
-    """Refuse data with too few pairs to learn from, or with no rows set aside.
+    """Raise an error if there are too few pairs to learn from, or no rows set aside.
 
     Args:
-        learnable: the pairs and the rows that they come from, for the message.
-        count: how many pairs there are.
+        learnable: the pairs and rows in words, for the message.
+        count: the number of pairs.
         aside: the rows to measure on.
-        hint: what makes a pair.
+        hint: explains what makes a pair.
 
     Raises:
-        UsageError: the data are too few.
+        UsageError: there are too few pairs, or no rows set aside.
     """
     if count < MIN_PAIRS or not aside:
         raise UsageError(
@@ -182,7 +183,7 @@ def describe_adapter(
 
 
 def draw_once(path: Path, draw: Callable[[], Iterable[Lesson]]) -> list[Lesson]:
-    """Return the lessons stored in ``path``; on the first start draw them and store them there."""
+    """Return the lessons stored in ``path``, drawing and storing them first if it is missing."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = [json.dumps([task, *pair]) + "\n" for task, pair in draw()]
@@ -194,11 +195,11 @@ def draw_once(path: Path, draw: Callable[[], Iterable[Lesson]]) -> list[Lesson]:
 
 
 def read_instruction(prompt: Path) -> str:
-    """Read the instruction of a prompt file."""
+    """Return the instruction in a prompt file."""
     return str(tomllib.loads(prompt.read_text(encoding="utf-8"))["instruction"])
 
 
 def write_report(work: Path, pairs: Mapping[str, Any], recipe: Recipe, report: Report) -> None:
-    """Write ``report.json`` of a shipped adapter's training to ``work``."""
+    """Write ``report.json``, the report on a shipped adapter's training, to ``work``."""
     record = {"pairs": pairs, "recipe": asdict(recipe), **asdict(report)}
     (work / "report.json").write_text(json.dumps(record, indent=2), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Make training pairs of a news sentence and a shorter one with the same core, from clean text.
+"""Makes training pairs of a news sentence and a shorter version of it, from clean text.
 
-Punctuation marks what can be left out: brackets, appositions, relative and trailing clauses,
+Punctuation shows what can be left out: brackets, appositions, relative and trailing clauses, and
 openings. The base model judges whether the rest reads smoothly. Parts whose absence changes the
 claim (a condition, a source, a hedge, a negation) are never left out.
 """
@@ -21,14 +21,14 @@ from worker.training.pair import Pair
 
 __all__ = ["Cut", "find_cuts", "shortened_pairs"]
 
-#: Words that a shortened sentence must keep.
+#: Minimum number of words in a shortened sentence.
 _MIN_WORDS = 9
 
-#: Nats by which a cut may raise the surprisal of the words after it: e to the third is one in
-#: twenty. Set by judgement, not tuned.
+#: Maximum nats by which a cut may raise the surprisal of the words after it; 3 nats make them
+#: twenty times less likely. Set by judgement, not tuned.
 _MAX_ADDED_NATS = 3.0
 
-#: Words whose loss changes the claim.
+#: Words whose omission changes the claim.
 _ESSENTIAL = frozenset(
     {"if", "unless", "until", "provided", "except", "without", "only", "because", "than", "would"}
     | {"according", "allegedly", "alleged", "reportedly", "likely", "unlikely", "should", "whether"}
@@ -48,7 +48,7 @@ _SPANS = (
     re.compile(r", (?:[a-z]+ing|while|as|although|though|despite|following|after|amid|with"
                r"|along with|including|especially|particularly|mainly|partly)\b"
                r"[^;:\"]{8,160}(?=\.$)"),
-    # After another comma it would end a list.
+    # Not after another comma: there, it would end a list.
     re.compile(r"^[^,]*(, (?:and|but)\b[^,;:\"]{8,160})(?=\.$)"),
     re.compile(r"(?:, )?(?:however|meanwhile|moreover|of course|in addition),?(?= [a-z])"),
 )  # fmt: skip
@@ -67,7 +67,7 @@ class Cut(NamedTuple):
 
 
 def find_cuts(sentence: str) -> list[Cut]:
-    """Return the parts that may be left out, in order, without overlaps."""
+    """Return the parts that may be left out, in order and without overlaps."""
     candidates: list[Cut] = []
     opening = _OPENING.match(sentence)
     if opening:
@@ -86,7 +86,7 @@ def find_cuts(sentence: str) -> list[Cut]:
 
 
 def _is_essential(part: str) -> bool:
-    """Return whether the part must stay: a condition, a source, a negation, half a quotation."""
+    """Return whether the part has a condition, a source, a negation or half a quotation."""
     part_words = {token.text.lower() for token in tokens(part)}
     essential = (ATTRIBUTION_VERBS | MODALS | NEGATIONS | _ESSENTIAL) & part_words
     return bool(essential) or not is_balanced(part)
@@ -104,11 +104,13 @@ def _without(sentence: str, cuts: Sequence[Cut]) -> str:
 def shortened_pairs(
     sentences: Sequence[str], nats: Callable[[Sequence[str]], Sequence[float]]
 ) -> Iterator[Pair]:
-    """Yield a pair of kind ``shortened`` or ``short`` for each sentence that is clearly either.
+    """Yield a pair for each sentence that can be shortened, or clearly is short enough already.
+
+    The kinds are ``shortened`` and ``short``. Doubtful sentences are left out.
 
     Args:
         sentences: clean sentences.
-        nats: returns the total surprisal of each text under a language model.
+        nats: returns each text's total surprisal under a language model.
     """
     candidates = [
         (sentence, cut)
@@ -121,7 +123,7 @@ def shortened_pairs(
     smooth: dict[str, list[Cut]] = {}
     for index, (sentence, cut) in enumerate(candidates):
         whole, shortened, before, through = text_nats[4 * index : 4 * index + 4]
-        # The nats of the words around the cut, without it and with it.
+        # Compares the nats of the words around the cut part, without it and with it.
         if shortened - (whole - (through - before)) <= _MAX_ADDED_NATS:
             smooth.setdefault(sentence, []).append(cut)
     for sentence in sentences:
@@ -136,7 +138,7 @@ def shortened_pairs(
 
 
 def _texts_to_read(sentence: str, cut: Cut) -> tuple[str, str, str, str]:
-    """Return the sentence, what the cut leaves, and the sentence up to the cut's two ends."""
+    """Return the sentence, what the cut leaves of it, and its text up to each end of the cut."""
     return (
         sentence,
         _without(sentence, [cut]),
@@ -146,7 +148,7 @@ def _texts_to_read(sentence: str, cut: Cut) -> tuple[str, str, str, str]:
 
 
 def _shortened(sentence: str, cuts: Sequence[Cut]) -> str | None:
-    """Make as many cuts as pass the checks, longest first; return None if none does."""
+    """Make as many cuts as pass the checks, longest first; return None if no cut passes."""
     chosen: list[Cut] = []
     for cut in sorted(cuts, key=lambda cut: cut.start - cut.end):
         tried = sorted([*chosen, cut])

@@ -1,6 +1,6 @@
-"""Train the shipped summary adapter: it shortens sentences, writes titles and judges support.
+"""Trains the shipped summary adapter, which shortens sentences, writes titles and judges support.
 
-One adapter serves the three prompts, because each adapter in a worker's memory is another model.
+One adapter serves all three prompts, because each adapter in a worker's memory is another model.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ from worker.training.shortening import shortened_pairs
 
 __all__ = ["make_summary_adapter"]
 
-#: Pairs of each task. Judging claims matters most and is hardest to learn.
+#: Number of pairs per task. Judging claims matters most and is hardest to learn.
 _SHORTENED, _CLAIMS, _TITLES = 800, 2100, 450
 
 _SHORTEN, _SUPPORT, _TITLE = "shorten.v1.toml", "support.v1.toml", "title.v1.toml"
 
-#: Weight of an answer's tokens in the loss: "yes" is one token, a sentence thirty. Unweighted,
+#: Loss weight of each task's answer tokens. "yes" is one token, a sentence thirty: unweighted,
 #: support would hardly be learned.
 _WEIGHTS = {_SHORTEN: 1.0, _SUPPORT: 12.0, _TITLE: 2.0}
 
-#: Shares of the claims that are other translators' wordings, and titles; and the share of
-#: articles from which a sentence is copied as a claim.
+#: Share of claims that are other translators' versions, share of claims that are titles, and share
+#: of articles from which a sentence is copied as a claim.
 _REWORDED, _TITLED, _COPIED = 0.35, 0.2, 0.3
 
-#: Articles that claims are made from: each yields up to three.
+#: Number of articles that claims are made from; each yields up to three claims.
 _CLAIM_ARTICLES = 1200
 
-#: Share of the shortening pairs whose source is short enough already.
+#: Share of shortening pairs whose source is short enough already.
 _SHORT_SHARE = 0.35
 
-#: Words of the sentences that a title is written from, at most; and the limits of a title.
+#: Maximum number of words that a title is written from, and the limits of the title in words.
 _TITLE_SOURCE_WORDS = 90
 _TITLE_WORDS = (4, 12)
-#: Words that open a question, an explainer or an opinion: not the headline of a report.
+#: Words that open the headline of a question, an explainer or an opinion piece, not of a report.
 _NOT_NEWS = frozenset(
     {"who", "what", "why", "how", "when", "where", "here", "opinion", "watch", "analysis", "live"}
 )
@@ -62,20 +62,20 @@ _TALK = frozenset({"we", "our", "i", "my", "you", "your"})
 _HELD_OUT = 150
 
 Story = tuple[str, list[str]]
-"""The headline and the sentences of a clean article."""
+"""A clean article's headline and sentences."""
 
 
 def make_summary_adapter(*, data: Path, model: Path, prompts: Path, out: Path, work: Path) -> None:
     """Draw the pairs of the three tasks, train, and write the adapter to ``out``.
 
-    ``work`` takes the pairs, the checkpoint and ``report.json``. It contains sentences of the data,
-    so it does not belong in the project.
+    ``work`` receives the pairs, the checkpoint and ``report.json``. It contains sentences from the
+    data, so it does not belong in the repository.
     """
     recipe = Recipe()
     base = load_base(model)
 
     def draw() -> list[Lesson]:
-        rng = Random(recipe.seed)  # noqa: S311 - a shuffle, no secret
+        rng = Random(recipe.seed)  # noqa: S311 - not a secret
         lessons = _draw_lessons(data, partial(surprisals, *base), rng)
         rng.shuffle(lessons)
         return lessons
@@ -106,9 +106,9 @@ def make_summary_adapter(*, data: Path, model: Path, prompts: Path, out: Path, w
 
 
 def _draw_lessons(data: Path, nats: partial[list[float]], rng: Random) -> list[Lesson]:
-    """Draw the pairs of the three tasks: one half of the articles is shortened, one gives claims.
+    """Draw the pairs of the three tasks.
 
-    Titles come from both halves.
+    Half of the articles are used for shortening, the other half for claims, and both for titles.
     """
     stories = list(_stories(data))
     rng.shuffle(stories)
@@ -137,7 +137,7 @@ def _draw_claims(
     nats: partial[list[float]],
     rng: Random,
 ) -> list[Pair]:
-    """Draw the claims: rewordings and titles by their shares, the rest from the stories."""
+    """Draw rewordings and titles in their shares, and the rest of the claims from the stories."""
     rows = list(read_rows(data / "repair" / "train_wmt21_news.jsonl.gz"))
     reworded = claim_pairs(reworded_claims(rows, rng), rng)
     claims = _draw_share(reworded, _REWORDED, rng)
@@ -148,7 +148,7 @@ def _draw_claims(
 
 
 def _draw_share(pairs: Iterable[Pair], share: float, rng: Random) -> list[Pair]:
-    """Draw pairs until they make up the share of all claims."""
+    """Draw pairs that make up ``share`` of all claims."""
     drawn = list(pairs)
     rng.shuffle(drawn)
     return drawn[: round(share * _CLAIMS)]
@@ -176,7 +176,7 @@ def _sentences(lines: Sequence[str]) -> list[str]:
 def _articles_with_claims(
     stories: Sequence[Story], nats: partial[list[float]], rng: Random
 ) -> Iterator[Article]:
-    """Yield each story with up to two of its sentences shortened and one copied, as claims."""
+    """Yield stories with up to two shortened sentences and one copied sentence as claims."""
     candidates = []
     for _, story in stories:
         trainable = [
@@ -191,7 +191,7 @@ def _articles_with_claims(
     }
     for (_, story), drawn in zip(stories, candidates, strict=True):
         claims = [("shortened", shorter[sentence]) for sentence in drawn if sentence in shorter][:2]
-        # A copy is easily recognised as supported: not every story gives one.
+        # A copy is easily recognised as supported, so only some stories get one.
         if rng.random() < _COPIED:
             claims += [("copied", sentence) for sentence in drawn if sentence not in shorter][:1]
         if len(story) > 1 and claims:
@@ -199,7 +199,7 @@ def _articles_with_claims(
 
 
 def _titled(stories: Sequence[Story]) -> Iterator[Story]:
-    """Yield headlines that pass the checks, each with the sentences that it summarises."""
+    """Yield headlines that pass the checks, with the sentences that they summarise."""
     seen: set[str] = set()
     for headline, story in stories:
         sizes = [len(sentence.split()) for sentence in story]
@@ -223,7 +223,7 @@ def _is_news(title: str) -> bool:
 
 
 def _sentence_case(title: str, text: str) -> str:
-    """Lower the capitals of the title that the text does not have."""
+    """Lower-case the words of the title that the text has only in lower case."""
     return " ".join(
         word.lower() if index and word.lower() in text and word not in text else word
         for index, word in enumerate(title.split())
