@@ -12,7 +12,7 @@ __all__ = ["command"]
 def command(job: JobArgument, as_json: JsonFlag = False) -> Report:
     """Cancel a job's unfinished articles; finished ones can still be collected.
 
-    Waiting articles are cancelled at once, running ones before the model's next batch.
+    Waiting articles are cancelled immediately, running ones before the model's next batch.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store

@@ -26,8 +26,8 @@ OutOption = Annotated[
 def command(job: JobArgument, out: OutOption = Path("out"), as_json: JsonFlag = False) -> Report:
     """Write one Markdown file per article, results.jsonl, errors.jsonl and manifest.json.
 
-    Finished articles are written; collect again for the rest. An interruption leaves no partial
-    file. Exit codes as for watch.
+    Only finished articles are written; collect again later for the rest. An interruption leaves no
+    partial file. Exit codes as for watch.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
@@ -45,7 +45,7 @@ def write_results(store: JobStore, job: JobId, out: Path) -> JobProgress:
     """Write the job's finished articles to ``out``.
 
     Returns:
-        The counters as they were before the first file was written.
+        The job's counters, read before the first file was written.
 
     Raises:
         JobNotFoundError: no such job.

@@ -17,9 +17,9 @@ def command(
     ] = None,
     as_json: JsonFlag = False,
 ) -> Report:
-    """List dead letters: each failed article with reason, attempts and last stage.
+    """List dead letters: each failed article with its reason, attempts and last stage.
 
-    copydesk retry JOB puts them back into the queue.
+    copydesk retry JOB puts a job's failed articles back into the queue.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-#: Room for the model, its download and a job of some thousand articles.
+#: Room for the model, its download and a job of a few thousand articles.
 _MIN_FREE_BYTES = 2 * 1024**3
 
-#: Most model names shown; a server may list hundreds.
+#: Maximum number of model names shown; a server may list hundreds.
 _MAX_NAMES_SHOWN = 5
 
 
@@ -35,8 +35,8 @@ class _Check:
 def command(as_json: JsonFlag = False) -> Report:
     """Check settings, profile, model, broker, workers and disk.
 
-    Exit code 0 when all is well, else that of the first problem: 2 settings or model, 3 broker,
-    1 a model's server or the disk.
+    Exit code 0 if all is well, otherwise that of the first problem: 2 for settings or model, 3 for
+    the broker, 1 for a model server or the disk.
     """
     from worker.config.settings import load_settings
 
@@ -109,7 +109,7 @@ def _check_broker(settings: Settings) -> str:
         return "embedded, not running; copydesk up or run starts it"
     with open_store(settings) as store:
         workers = store.roster.count_live_workers()
-    # The URL may hold a password: it is not shown.
+    # The URL may contain a password, so it is not shown.
     return f"{'your own' if settings.broker_url else 'embedded'}, answers, {workers} workers"
 
 

@@ -39,10 +39,10 @@ def command(
 ) -> Report:
     """Measure a stage on a file of known answers, in this process, without a queue.
 
-    Rows: repair has source and target or targets; summary has article (or text) and summary;
-    furniture has html (or text) and article; damage has clean articles as text, in which it cuts
-    sentences and glues promos; support has article, sentence and supported. docs/evaluation.md
-    explains each figure.
+    Fields of the rows: repair needs source and target (or targets); summary needs article (or text)
+    and summary; furniture needs html (or text) and article; damage needs the text of a clean
+    article, in which it cuts sentences and glues promos; support needs article, sentence and
+    supported. docs/evaluation.md explains each figure.
     """
     from worker.config.settings import load_profile, load_settings
     from worker.evaluation.measure import Task, measure

@@ -27,8 +27,8 @@ def command(
 ) -> None:
     """Serve metrics for Prometheus over HTTP until stopped.
 
-    Counts, ages and sizes only: no text, no id. A broker that is down is reported as a metric.
-    Alert rules are in configs/prometheus/.
+    The metrics are counts, ages and sizes, without text or ids. A broker that is down is reported
+    as a metric. Alert rules are in configs/prometheus/.
     """
     import signal
 
@@ -42,7 +42,7 @@ def command(
     registry = CollectorRegistry(support_collectors_without_names=True)
     registry.register(DeskCollector(load_settings()))
     configure_logging()
-    # Blocked before any thread starts, so that only sigwait below receives them.
+    # Blocked before any thread starts, so that only the sigwait below receives them.
     stop_signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
     try:

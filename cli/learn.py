@@ -1,4 +1,4 @@
-"""``copydesk learn``: train an adapter on your own post-edits or summaries."""
+"""``copydesk learn`` trains an adapter on your own post-edits or summaries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     help="Train an adapter on your own post-edits or summaries.", no_args_is_help=True
 )
 
-#: Packages of the extra `train`.
+#: Import names of the packages in the extra ``train``.
 _EXTRA_PACKAGES = ("matplotlib", "peft", "sklearn")
 
 
@@ -38,9 +38,9 @@ def repair(
 ) -> Report:
     """Train a repair adapter for the profile's model, fit its acceptor, measure and describe it.
 
-    Two thirds of the rows are trained on; the rest measure the outcome. A thousand pairs take
-    about four minutes on two cores. Run it again to continue a run that was stopped. To use the
-    result, copy the profile's prompt file and name the folder there as its adapter.
+    Two thirds of the rows train the adapter; the rest measure the outcome. A thousand pairs take
+    about four minutes on two cores. Run the command again to continue an interrupted run. To use
+    the result, copy the profile's prompt file and name the folder there as its adapter.
     """
     _require_extra()
     from worker.config.settings import load_profile, load_settings
@@ -70,11 +70,11 @@ def summary(
 ) -> Report:
     """Train an adapter that shortens sentences and writes titles as your summaries do.
 
-    A summary sentence is learned from if it shortens one sentence of its article and passes the
-    checks; a title if it adds nothing to its summary. Two thirds of the rows are trained on; the
-    rest measure the outcome. Run it again to continue a run that was stopped. To use the result,
-    copy the profile's prompt files for shortening and titles, and name the folder there as their
-    adapter.
+    The training data are the summary sentences that shorten one sentence of their article and pass
+    the checks, and the titles that add nothing to their summary. Two thirds of the rows train the
+    adapter; the rest measure the outcome. Run the command again to continue an interrupted run. To
+    use the result, copy the profile's prompt files for shortening and titles, and name the folder
+    there as their adapter.
     """
     _require_extra()
     from worker.config.settings import load_profile, load_settings

@@ -77,7 +77,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    # ``_print_traceback`` reads --verbose itself, since it is also needed when parsing fails.
+    # ``_print_traceback`` reads --verbose itself, since the flag also counts if parsing fails.
     del verbose, version
 
 
@@ -87,7 +87,7 @@ def main() -> None:
         code = _run(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of stdout has gone, as in `copydesk jobs | head`.
+        # stdout's reader has closed the pipe, e.g. `copydesk jobs | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.OK
     sys.exit(int(code))

@@ -31,7 +31,7 @@ def command(
 ) -> Report:
     """Add the articles that an interrupted submit did not reach, and close the job.
 
-    Articles whose id is in the job are skipped. Exit codes as for submit.
+    Articles whose id is already in the job are skipped. Exit codes as for submit.
     """
     from cli.documents.reader import read_documents
     from worker.config.settings import load_settings

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-#: Articles put back by one call of the store.
+#: Maximum number of articles that one call to the store requeues.
 _BATCH_ARTICLES = 1_000
 
 
@@ -39,8 +39,8 @@ def command(
 ) -> Report:
     """Put failed articles back into the queue, or read refused inputs again.
 
-    Finished articles are left alone: the same input under the same profile gives the same output.
-    Exit code 1 when an input is refused again.
+    Finished articles are not processed again: the same input under the same profile gives the same
+    output. Exit code 1 if an input is refused again.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
@@ -92,7 +92,7 @@ def _retry_failed(
 
 
 def _retry_refused(store: JobStore, job: JobId, settings: Settings) -> Submission:
-    """Read the refused inputs again; take from their files only what was refused."""
+    """Read the refused inputs again, and accept only the documents that were refused before."""
     from cli.documents.reader import read_documents
 
     sources = {refusal.source for refusal in store.collection.refusals(job)}
@@ -106,7 +106,7 @@ def _retry_refused(store: JobStore, job: JobId, settings: Settings) -> Submissio
             if source in sources or source in files or source.rpartition(":")[0] in sources:
                 yield document
 
-    # Opened first: paths in the settings are relative to this folder, and restore_inputs changes
-    # to the folder where submit was called.
+    # Open the intake first: paths in the settings are relative to the current folder, and
+    # restore_inputs changes to the folder where submit was called.
     with open_intake(store, settings) as intake:
         return intake.read_again(job, read_refused(restore_inputs(store, job) if sources else []))

@@ -15,9 +15,9 @@ def command(
     jobs: Annotated[list[str], typer.Argument(help="Ids of jobs.", show_default=False)],
     as_json: JsonFlag = False,
 ) -> Report:
-    """Delete finished or cancelled jobs; collected files stay.
+    """Delete finished or cancelled jobs, but not their collected files.
 
-    Results are kept until they expire, so that the same articles are not computed twice.
+    Results stay in the store until they expire, so that no article is processed twice.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store

@@ -42,7 +42,7 @@ def command(
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
 
-    # SIGTERM ends like Ctrl-C, so that a service manager leaves no broker or worker behind.
+    # Handle SIGTERM like Ctrl-C, so that a service manager leaves no broker or worker behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = load_settings(profile=profile)
     service = Service(settings)

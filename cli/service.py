@@ -1,4 +1,4 @@
-"""Starts and stops embedded broker and background worker for ``up``, ``down`` and ``run``."""
+"""Starts and stops the embedded broker and background worker for ``up``, ``down`` and ``run``."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["WORKER_COMMAND", "Service", "worker_environment"]
 #: ``-P`` keeps the current folder from shadowing the program's own packages.
 WORKER_COMMAND = (sys.executable, "-P", "-m", "worker")
 
-#: Imports and model take about 20 s from a cold disk; the rest is for slow laptops.
+#: Maximum wait for a worker to start. Imports and model take about 20 s from a cold disk; the rest
+#: is for slow laptops.
 _START_SECONDS = 120.0
 
-#: A stopping worker keeps its chunk for 30 s (``worker_soft_shutdown_timeout`` in
-#: worker/queue/celery_app.py). Celery waits all of them if a chunk is running; an idle worker stops
-#: at once.
+#: Maximum wait for a worker to stop. If a chunk is running, Celery always waits 30 s
+#: (``worker_soft_shutdown_timeout`` in worker/queue/celery_app.py); an idle worker stops at once.
 _STOP_SECONDS = 45.0
 
 
@@ -60,18 +60,18 @@ class Service:
         locate(load_profile(self._settings).model, self._settings.home)
 
     def start_broker(self) -> bool:
-        """Start the embedded broker; return False if it is running or not embedded."""
+        """Start the embedded broker; return False if it is already running or not embedded."""
         return self.embedded and self._broker.start(self._settings.broker_memory_mb)
 
     def start_worker(self) -> bool:
-        """Start the background worker; return False if it is running."""
+        """Start the background worker; return False if it is already running."""
         return self._worker.start(WORKER_COMMAND, worker_environment(self._settings))
 
     def wait_for_worker(self) -> None:
         """Wait until a worker has registered with the store.
 
         Raises:
-            EngineError: ``worker_start_failed``, with the end of its log.
+            EngineError: ``worker_start_failed``, with the end of the worker's log.
         """
         from worker.queue.connection import open_store
 
@@ -91,7 +91,7 @@ class Service:
         """Check that the background worker is alive.
 
         Raises:
-            EngineError: ``worker_died``, with the end of its log.
+            EngineError: ``worker_died``, with the end of the worker's log.
         """
         if not self._worker.running:
             raise EngineError(
@@ -110,7 +110,7 @@ class Service:
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment of a worker: the caller's, with absolute paths in the settings."""
+    """Return a worker's environment: the caller's, with absolute paths in its settings."""
     settings_in_force = {
         "COPYDESK_HOME": str(settings.home.expanduser().absolute()),
         "COPYDESK_CONFIGS": str(settings.configs.expanduser().absolute()),

@@ -18,7 +18,7 @@ def command(
     article: Annotated[str, typer.Argument(help="An article's id.", show_default=False)],
     as_json: JsonFlag = False,
 ) -> Report:
-    """Print one article: summary, repaired text, what was changed, removed and refused."""
+    """Print one article: its summary, repaired text, changes, removals and refused proposals."""
     from cli.output.files import result_row
     from cli.output.markdown import render_article
     from worker.config.settings import load_settings

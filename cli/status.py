@@ -26,8 +26,8 @@ def command(
 ) -> Report:
     """Show a job's counters, or workers and their tasks, unfinished jobs, queue and memory.
 
-    A job also has the changes to its texts, counted by reason, and an exit code: 0 all well so far,
-    1 some failed, 6 all failed.
+    For a job, also count the changes to its texts by reason. Its exit code is 0 if all is well so
+    far, 1 if some articles failed, 6 if all failed.
     """
     from cli.output.progress import worker_line
     from worker.config.settings import load_settings

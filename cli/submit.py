@@ -71,8 +71,8 @@ def command(
 ) -> Report:
     """Put articles into the queue and print the job's id.
 
-    Exit code 1 when some inputs were refused, 6 when all were. An interrupted submit leaves an open
-    job: its articles are processed, and copydesk resume adds the rest.
+    Exit code 1 if some inputs were refused, 6 if all were. An interrupted submit leaves the job
+    open: the articles already queued are processed, and copydesk resume adds the rest.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
@@ -88,7 +88,7 @@ def command(
 
 
 def report_submission(command: str, submission: Submission, *, as_json: bool) -> Report:
-    """Report how many articles a submit accepted, found in the cache and refused."""
+    """Report how many inputs a submit accepted, found in the cache and refused."""
     talk(
         f"{submission.accepted} articles accepted, {submission.cached} of them done before; "
         f"copydesk watch {submission.job} shows how they go"
@@ -116,7 +116,7 @@ def submit_inputs(
     priority: Priority = Priority.NORMAL,
     deadline: timedelta | None = None,
 ) -> Submission:
-    """Submit ``inputs`` as a job under the settings' profile.
+    """Submit ``inputs`` as a job with the profile of ``settings``.
 
     Raises:
         NothingAcceptedError: no input is an article.
@@ -141,7 +141,7 @@ def submit_inputs(
 
 @contextmanager
 def open_intake(store: JobStore, settings: Settings) -> Iterator[Intake]:
-    """Open an intake that shows its progress and why it waits."""
+    """Yield an intake that shows its progress and its reasons for waiting."""
     from worker.queue.celery_app import create_app
     from worker.queue.intake import Intake
 

@@ -10,7 +10,7 @@ __all__ = ["command"]
 
 
 def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
-    """Start the embedded broker and a worker in the background, unless they are running.
+    """Start the embedded broker and a worker in the background, unless already running.
 
     With COPYDESK_BROKER_URL set, only the worker is started.
     """

@@ -21,9 +21,9 @@ TimeoutOption = Annotated[
 
 
 def command(job: JobArgument, timeout: TimeoutOption = None, as_json: JsonFlag = False) -> Report:
-    """Show done, failed, cached, rate, time left and workers until the job is finished.
+    """Show a job's counters, rate, time left and workers until the job is finished.
 
-    Exit code 0 when all is done, 1 when some failed, 6 when all failed, 5 after --timeout.
+    Exit code 0 if all articles are done, 1 if some failed, 6 if all failed, 5 after --timeout.
     """
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
@@ -37,5 +37,5 @@ def command(job: JobArgument, timeout: TimeoutOption = None, as_json: JsonFlag =
 
 
 def timeout_from_seconds(seconds: float | None) -> timedelta | None:
-    """Return the wait as a time span; None for no limit."""
+    """Return ``seconds`` as a time span, or None if there is no limit."""
     return None if seconds is None else timedelta(seconds=seconds)

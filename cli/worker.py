@@ -15,7 +15,7 @@ __all__ = ["command"]
 def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
     """Run a worker in the foreground until stopped; it logs to stderr.
 
-    SIGTERM lets it finish its chunk; SIGQUIT gives it 30 seconds, then the chunk goes back.
+    SIGTERM lets it finish its chunk; SIGQUIT gives it 30 seconds before the chunk is requeued.
     """
     from worker.config.settings import load_profile, load_settings
     from worker.config.weights import locate
@@ -26,7 +26,7 @@ def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
     with open_store(settings) as store:
         others = store.roster.count_live_workers()
     if as_json:
-        # The process becomes the worker, so the envelope is printed now.
+        # This process becomes the worker below, so the envelope is printed now.
         render(Report("worker", {"workers_before": others}, as_json=True))
         sys.stdout.flush()
     os.execve(  # noqa: S606 - no shell is wanted

@@ -1,4 +1,4 @@
-"""The broker's clock, which times leases, deadlines and presences: a worker's may be wrong."""
+"""The broker's clock times leases, deadlines and presences; a worker's own clock may be wrong."""
 
 from __future__ import annotations
 

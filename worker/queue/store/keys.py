@@ -1,4 +1,4 @@
-"""The name of every Redis key; only the store's modules use them.
+"""The names of all Redis keys; only the store's modules use them.
 
 Each key has a time to live, or a method that deletes it; the key's comment says which.
 """
@@ -20,13 +20,11 @@ class Key:
     ACTIVE = "cd:active"
     #: Sorted set, job id → deadline in Unix ms; ``cancel`` drops entries.
     DEADLINES = "cd:deadlines"
-    #: Sorted set, ``job:chunk`` → end of lease in Unix ms; ``complete`` and ``release`` drop
-    #: entries.
+    #: Sorted set, ``job:chunk`` → end of lease in Unix ms; ``complete``, ``release`` drop entries.
     LEASES = "cd:leases"
     #: Hash: totals of all jobs since the store was created; a few dozen fields.
     STATS = "cd:stats"
-    #: Sorted set, worker → last time seen in Unix ms; ``record_presence`` drops old
-    #: entries.
+    #: Sorted set, worker → last time seen in Unix ms; ``record_presence`` drops old ones.
     WORKERS = "cd:workers"
     #: String with a time to live: name of the leading reconciler.
     LEADER = "cd:leader"

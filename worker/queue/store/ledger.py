@@ -40,8 +40,8 @@ LEASE_MILLISECONDS = 15_000
 #: A worker counts as live if it was seen within this time; workers report every two seconds.
 LIVE_MILLISECONDS = 15_000
 
-#: Maximum number of a job's pending notifications: at least ``_LEAST_WINDOW``, or more if there are
-#: many live workers, so that no worker waits while a notification is on its way.
+#: A job may have this many pending notifications, or this many per live worker if that is more, so
+#: that no worker waits while a notification is on its way.
 _LEAST_WINDOW = 16
 _WINDOW_PER_WORKER = 2
 
@@ -129,7 +129,7 @@ class Ledger:
         return LeaseState(run_script(self._redis, "renew", keys, fields).decode())
 
     def known_results(self, profile: Profile, articles: Sequence[Article]) -> list[bool]:
-        """Return, for each article, whether its result exists; restart existing lifetimes."""
+        """Return, for each article, whether its result exists, and restart its lifetime."""
         if not articles:
             return []
         keys = [Key.result(profile.digest, article.content_digest) for article in articles]
