@@ -1,6 +1,6 @@
-"""Decodes bytes: by byte-order mark, as UTF-8, or as Windows-1252 where that reads plausibly.
+"""Decodes bytes by their byte-order mark, as UTF-8, or as Windows-1252 if the text is plausible.
 
-Knows no files and no articles.
+Does not depend on files or articles.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import re
 
 __all__ = ["decode_text", "looks_binary", "marked_encoding"]
 
-#: Control characters that text never holds: all of ASCII's except tab, line feed, vertical tab,
+#: Control characters that text never contains: all in ASCII except tab, line feed, vertical tab,
 #: form feed and carriage return. UTF-8 uses these bytes for nothing else.
 _CONTROL_BYTES = bytes(code for code in (*range(32), 127) if code not in b"\t\n\v\f\r")
 
-#: Bytes with a larger share of control characters are not text. The lowest share among 195
+#: Data with a larger share of control characters is not text. The lowest share among 195
 #: programs, pictures and archives is 0.099; news has none.
 _MAX_CONTROL_SHARE = 0.05
 
-#: Longer marks come first: UTF-32's begins with UTF-16's.
+#: UTF-32 comes before UTF-16, because the UTF-32-LE mark begins with the UTF-16-LE mark.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -31,8 +31,8 @@ _UPPER = "À-ÑÓ-ÖØ-ÞŒŠŽŸ"  # without Ò, which is Mac Roman's opening q
 _LOWER = "ß-öø-ÿœšž"
 _LETTER = f"A-Za-z{_UPPER}{_LOWER}"
 
-#: Characters and pairs that English news in Windows-1252 never holds: text that matches has another
-#: encoding. Error rates by encoding: docs/decisions/028-encodings.md.
+#: Characters and pairs that English news in Windows-1252 never contains: text that matches is in
+#: another encoding. Error rates by encoding: docs/decisions/028-encodings.md.
 _IMPLAUSIBLE = re.compile(
     rf"""
       [^\x00-\x7f{_UPPER}{_LOWER}\u2013\u2014\u2018-\u201a\u201c-\u201e\u2022\u2026·°£€¥§©®™½¼¾«»\xd7\xa0]
@@ -51,7 +51,7 @@ _IMPLAUSIBLE = re.compile(
 
 
 def looks_binary(data: bytes) -> bool:
-    """Tell whether UTF-8 or single-byte data holds too many control characters to be text."""
+    """Return whether UTF-8 or single-byte data has too many control characters to be text."""
     controls = len(data) - len(data.translate(None, _CONTROL_BYTES))
     return controls > _MAX_CONTROL_SHARE * len(data)
 
@@ -64,8 +64,8 @@ def marked_encoding(data: bytes) -> str | None:
 def decode_text(data: bytes) -> str | None:
     """Return ``data`` as text without its byte-order mark, or None if its encoding is unclear.
 
-    Known gap: Central European letters (Windows-1250) are read as Western ones where both give a
-    plausible word (``ć`` as ``æ``), in 1 % of the texts measured.
+    Known gap: Central European letters (Windows-1250) are read as Western letters if both give a
+    plausible word (``ć`` as ``æ``). This happens in 1 % of the texts measured.
     """
     try:
         return data.decode(marked_encoding(data) or "utf-8")

@@ -1,7 +1,7 @@
-"""Reads raw documents from one open file: a whole text, or one for each line of JSON.
+"""Reads raw documents from one open file: a whole text, or one document per line of JSON.
 
-A raw document is unchecked and may have no id; ``cli.documents.reader`` makes it an article.
-Bad content raises nothing: it becomes an ``InputRefusal``, and reading goes on.
+A raw document is unchecked and may have no id; ``cli.documents.reader`` turns it into an article.
+Bad content raises no error: it becomes an ``InputRefusal``, and reading continues.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ __all__ = [
     "show_keys",
 ]
 
-#: Bytes inspected before a file is read, and size of one read while skipping.
+#: Number of bytes inspected before a file is read, and of bytes per read while skipping.
 BUFFER_BYTES = 65_536
 
-#: Most bytes of one character: four in every encoding read here, six in JSON (``\\u2019``).
+#: Maximum bytes per character: four in every encoding read here, six in JSON (``\\u2019``).
 _BYTES_PER_CHAR = 4
 _JSON_BYTES_PER_CHAR = 6
 #: Room in a line of JSON for everything but the text.
@@ -45,7 +45,7 @@ _JSON_OTHER_BYTES = 65_536
 
 _ID_FIELDS = ("id", "custom_id")
 _TITLE_FIELDS = ("title", "headline")
-#: Fields that can hold the text; the first that is not blank wins.
+#: Fields that can contain the text; the first non-blank field wins.
 TEXT_FIELDS = {
     "text": ArticleFormat.TEXT,
     "article": ArticleFormat.TEXT,
@@ -54,7 +54,7 @@ TEXT_FIELDS = {
     "html": ArticleFormat.HTML,
 }
 
-#: Most keys that a message lists, and most characters of each: the message stays on one line.
+#: Maximum number of keys in a message, and of characters per key: the message stays on one line.
 _SHOWN_KEYS = 12
 _SHOWN_KEY_CHARS = 40
 
@@ -73,7 +73,7 @@ class Origin(NamedTuple):
     """The file or record that is being read."""
 
     source: str
-    """``file`` or ``file:line``, for people."""
+    """``file`` or ``file:line``, for display."""
     stem: str
     """The article's id if the record has none of its own."""
 
@@ -94,17 +94,17 @@ class RawDocument(NamedTuple):
 
 
 class _FieldError(ValueError):
-    """A field of a record holds the wrong kind of value."""
+    """A field of a record has the wrong kind of value."""
 
 
 def refuse(reason: Reason, source: str, message: str, hint: str = "") -> InputRefusal:
-    """Return a refusal with ``hint``, by default the usual one for its reason."""
+    """Return a refusal with ``hint``, by default the usual hint for its reason."""
     hint = hint or _HINTS.get(reason, "")
     return InputRefusal(reason=reason, source=source, message=message, hint=hint)
 
 
 def refuse_stream(stream: io.BufferedReader, source: str) -> InputRefusal | None:
-    """Return a refusal if the start of a file of records is binary data or UTF-32, else None."""
+    """Return a refusal if a file of records starts with binary data, else None."""
     head = stream.peek(BUFFER_BYTES)
     if marked_encoding(head) is None and looks_binary(head):
         return refuse(Reason.BINARY, source, "the bytes are not text")
@@ -133,7 +133,7 @@ def read_lines(
 ) -> Iterator[RawDocument | InputRefusal]:
     """Yield one document or refusal for each non-blank line of JSON, in bounded memory.
 
-    A line of more than six bytes for each of ``max_chars`` plus 64 KiB is skipped unread.
+    A line longer than six times ``max_chars`` bytes plus 64 KiB is skipped unread.
     """
     refusal = refuse_stream(stream, origin.source)
     marked = marked_encoding(stream.peek(4))
@@ -167,8 +167,8 @@ def read_lines(
 
 def _document_from_json(line: bytes, origin: Origin) -> RawDocument | InputRefusal:
     try:
-        # Takes less than half the time of json.loads and gives the same values. What it rejects
-        # (lone surrogates, deep nesting) json may accept; otherwise json names the error.
+        # from_json takes less than half the time of json.loads and gives the same values. If it
+        # rejects a line (lone surrogates, deep nesting), json may accept it or names the error.
         record = from_json(line, cache_strings="keys")
     except ValueError:
         return _document_from_slow_json(line, origin)
@@ -176,7 +176,7 @@ def _document_from_json(line: bytes, origin: Origin) -> RawDocument | InputRefus
 
 
 def _document_from_slow_json(line: bytes, origin: Origin) -> RawDocument | InputRefusal:
-    """Read with Python's own parser, which decides what is valid JSON."""
+    """Parse the line with Python's own parser, which decides what is valid JSON."""
     try:
         record = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -224,14 +224,14 @@ def document_from_record(record: Mapping[str, Any], origin: Origin) -> RawDocume
 
 def show_keys(keys: Iterable[str]) -> str:
     """Return the first keys as one line of ASCII."""
-    # json.dumps escapes control characters and lone surrogates, which a message cannot hold.
+    # json.dumps escapes control characters and lone surrogates, which no message may contain.
     shown = [json.dumps(key[:_SHOWN_KEY_CHARS]) for key in keys]
     more = f" and {len(shown) - _SHOWN_KEYS} more" if len(shown) > _SHOWN_KEYS else ""
     return (", ".join(shown[:_SHOWN_KEYS]) or "no fields") + more
 
 
 def _label(record: Mapping[str, Any], keys: tuple[str, ...]) -> str:
-    """Return the first field that is not missing, null or blank; a number as its digits."""
+    """Return the first field that is not missing, null or blank, with numbers as digits."""
     for key in keys:
         value = record.get(key)
         if value is None:

@@ -1,6 +1,6 @@
 """Reads files, folders and stdin as a stream of articles and refusals.
 
-Decides what is read, in which order, which id an article gets, and what is not an article.
+Decides which files are read, in which order, which id each article gets, and what is refused.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _TABLE_SUFFIXES = frozenset({".csv"})
 _SUFFIXES = (*_TEXT_FORMATS, *sorted(_LINE_SUFFIXES), *sorted(_TABLE_SUFFIXES))
 _KNOWN_HINT = f"Copydesk reads {', '.join(_SUFFIXES)}, each also with .gz"
 
-#: Longest id that ``Article.id`` accepts; a hash replaces a longer one.
+#: Maximum length of an id, as for ``Article.id``; a longer id is replaced by a hash.
 _MAX_ID_CHARS = 512
-#: Most characters of an id in a message: the message stays on one line.
+#: Maximum number of characters shown of an id: the message stays on one line.
 _SHOWN_ID_CHARS = 80
-#: Bytes of the digest kept for each id: no two of 10^9 ids collide by chance.
+#: Size of the digest kept for each id: no two of 10^9 ids collide by chance.
 _DIGEST_BYTES = 16
 #: Bytes that may precede the first brace of JSON on stdin: blanks and a byte-order mark.
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
@@ -59,16 +59,16 @@ _BLANKS = b" \t\r\n\xef\xbb\xbf"
 def read_documents(
     inputs: Sequence[str], *, max_chars: int, stdin: BinaryIO | None = None
 ) -> Iterator[Article | InputRefusal]:
-    """Yield the articles of ``inputs`` and the refusals, in order; bad input raises nothing.
+    """Yield the articles and refusals from ``inputs``, in order; bad input raises no error.
 
-    Memory is bounded except for 16 bytes an id and the names in one folder. A folder is read
-    recursively in order of names, without hidden files, READMEs and files of other kinds; a folder
+    Memory is bounded, except for 16 bytes per id and the names in one folder. Folders are read
+    recursively, in name order, without hidden files, READMEs and files of unknown types; a folder
     reached twice through links is read once.
 
     Args:
-        inputs: files, folders, or ``-`` for stdin: JSON Lines if it begins with ``{``, else one
-            text.
-        max_chars: most characters of title and text together.
+        inputs: files, folders, or ``-`` for stdin, which is JSON Lines if it begins with ``{`` and
+            otherwise one text.
+        max_chars: maximum number of characters in title and text together.
         stdin: replaces the process's own stdin.
     """
     builder = _ArticleBuilder(max_chars)
@@ -86,10 +86,10 @@ class _ArticleBuilder:
         self._taken: set[bytes] = set()
 
     def build(self, document: RawDocument) -> Article | InputRefusal:
-        """Return the article, or why the document cannot be one."""
+        """Return the article, or a refusal that says why the document cannot be one."""
         source = document.origin.source
         text = document.text
-        if "\r" in text:  # two vain searches take a seventh of the reading time
+        if "\r" in text:  # two vain searches would take a seventh of the time
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         if not text or text.isspace():
             return refuse(Reason.EMPTY, source, "it holds no text")
@@ -117,7 +117,7 @@ class _ArticleBuilder:
             return article_id
         if document.id:
             return None
-        # A derived id can be changed when another file or record of that name came first.
+        # A derived id may be changed if another file or record of the same name came first.
         digest = hashlib.sha256(document.origin.source.encode()).hexdigest()[:8]
         article_id = _bounded_id(f"{document.origin.stem}-{digest}")
         return article_id if self._take_id(article_id) else None
@@ -131,7 +131,7 @@ class _ArticleBuilder:
 
 
 def _is_skipped(name: str) -> bool:
-    """Tell whether a folder's entry is hidden or a README."""
+    """Return whether a folder entry is hidden or a README."""
     return name.startswith(".") or Path(name).stem.upper() == "README"
 
 
@@ -214,7 +214,7 @@ def _read_folder(folder: Path, max_chars: int) -> Iterator[RawDocument | InputRe
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, int | InputRefusal]]:
-    """Yield each file of a known kind with its mode, or with a refusal if it has no status."""
+    """Yield each file of a known type with its mode, or with a refusal if it cannot be read."""
     pending = [folder]
     seen: set[tuple[int, int]] = set()
     while pending:
@@ -228,7 +228,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, int | InputRefusal]]:
                     pending.extend(path / name for name in names if not _is_skipped(name))
                 continue
         except OSError as error:
-            # Files of other kinds are skipped, so broken links to them are skipped too.
+            # Files of unknown types are skipped, so broken links to them are skipped too.
             if not path.is_symlink() or _split_suffix(path)[1] in _SUFFIXES:
                 yield path, _unreadable(path, error)
             continue
@@ -265,7 +265,7 @@ def _open(path: Path) -> io.BufferedReader:
 
 
 def _split_suffix(path: Path) -> tuple[str, str]:
-    """Return the name without suffixes and its kind: the lower-case suffix before ``.gz``."""
+    """Return a path's name without suffixes, and its lower-case suffix without ``.gz``."""
     name = path.stem if path.suffix.lower() == ".gz" else path.name
     stem, suffix = os.path.splitext(name)  # noqa: PTH122 - a name, not a path
     return stem, suffix.lower()
@@ -279,5 +279,5 @@ def _unreadable(path: Path | str, error: Exception) -> InputRefusal:
 
 
 def _printable(path: Path | str) -> str:
-    """Return a path as text, with bytes that are not UTF-8 as escapes: records hold UTF-8 only."""
+    """Return a path as text with non-UTF-8 bytes escaped, since records hold only UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

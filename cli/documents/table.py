@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_table"]
 
-#: Most characters that CSV writes for one of a field: a quotation mark is doubled.
+#: Maximum characters of CSV per character of a field: quotation marks are doubled.
 _CSV_CHARS_PER_CHAR = 2
 #: Room in a row for everything but the text.
 _OTHER_CHARS = 65_536
@@ -37,7 +37,7 @@ class _OversizedError(Exception):
 
 
 class _RowLines:
-    """Feeds physical lines to ``csv.reader``, which asks for as many as a row has.
+    """Feeds physical lines to ``csv.reader``, which asks for as many as the row needs.
 
     Tracks the row's first line, its size, and whether a quotation is open.
     """
@@ -83,20 +83,20 @@ class _RowLines:
 def read_table(
     stream: io.BufferedReader, origin: Origin, max_chars: int
 ) -> Iterator[RawDocument | InputRefusal]:
-    """Yield one document or refusal for each row of UTF-8, or UTF-16 with a byte-order mark.
+    """Yield one document or refusal per row of a table in UTF-8, or UTF-16 with a byte-order mark.
 
-    Broken quoting that may reach past its line ends the file with one refusal: after it, pieces of
-    a quoted text would pass for articles.
+    If broken quoting may extend past its line, reading stops with one refusal: after that point,
+    pieces of a quoted text would pass for articles.
     """
     refusal = refuse_stream(stream, origin.source)
     if refusal:
         yield refusal
         return
     limit = _CSV_CHARS_PER_CHAR * max_chars + _OTHER_CHARS
-    # csv's limit is global, so it is only ever raised; _RowLines bounds a row.
+    # csv's field limit is global, so it is only ever raised; _RowLines limits each row.
     csv.field_size_limit(max(csv.field_size_limit(), limit + 1))
     encoding = marked_encoding(stream.peek(4)) or "utf-8"
-    # Bad bytes become lone surrogates, so only the row that holds them is refusal.
+    # Invalid bytes become lone surrogates, so only the row that contains them is refused.
     text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
     lines = _RowLines(text, limit)
     try:
@@ -123,7 +123,7 @@ def _read_rows(
             yield _refuse_oversized(lines, origin, limit)
             continue
         except csv.Error as error:
-            # With paired quotation marks on a single line, the next line begins a row.
+            # If a bad row has one line with paired quotation marks, the next line begins a new row.
             can_continue = header and lines.number == lines.first and not lines.quotation_open
             rest = "" if can_continue else "; nothing after this line was read"
             yield refuse(Reason.BAD_CSV, origin.on_line(lines.number).source, f"{error}{rest}")

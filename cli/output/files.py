@@ -1,6 +1,6 @@
 """Writes the result files of a job: rows, errors, Markdown pages and the manifest, each atomically.
 
-Knows no Redis: callers pass collected articles and counters.
+Does not depend on Redis: callers pass collected articles and counters.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ _HINTS = {
     errno.EEXIST: "choose a folder, not a file",
 }
 
-#: Characters that JSON need not escape, but that some readers take for a line end and terminals
-#: for a control.
+#: Characters that JSON need not escape, but that some readers treat as line ends and terminals as
+#: control characters.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
@@ -80,7 +80,7 @@ class ResultRow(Record):
     cached: bool
     source: str
     reason: Reason | None
-    """Why it failed or was cancelled; None if it is done."""
+    """Why the article failed or was cancelled; None if it is done."""
     message: str
     hint: str
 
@@ -97,7 +97,7 @@ class ErrorRow(Record):
 
 
 class Manifest(Record):
-    """``manifest.json``: counts of what the files hold; written last."""
+    """The contents of ``manifest.json``, written last: counts of what the other files contain."""
 
     job: str
     profile: str
@@ -121,7 +121,7 @@ class Manifest(Record):
     """Rows of ``errors.jsonl`` by reason."""
     edits: dict[Reason, int]
     refused: dict[Reason, int]
-    """Proposals not used, by reason."""
+    """Unused proposals by reason."""
     removed: dict[Reason, int]
     flags: dict[Reason, int]
     files: tuple[str, ...]
@@ -133,11 +133,11 @@ class ResultWriter:
 
     Use it as a context manager. Every file is written under a temporary name and moved into place
     once it is complete and on disk, so neither an interruption nor a full disk leaves half a file.
-    Pages appear as they are written, rows and manifest at ``finish``; without ``finish`` the
-    earlier rows and manifest stay.
+    Pages appear as they are written, rows and manifest at ``finish``. Without ``finish``, the rows
+    and manifest of an earlier run stay.
 
     Raises:
-        OutputError: from every method, when a file or the folder cannot be written.
+        OutputError: from every method, if a file or the folder cannot be written.
     """
 
     def __init__(self, out: Path, *, job: str, profile: str) -> None:
@@ -240,7 +240,7 @@ class ResultWriter:
         """Return a file name that no other page has, even if the file system ignores case."""
         stem = collected.article.file_stem
         for name in (stem, f"{stem}-{_digest(collected.article.id).hex()[:8]}"):
-            # Digests, since a million names would take a hundred megabytes.
+            # Only digests are kept, since a million names would take a hundred megabytes.
             digest = _digest(name.casefold())
             if digest not in self._names:
                 self._names.add(digest)
@@ -272,7 +272,7 @@ def _row(collected: CollectedArticle, page: str | None) -> ResultRow:
 class _AtomicFile:
     """A text file that stays hidden under a temporary name until it is kept.
 
-    As a context manager it discards a file that was not kept.
+    As a context manager, it discards the file unless ``keep`` was called.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -320,7 +320,7 @@ class _AtomicFile:
         self._closed = True
 
     def discard(self) -> None:
-        """Delete the file, unless it was kept or discarded already."""
+        """Delete the file, unless it was already kept or discarded."""
         if self._closed:
             return
         self._closed = True

@@ -1,4 +1,4 @@
-"""Summarises a job as an exit code, as JSON and in one line."""
+"""Summarises a job as an exit code, as JSON and as one line of text."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def exit_code_of(progress: JobProgress) -> ExitCode:
 
 
 def job_data(progress: JobProgress) -> dict[str, Any]:
-    """Return a job's counters as JSON keys."""
+    """Return a job's counters as JSON types."""
     data = progress.model_dump(mode="json")
     return {"job": data.pop("id"), **data, "finished": progress.finished}
 
 
 def job_line(progress: JobProgress) -> str:
-    """Return a job's counters in one line."""
+    """Return a job's counters as one line of text."""
     parts = [f"{progress.done}/{progress.total} done"]
     for name in ("cached", "failed", "cancelled", "running", "queued", "refused"):
         count = getattr(progress, name)

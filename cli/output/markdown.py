@@ -1,6 +1,7 @@
 """Renders an article's result as Markdown for an editor, with reason codes in plain English.
 
-An article's text is untrusted: it cannot break the page, add HTML or control a terminal.
+Article text is untrusted and is escaped, so that it cannot break the page, add HTML or control a
+terminal.
 """
 
 from __future__ import annotations
@@ -100,18 +101,19 @@ REASON_TEXT = {
     Reason.SHORT_ARTICLE: "The article is too short for a summary of the usual length",
 }
 
-#: Control characters of ASCII and Latin-1 except tab, line feed and next line, and bidirectional
-#: marks: they would move a terminal's cursor or reorder the text.
+#: ASCII and Latin-1 control characters (except tab, line feed and next line) and bidirectional
+#: marks, which would move a terminal's cursor or reorder the text.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-#: Separates a heading that was set off from its sentence; a list item has one line.
+#: Separates a detached heading from its sentence in an edit; shown as ¶, since a list item has one
+#: line.
 _PARAGRAPH_END = "\n\n"
-#: Punctuation with a meaning anywhere in a line of Markdown: CommonMark 0.31, and GitHub's tables
-#: and strikethrough.
+#: Punctuation that has a meaning anywhere in a line of Markdown: in CommonMark 0.31, or in GitHub's
+#: tables and strikethrough.
 _INLINE = re.compile(r"[\\`*_\[\]#|~]")
-#: Markdown at the start of a line: lists, rules, underlined headings, numbered lists.
+#: Markdown syntax at the start of a line: lists, rules, underlined headings, numbered lists.
 _LINE_START = re.compile(r"(\d{1,9})([.)])|[-+=]")
 #: An ampersand that begins a character reference.
 _REFERENCE = re.compile(r"&(?=#?[A-Za-z0-9]{1,32};)")
@@ -120,7 +122,7 @@ _REFERENCE = re.compile(r"&(?=#?[A-Za-z0-9]{1,32};)")
 def render_article(collected: CollectedArticle) -> str:
     """Render the article's result as a page without empty sections.
 
-    An article without a result gets its state and, if there is one, the reason.
+    For an article without a result, the page shows its state and, if there is one, the reason.
     """
     result = collected.result
     if result is None:
@@ -146,18 +148,18 @@ def _render_state(collected: CollectedArticle) -> str:
 
 
 def escape_text(text: str) -> str:
-    """Escape untrusted text as Markdown that shows exactly these lines and paragraphs."""
+    """Escape untrusted text as Markdown that shows exactly its lines and paragraphs."""
     lines = _LINE_END.sub("\n", text).split("\n")
-    # Several empty lines end a paragraph like one.
+    # Several empty lines end a paragraph just as one empty line does.
     return re.sub(r"\n{3,}", "\n\n", "\n".join(escape_line(line) for line in lines)).strip("\n")
 
 
 def escape_line(text: str) -> str:
     """Escape untrusted text as one line of Markdown that shows exactly this text."""
-    # Tabs and line ends become blanks before other controls are removed: words stay apart.
+    # Tabs and line ends become spaces before other control characters go, so words stay apart.
     text = _CONTROL.sub("", " ".join(_LINE_END.sub(" ", text).split()))
     text = _INLINE.sub(r"\\\g<0>", text.strip())
-    # Entities, since some Markdown readers accept no backslash before these.
+    # These become entities, since some Markdown readers accept no backslash before them.
     text = _REFERENCE.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
     start = _LINE_START.match(text)
     if start is None:
@@ -167,7 +169,7 @@ def escape_line(text: str) -> str:
 
 
 def _sections(result: Result) -> Iterator[tuple[str, str]]:
-    """Yield heading and content of each section that has content."""
+    """Yield the heading and content of each section that has content."""
     lists = (
         ("What was changed", [_show_edit(edit) for edit in result.edits]),
         ("What was taken out", [_show_removal(removal) for removal in result.removed]),

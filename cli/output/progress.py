@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["follow", "progress_bar", "progress_counter", "worker_line"]
 
-#: Longest wait for an event of the job before the counters are read anyway.
+#: Maximum wait for a job event before the counters are read anyway.
 _POLL_SECONDS = 0.5
 
-#: Least time between two plain lines.
+#: Minimum time between two plain lines.
 _LINE_SECONDS = 5.0
 
 
@@ -43,29 +43,30 @@ def follow(
 ) -> JobProgress:
     """Show the job's progress on stderr until it is finished.
 
-    Each event of the job wakes it up to read the counters only, so ten articles cost the broker
-    as much as a million. It also runs the reconciler, in case no worker is alive to do so.
+    Each job event triggers one read of the counters and the workers, so an update costs the broker
+    no more for a million articles than for ten. This function also runs the reconciler, in case no
+    worker is alive to run it.
 
     Args:
         store: the store that holds the job.
         job: the job's id.
-        settings: the broker, to notify workers of what was lost.
-        timeout: longest wait; None for no limit.
+        settings: names the broker through which the reconciler notifies workers.
+        timeout: maximum wait; None for no limit.
         on_poll: called on each iteration; an exception from it ends the wait.
 
     Returns:
-        The last progress.
+        The job's final progress.
 
     Raises:
         JobNotFoundError: no such job.
-        WaitTimeoutError: the timeout has passed; the job goes on.
+        WaitTimeoutError: the timeout has passed; the job continues.
     """
     progress = store.progress(job)
     ended_before = progress.done + progress.failed
     reconcile_if_due = _reconciler(store, settings)
     after = "0"
     with _display(progress) as show:
-        start = time.monotonic()  # after the imports, which are no part of the wait
+        start = time.monotonic()  # after the imports, which are not part of the wait
         while not progress.finished:
             elapsed = time.monotonic() - start
             if timeout is not None and elapsed >= timeout.total_seconds():
@@ -108,7 +109,7 @@ def _reconciler(store: JobStore, settings: Settings) -> Callable[[], None]:
 
 @contextmanager
 def progress_counter(what: str) -> Iterator[Callable[[int], None]]:
-    """Show a growing count on a terminal, for work of unknown length; silent elsewhere."""
+    """Show a growing count on a terminal, for work of unknown length; print nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _count: None
         return
@@ -123,7 +124,7 @@ def progress_counter(what: str) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar of work done and in total on a terminal; silent elsewhere."""
+    """Show a progress bar on a terminal; print nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
@@ -193,7 +194,7 @@ def _display(initial: JobProgress) -> Iterator[_Show]:
 
 
 class _Lines:
-    """Prints a line when the counters have changed, but not too often."""
+    """Prints a line when the counters have changed, at most every five seconds."""
 
     def __init__(self) -> None:
         self._shown = ""

@@ -1,6 +1,6 @@
-"""Renders what a command returns, as text or JSON, with control characters made harmless.
+"""Renders a command's report as text or JSON, and makes control characters harmless.
 
-stdout is data, stderr is talk.
+Data goes to stdout, messages to stderr.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from worker.errors import CopydeskError, ExitCode
 
 __all__ = ["ENVELOPE_VERSION", "JsonFlag", "Problem", "Report", "render", "safe_tty", "talk"]
 
-#: Version of the JSON envelope; raised when a key changes its meaning or disappears.
+#: Version of the JSON envelope; incremented when a key changes its meaning or disappears.
 ENVELOPE_VERSION = 1
 
-#: The flag that every command has.
+#: The ``--json`` flag of every command.
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 _STATUS = {ExitCode.OK: "success", ExitCode.SOME_FAILED: "partial"}
@@ -56,9 +56,9 @@ class Report:
 
 
 def render(report: Report) -> None:
-    """Print ``report``: data on stdout, problems on stderr, or all in one object on stdout.
+    """Print ``report``: data on stdout and problems on stderr, or all as one JSON object on stdout.
 
-    The object holds the envelope's keys and the command's own side by side: ``jq .job`` works.
+    The object has the envelope's keys and the command's own side by side, so ``jq .job`` works.
     """
     if report.as_json:
         envelope = {
@@ -95,7 +95,8 @@ def talk(message: str) -> None:
 def safe_tty(text: str) -> str:
     """Return ``text`` without control characters, so that an article cannot control a terminal.
 
-    Line ends and tabs stay; control characters and bidirectional overrides become ``�``.
+    Line feeds, tabs and zero-width joiners stay; all other control and format characters and
+    surrogates become ``�``.
     """
     return "".join(
         char
