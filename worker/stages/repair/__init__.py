@@ -1,1 +1,4 @@
-"""Stages 3 to 5: spot, rewrite and check sentences. Imports english, engine, records and config."""
+"""Stages 3 to 5: spots, rewrites and checks sentences.
+
+Imports english, engine, records and config.
+"""

@@ -1,13 +1,13 @@
-"""Stage 5, accept: decide whether a change is more likely to help a reader than to harm.
+"""Stage 5, accept: decides whether a change is more likely to help a reader than to harm.
 
-A logistic regression estimates the probability that a change helps. Its features are how much
-likelier the change makes the sentence to the model that proposed it and to the base model, the kind
-of change, and how much else the proposal changes. It was fitted on the model's own proposals for
-training sentences, each labelled by whether it brings the sentence nearer to the way others word it
-(``worker.training.acceptor``).
+A logistic regression estimates the probability that a change helps. Its features include how much
+the change raises the sentence's likelihood under the proposing model and under the base model, the
+kind of change, and how many other changes the proposal makes. It was fitted on the model's own
+proposals for training sentences, each labelled by whether it brings the sentence closer to other
+versions of the sentence (``worker.training.acceptor``).
 
-How often a change helps depends on the article: four in five times in rough copy, one in four in
-good news. So the more there is to mend in an article's other sentences, the more a change counts.
+How often a change helps depends on the article: four times in five in rough copy, one in four in
+clean copy. So the more the rest of the article needs repair, the more readily a change is accepted.
 """
 
 from __future__ import annotations
@@ -32,48 +32,48 @@ if TYPE_CHECKING:
 
 __all__ = ["Acceptor", "ModelScores", "features", "load_acceptor"]
 
-#: Gains are clipped here, because a few long changes would outweigh all others in the fit.
+#: Gains are clipped to this range; otherwise a few long changes would dominate the fit.
 _MIN_GAIN_NATS, _MAX_GAIN_NATS = -6.0, 12.0
 
-#: Helpful changes to expect per sentence of good machine-translated news (WMT22: .031). Rough copy
+#: Expected helpful changes per sentence of good machine-translated news (WMT22: .031). Rough copy
 #: has ten times as many (JFLEG: .31).
 _PRIOR_SHARE = 0.03
 
-#: Weight of that expectation, as a number of sentences added to the article's own.
+#: Weight of `_PRIOR_SHARE`, as a number of sentences added to the article's sentences.
 _PRIOR_SENTENCES = 30
 
-#: Nats of log-odds for each e-fold of the article's share. More of it mends more of rough copy and
-#: risks more changes that harm (docs/decisions/021).
+#: Nats of log-odds per e-fold of the article's share of helpful changes. A higher value repairs
+#: more of rough copy and risks more harmful changes (docs/decisions/021).
 _ROUGHNESS_NATS = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class ModelScores:
-    """How two models rate a change that is made alone in its sentence."""
+    """Two models' scores for a change that is made alone in its sentence."""
 
     gain_nats: float
-    """Nats by which the change makes the sentence likelier as a repair of itself."""
+    """Nats by which the changed sentence is a more likely repair than the unchanged sentence."""
     fluency_nats: float
-    """The same to the model without its adapter, which does not see the source: how much better the
-    sentence reads as news."""
+    """Nats by which the base model, which is not given the source, finds the changed sentence more
+    likely: how much better it reads as news."""
     source_nats: float
-    """Mean surprise per token at the unchanged sentence as its own repair."""
+    """Mean surprisal per token of the unchanged sentence as its own repair."""
     words: int
-    """Words of the sentence."""
+    """Number of words in the sentence."""
     changes: int
-    """Changes that the whole proposal makes."""
+    """Number of changes in the proposal that pass the checks."""
 
 
 class Acceptor(BaseModel):
-    """Feature weights, and the probability of helping that each restraint asks for."""
+    """Feature weights, and the probability of helping that each restraint requires."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     intercept: float
     weights: dict[str, float]
-    """One per name that ``features`` returns; 0 for kinds absent from the training data."""
+    """One weight per name that ``features`` returns; 0 for kinds absent from the training data."""
     least_probability: dict[str, float]
-    """Lowest accepted probability, by restraint."""
+    """Minimum accepted probability, by restraint."""
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
@@ -83,16 +83,16 @@ class Acceptor(BaseModel):
         return self
 
     def accepts(self, probability: float, restraint: Restraint) -> bool:
-        """Return whether a change that helps with this probability is made."""
+        """Return whether to make a change that has this probability of helping."""
         return probability >= self.least_probability[restraint]
 
     def probabilities(
         self, changes: Sequence[tuple[Change, ModelScores]], *, sentences: int
     ) -> list[float]:
-        """Return for each change of an article the probability that it helps (0-1).
+        """Return the probability (0-1) that each change in an article of ``sentences`` helps.
 
-        The helpful changes expected in the other ``sentences`` tell how rough the article is: the
-        same change is likelier to help in rough copy than in a good article.
+        The number of other helpful changes expected in the article shows how rough the article is:
+        the same change is more likely to help in rough copy than in a good article.
         """
         log_odds = [self._log_odds(change, scores) for change, scores in changes]
         expected = sum(map(_probability, log_odds))
@@ -125,7 +125,7 @@ def features(change: Change, scores: ModelScores) -> Mapping[str, float]:
 
 
 def _roughness_nats(expected: float, sentences: int) -> float:
-    """Return the log-odds to add where so many helpful changes are expected in other sentences."""
+    """Return the log-odds to add if ``sentences`` hold ``expected`` other helpful changes."""
     share = (expected + _PRIOR_SENTENCES * _PRIOR_SHARE) / (sentences + _PRIOR_SENTENCES)
     return _ROUGHNESS_NATS * math.log(share / _PRIOR_SHARE)
 

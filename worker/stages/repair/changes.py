@@ -1,6 +1,6 @@
-"""Compare two versions of a sentence, edit by edit.
+"""Compares two versions of a sentence, edit by edit.
 
-Knows words, their places and their classes, but not what an edit is worth.
+Considers words, their positions and their classes, but does not judge whether an edit is good.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _WORD = re.compile(
     rf"[^\W_]+?(?={_NOT})|{_NOT}|[^\W_]+(?:['\u2019&.,:/-][^\W_]+)*|\S", re.IGNORECASE
 )
 
-#: Quotation marks after ``fold_typography``. An edit never adds or removes them alone.
+#: Quotation marks after ``fold_typography``. An edit never adds or removes only quotation marks.
 _QUOTES = frozenset("\"'")
 
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
 class ChangeKind(StrEnum):
-    """What a change does, after the usual taxonomy of grammatical error correction."""
+    """What a change does, following the usual taxonomy of grammatical error correction."""
 
     ARTICLE_MISSING = "article_missing"
     """An article is added."""
@@ -83,32 +83,32 @@ class ChangeKind(StrEnum):
 
 
 class WordEdit(NamedTuple):
-    """A place in a text, and the text that replaces it."""
+    """A span of a text, and the text that replaces it."""
 
     start: int
     end: int
     text: str
-    """Includes the space around it, so that every edit is a plain replacement of characters."""
+    """The new text with the space around it, so that an edit only replaces characters."""
     key: tuple[int, int, tuple[str, ...]]
-    """Equal for the edits of two versions that differ in case and typography alone."""
+    """A comparison key, equal for two edits that differ only in case and typography."""
     removed: tuple[str, ...] = ()
-    """The removed words, folded, in lower case."""
+    """The removed words, in folded typography and lower case."""
 
     @property
     def added(self) -> tuple[str, ...]:
-        """The added words, folded, in lower case."""
+        """The added words, in folded typography and lower case."""
         return self.key[2]
 
 
 class Change(NamedTuple):
-    """Edits that must be made together: a single one, or the two halves of a move."""
+    """Edits that must be made together: a single edit, or the two halves of a move."""
 
     edits: tuple[WordEdit, ...]
     kind: ChangeKind
 
 
 class _TokenisedText:
-    """A text, and the comparison key and the place of each of its words."""
+    """A text with the comparison key and the position of each word."""
 
     def __init__(self, text: str) -> None:
         matches = list(_WORD.finditer(text))
@@ -119,7 +119,7 @@ class _TokenisedText:
         self.ends = [match.end() for match in matches]
 
     def character_span(self, start: int, end: int) -> tuple[int, int]:
-        """Return the characters of some words with the space around them."""
+        """Return the character span of the words ``start:end`` and of the space around them."""
         after = self.starts[end] if end < len(self.starts) else len(self.text)
         return (self.ends[start - 1] if start else 0), after
 
@@ -127,7 +127,7 @@ class _TokenisedText:
 def find_edits(source: str, version: str) -> list[WordEdit]:
     """Return the edits that turn ``source`` into ``version``.
 
-    Differences in case, typography, quotation marks and contractions are no edits: "don't" and "do
+    Differences in case, typography, quotation marks and contractions are not edits: "don't" and "do
     not" are the same words.
     """
     before, after = _TokenisedText(source), _TokenisedText(version)
@@ -149,7 +149,7 @@ def find_edits(source: str, version: str) -> list[WordEdit]:
 def find_changes(source: str, version: str) -> list[Change]:
     """Return the edits from ``source`` to ``version`` as changes that can be made one by one.
 
-    A full stop that moves into or out of a quotation is house style and no change.
+    A full stop that moves into or out of a quotation is house style, not a change.
     """
     groups: list[list[WordEdit]] = []
     for edit in find_edits(source, version):
@@ -165,9 +165,9 @@ def find_changes(source: str, version: str) -> list[Change]:
 
 
 def apply_edits(source: str, edits: Sequence[WordEdit]) -> str:
-    """Return the text with the edits made; all else stays byte for byte.
+    """Return ``source`` with the edits made; all other text stays byte for byte.
 
-    Of two edits that overlap, only the first in the sequence is made.
+    If two edits overlap, only the first in the sequence is made.
     """
     applied: list[WordEdit] = []
     for edit in edits:
@@ -187,14 +187,14 @@ def edit_rate(source: str, version: str) -> float:
 
 
 def _with_apostrophes_of(model: str, text: str) -> str:
-    """Return ``text`` with the apostrophes of ``model``, curly or straight."""
+    """Return ``text`` with curly or straight apostrophes, as in ``model``."""
     if "\u2019" in model:
         return text.replace("'", "\u2019")
     return text.replace("\u2019", "'")
 
 
 def _is_move(group: Sequence[WordEdit], edit: WordEdit) -> bool:
-    """Return whether the edit adds a word that the group removes, or the other way round."""
+    """Return whether the edit adds a word that the group removes, or the reverse."""
     removed, added = set(edit.removed) - set(edit.added), set(edit.added) - set(edit.removed)
     return any(
         removed & (set(member.added) - set(member.removed))
@@ -210,7 +210,7 @@ def _is_house_style(group: Sequence[WordEdit]) -> bool:
 
 
 def _kind(edits: Sequence[WordEdit], keys: Sequence[str]) -> ChangeKind:
-    """Return the kind of a change, given the keys of all words of the source."""
+    """Return the kind of a change, given the keys of all words in the source."""
     removed = [word for edit in edits for word in edit.removed if word[:1].isalnum()]
     added = [word for edit in edits for word in edit.added if word[:1].isalnum()]
     if not removed and not added:
@@ -284,7 +284,7 @@ def _kind_of_words(removed: list[str], added: list[str]) -> ChangeKind:
 
 
 def _kind_of_word(removed: str, added: str) -> ChangeKind | None:
-    """Return the kind if the two are one word, or a word and its misspelling."""
+    """Return the kind if both are forms of one word, or a word and its misspelling; else None."""
     if is_misspelling(removed, added):
         return ChangeKind.SPELLING
     if removed in FUNCTION_WORDS or added in FUNCTION_WORDS:
@@ -295,7 +295,7 @@ def _kind_of_word(removed: str, added: str) -> ChangeKind | None:
     return ChangeKind.FORM if are_related(short, long) else None
 
 
-#: Words within which a repeated word is a slip rather than style.
+#: Distance in words within which a repeated word is a slip rather than style.
 _DOUBLE_REACH = 3
 
 

@@ -1,8 +1,8 @@
-"""Check whether a model's proposal may replace its sentence.
+"""Checks whether a model's proposal may replace its sentence.
 
-Pure functions of their text. They are strict on purpose: refusing a good proposal costs little,
-while a wrong one that is accepted looks right in print. A refusal is data, a ``CheckResult`` with a
-``Reason``. Each private check returns what differs, or ``None``.
+The checks are pure functions and strict on purpose: refusing a good proposal costs little, while a
+wrong proposal that is accepted looks right in print. A refusal is a ``CheckResult`` with a
+``Reason``, not an exception. Each private check returns what differs, or ``None``.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ def _missing_boundary(source: SentenceView, proposal: SentenceView) -> str | Non
 
 
 _LIST_MARK = re.compile(r"\s*(?:[-*\u2022\u00b7\u2013]|\(?\w{1,2}[.)])\s")
-#: Ends that lead over to the next line.
+#: Marks at the end of a line that lead on to the next line.
 _OPEN_ENDS = (";", ":", ",")
 
 
 def _layout_difference(source: SentenceView, proposal: SentenceView) -> str | None:
-    """Compare list marks, markup, brackets, and an end that is no full stop."""
+    """Compare list marks, markup, brackets, and a semicolon, colon or comma at the end."""
     return _difference(_layout(source.folded), _layout(proposal.folded))
 
 
@@ -101,7 +101,7 @@ def _number_difference(source: SentenceView, proposal: SentenceView) -> str | No
 
 
 def _counted_difference(source: SentenceView, proposal: SentenceView) -> str | None:
-    """Compare what numbers count: "25% more ships were ordered", "25% of ships ordered more"."""
+    """Compare what each number counts: "25% more ships" is not "25% of ships"."""
     for before, after in zip(_counted_words(source), _counted_words(proposal), strict=False):
         if before and after and not are_related(before, after):
             return f"number of {before} / {after}"
@@ -134,8 +134,9 @@ def _hedged_numbers(side: SentenceView) -> list[str]:
 def _name_difference(source: SentenceView, proposal: SentenceView) -> str | None:
     """Compare capitalised words and their order.
 
-    A plain first word may gain or lose its capital by moving. Any other word must have as many
-    capitals in both texts, unless its lower-case form in the source shows that it is no name.
+    A plain first word may gain or lose its capital by moving. Any other word must be capitalised
+    equally often in both texts, unless its lower-case form in the source shows that it is not a
+    name.
     """
     sure_before, unsure_before, order_before = source.capitals
     sure_after, unsure_after, order_after = proposal.capitals
@@ -165,7 +166,7 @@ def _name_difference(source: SentenceView, proposal: SentenceView) -> str | None
 
 
 def _quote_difference(source: SentenceView, proposal: SentenceView) -> str | None:
-    """Compare the words of each quotation, ignoring capitals and the kind of mark."""
+    """Compare the words of each quotation, ignoring case and the kind of quotation mark."""
     before, after = (quotations(side.text.lower()) for side in (source, proposal))
     if before == after:
         return None
@@ -199,9 +200,9 @@ def _modality_difference(source: SentenceView, proposal: SentenceView) -> str | 
     return _governed_difference(source, proposal, modal_key)
 
 
-#: Content words within which a repeated word may be dropped: a doubled word, or an attribution made
-#: twice ("reportedly ... the report said"). Farther apart the two may differ: "the former head of
-#: the former ministry".
+#: Distances in content words within which a repeated word may be dropped: a doubled word, and an
+#: attribution made twice ("reportedly ... the report said"). Farther apart, both words may be
+#: needed: "the former head of the former ministry".
 _DOUBLE_REACH, _ATTRIBUTION_REACH = 1, 8
 
 
@@ -245,7 +246,8 @@ def _pronoun_persons(side: SentenceView) -> list[str]:
     return [PERSONS[word] for word in side.words if word in PERSONS]
 
 
-#: Words more or fewer that never count as a change of length, such as an article in a headline.
+#: A difference of this many words never counts as a change of length: a headline may gain an
+#: article.
 _LENGTH_SLACK_WORDS = 1
 
 
@@ -254,7 +256,7 @@ def _length_ratio(source: SentenceView, proposal: SentenceView) -> float:
 
 
 def _similarity(source: SentenceView, proposal: SentenceView) -> float:
-    """Return the share of the longer text's words that both have in the same order (0-1)."""
+    """Return the share of the longer text's words that both texts have in the same order (0-1)."""
     return LCSseq.normalized_similarity(source.words, proposal.words)
 
 
@@ -273,7 +275,7 @@ _WORD_CHECKS: _Checks = (
     (Reason.CONTENT_ADDED, _added_content),
     (Reason.NUMBER_CHANGED, _counted_difference),
 )
-#: Run after the limits on length and similarity, when only the order of words can differ.
+#: Run after the length and similarity checks, once word order is all that can still differ.
 _ORDER_CHECKS: _Checks = (
     (Reason.TOO_DIFFERENT, order_difference),
     (Reason.TOO_DIFFERENT, role_difference),
@@ -292,24 +294,25 @@ def _first_difference(
 
 
 def check_proposal(source: str, proposal: str, limits: CheckSettings) -> CheckResult:
-    """Return whether ``proposal`` means what ``source`` means; the first failed check counts.
+    """Check that ``proposal`` means the same as ``source``; the first failed check decides.
 
-    1. unfinished: empty; or without the full stop or first capital that the source has
+    1. unfinished: empty, or without the source's end mark or first capital
     2. chatter: talk about the task, an echo of the prompt, a new line, markup; then
        layout_changed: list marks, markup, brackets, a closing semicolon, colon or comma
     3. number_changed: numbers and their order, digits, currency signs, "about" before a number
     4. name_changed: capitalised words and their order
     5. quote_changed: the words inside quotations, and how many quotations there are
-    6. negation_changed, 7. modality_changed: the word, or what it governs; a question made or lost
+    6. negation_changed, 7. modality_changed: the word, or what it governs; a question added or lost
     8. content_lost, 9. content_added: content words without a relative, guarded function words
-       (``worker.english.lexicon.GUARDED_WORDS``), persons of pronouns; then what a number counts
-    10. length_changed: words outside ``min_length_ratio`` to ``max_length_ratio``, by two or more
+       (``worker.english.lexicon.GUARDED_WORDS``), pronoun persons; then what a number counts
+    10. length_changed: a ratio of words outside ``min_length_ratio`` to ``max_length_ratio``, and a
+        difference of two words or more
     11. too_different: ordered similarity under ``min_similarity``; an order that takes more than
         one move; the word governed by *to*, *by* or *from*; active made passive or the reverse
 
     Misspelt words are corrected first (``worker.english.spelling``). A relative is the same word,
-    inflected or plainly derived (``worker.english.lexicon.are_related``), but not a synonym or a
-    variant spelling. Known gap: a wrong article, tense or plain preposition passes.
+    an inflected form or a plain derivation (``worker.english.lexicon.are_related``), but not a
+    synonym or a variant spelling. Known gap: a wrong article, tense or plain preposition passes.
     """
     before, after = SentenceView(correct_spelling(source, proposal)), SentenceView(proposal)
     ratio = _length_ratio(before, after)

@@ -1,10 +1,10 @@
-"""Stage 3, estimate: find sentences that cannot be mended without the source text.
+"""Stage 3, estimate: finds sentences that cannot be repaired without the source text.
 
 This is quality estimation without a reference or a source. A linear regression maps the model's
-hidden state, as it reads the sentence as its own repair, to the share of words that people with the
-source changed (HTER, the human edit rate of WMT's quality estimation tasks). It needs no pass of
-its own. Two patterns add to it: a phrase of the page that ran into the sentence, and the same word
-on both sides of an *and*.
+hidden state, read while the sentence is its own repair, to the share of words that people with the
+source changed (HTER, the human edit rate in WMT's quality estimation tasks). The estimate needs no
+extra pass. Two patterns supplement it: page text that ran into the sentence, and the same word on
+both sides of *and* or *or*.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Estimator", "estimate_edit_rates", "load_estimator", "needs_source"]
 
-#: A clause that begins with a capital in mid-sentence, after a heading, link or key word. Of 41,415
-#: sentences of clean news 9 have one, six of them titles of works; of 23,377 of machine-translated
-#: news 16 have one, each a heading that ran in.
+#: A clause that begins with a capital in mid-sentence, after a heading, link or keyword. Found in 9
+#: of 41,415 sentences of clean news (six are titles of works) and in 16 of 23,377 sentences of
+#: machine-translated news (each is a heading that ran in).
 _RUN_IN = (
     re.compile(
         r"(?<=[\w%\u2019'])(?<!\b[A-Z]) (?:According|Although|As|Because|Despite|During|Following"
@@ -41,9 +41,9 @@ _RUN_IN = (
     ),
 )
 
-#: Two words of the source that became the same one ("weakness and weakness"), except set phrases
-#: and comparatives. Of 41,415 sentences of clean news 12 have one; of 21,576 of machine-translated
-#: news, 92.
+#: Two source words translated by the same word ("weakness and weakness"), except in set phrases and
+#: comparatives. Found in 12 of 41,415 sentences of clean news and in 92 of 21,576 sentences of
+#: machine-translated news.
 _SAME_TWICE = re.compile(
     r"(?<![\w'\u2019-])"
     r"(?!(?:again|around|by|days|dozens|down|half|hours|hundreds|less|little|miles|millions|months"
@@ -62,14 +62,14 @@ class Estimator(BaseModel):
     """The layer whose output is the hidden state."""
     intercept: float
     weights: tuple[float, ...]
-    """One per dimension of the hidden state."""
+    """One weight per dimension of the hidden state."""
     needs_source_from: float
-    """Lowest estimated edit rate of a sentence that is flagged."""
+    """Minimum estimated edit rate of a flagged sentence."""
 
     def edit_rate(self, state: Sequence[float]) -> float | None:
-        """Return the share of words that a person with the source would change, about 0-1.
+        """Return the share of words that a person with the source would change (about 0-1).
 
-        Without a state, return ``None``.
+        Return ``None`` without a state.
         """
         if not state:
             return None
@@ -79,7 +79,7 @@ class Estimator(BaseModel):
 
 @lru_cache(maxsize=4)
 def load_estimator(adapter: str) -> Estimator | None:
-    """Return the estimator fitted on the states of ``adapter``, or ``None``."""
+    """Return the estimator fitted on the states of ``adapter``, or ``None`` if it has none."""
     path = estimator_file(adapter) if adapter else None
     if path is None or not path.is_file():
         return None
@@ -87,7 +87,7 @@ def load_estimator(adapter: str) -> Estimator | None:
 
 
 def needs_source(sentence: str, edit_rate: float | None, estimator: Estimator | None) -> bool:
-    """Return whether only the source text can tell what the sentence means."""
+    """Return whether the sentence cannot be understood without the source text."""
     if any(pattern.search(sentence) for pattern in (*_RUN_IN, _SAME_TWICE)):
         return True
     return (

@@ -1,4 +1,4 @@
-"""Stages 3 to 5 on sentences: spot, propose, check, and accept change by change."""
+"""Stages 3 to 5: spots sentences, proposes repairs, and checks and accepts each change."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ChangeDecision", "RepairedSentence", "propose_repairs", "repair_articles"]
 
-#: Tokens an answer may have beyond its share, so that short sentences can be finished.
+#: Tokens allowed beyond the sentence's size times ``max_growth``, so that short answers can finish.
 _SPARE_TOKENS = 8
 
-#: Reasons that refuse a proposal as a whole, before its changes are looked at.
+#: Reasons that refuse a proposal as a whole, before its changes are checked one by one.
 _WHOLE_PROPOSAL_REASONS = frozenset(
     {Reason.CHATTER, Reason.UNFINISHED, Reason.TOO_DIFFERENT, Reason.LENGTH_CHANGED}
 )
@@ -40,22 +40,22 @@ _WHOLE_PROPOSAL_REASONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ChangeDecision:
-    """One change of a proposal, and whether it was made."""
+    """A proposed change, and whether it was made."""
 
     change: Change
     text: str
-    """The sentence with this change alone."""
+    """The sentence with only this change made."""
     reason: Reason
     """``MODEL_REWRITE`` if the change was made, else why it was refused."""
     detail: str = ""
     model_scores: ModelScores | None = None
-    """``None`` if the change fails a check, or the engine returns no likelihoods."""
+    """``None`` if the change fails a check or the engine returns no likelihoods."""
     probability: float | None = None
-    """The probability that it helps; ``None`` without an acceptor."""
+    """The probability that the change helps; ``None`` without an acceptor."""
 
     @property
     def scores(self) -> dict[str, float]:
-        """The probability and the model scores under their names in the records."""
+        """The probability and the model scores, under the names used in the records."""
         scores = {"probability": self.probability}
         if self.model_scores is not None:
             scores["gain_nats"] = self.model_scores.gain_nats
@@ -75,15 +75,15 @@ class RepairedSentence:
     text: str
     """The sentence to use: the source with the accepted changes."""
     awkward: bool = False
-    """Whether it reads badly, or a change that may help was not made."""
+    """Whether the sentence reads badly, or a change that may help was not made."""
     proposal: str = ""
-    """What the engine wrote, if that differs from the source."""
+    """The engine's proposal, if it differs from the source."""
     reason: Reason | None = None
-    """Why the proposal was refused as a whole, or none was asked for."""
+    """Why the proposal was refused as a whole, or why none was requested."""
     detail: str = ""
     decisions: tuple[ChangeDecision, ...] = ()
     needs_source: bool = False
-    """Whether only the source text can tell what it means."""
+    """Whether the sentence cannot be understood without the source text."""
 
     @property
     def accepted(self) -> bool:
@@ -94,12 +94,12 @@ class RepairedSentence:
 def repair_articles(
     articles: Sequence[Sequence[str]], engine: Engine, profile: Profile
 ) -> list[list[RepairedSentence]]:
-    """Return each article's sentences with those changes that pass every check.
+    """Return each article's sentences with the changes that pass every check.
 
-    All sentences go through the engine together. Each is the draft of its own repair, so that a
-    sentence the model would not change costs one reading. A sentence it would change is read again
-    once per change. How much a change is trusted depends on the rest of its own article, and on no
-    other article.
+    The engine processes all sentences together. Each sentence is the draft of its own repair, so
+    the model reads a sentence once if it would leave the sentence unchanged, and once more for each
+    change it would make. Whether a change is accepted depends on the rest of its own article, but
+    not on other articles.
 
     Raises:
         EngineError: the engine failed on the batch.
@@ -120,7 +120,7 @@ def _repair_article(
     acceptor: Acceptor | None,
     profile: Profile,
 ) -> list[RepairedSentence]:
-    """Return the sentences of one article with every proposed change decided and made."""
+    """Decide each proposed change in an article; return its sentences with the accepted changes."""
     probabilities = iter(_change_probabilities(proposed, acceptor))
     repaired: list[RepairedSentence] = []
     for source, sentence in zip(sources, proposed, strict=True):
@@ -141,7 +141,7 @@ def _repair_article(
 def _change_probabilities(
     proposed: Sequence[RepairedSentence], acceptor: Acceptor | None
 ) -> Sequence[float | None]:
-    """Return the probability that each scored change helps; ``None`` without an acceptor."""
+    """Return the probability that each scored change helps, or ``None`` without an acceptor."""
     scored = [
         (decision.change, decision.model_scores)
         for sentence in proposed
@@ -158,8 +158,8 @@ def propose_repairs(
 ) -> list[RepairedSentence]:
     """Return the sentences unchanged, each with the changes that the engine proposes.
 
-    Changes that fail a check are already refused. The others carry their model scores, measured
-    with each change made alone.
+    Changes that fail a check are already refused. The remaining changes carry their model scores,
+    each measured with only that change made.
 
     Raises:
         EngineError: the engine failed on the batch.
@@ -207,7 +207,7 @@ def _build_prompts(
     repaired: list[RepairedSentence],
     estimator: Estimator | None,
 ) -> dict[int, Prompt]:
-    """Return prompts by sentence index; mark a sentence that does not fit in ``repaired``."""
+    """Return prompts by sentence index; mark sentences too long for a prompt in ``repaired``."""
     sizes = engine.count_tokens(sentences)
     template = profile.prompts[profile.repair.prompt]
     room = token_room(engine, template)
@@ -231,7 +231,7 @@ def _build_prompts(
 
 
 def _read_proposal(source: str, answer: Generation, profile: Profile) -> RepairedSentence:
-    """Return the sentence with its proposal's changes; those that fail a check are refused."""
+    """Return the sentence with its proposed changes; refuse those that fail a check."""
     proposal = answer.text.strip()
     awkward = is_awkward(source, answer, profile.spotting)
     # Most sentences come back unchanged; skip the alignment for them.
@@ -253,7 +253,7 @@ def _read_proposal(source: str, answer: Generation, profile: Profile) -> Repaire
 
 
 def _check_change(source: str, change: Change, profile: Profile) -> ChangeDecision:
-    """Check the change alone in its sentence."""
+    """Check the sentence with only this change made."""
     text = apply_edits(source, change.edits)
     result = check_proposal(source, text, profile.checks)
     return ChangeDecision(change, text, result.reason or Reason.MODEL_REWRITE, result.detail)
@@ -289,7 +289,7 @@ def _decide(
     acceptor: Acceptor | None,
     profile: Profile,
 ) -> ChangeDecision:
-    """Accept or refuse the change by its probability, or without an acceptor by its gain."""
+    """Accept or refuse the change by its probability or, without an acceptor, by its gain."""
     if acceptor is None or probability is None:
         is_better = scores.gain_nats >= profile.checks.min_gain_nats
     else:
@@ -299,14 +299,14 @@ def _decide(
 
 
 def _is_worth_review(decision: ChangeDecision, acceptor: Acceptor | None) -> bool:
-    """Return whether a refused change is as likely to help as not, so an editor should look."""
+    """Return whether a refused change is at least as likely to help as to harm."""
     if acceptor is None or decision.accepted or decision.probability is None:
         return False
     return acceptor.accepts(decision.probability, "bold")
 
 
 def _apply_accepted(source: str, sentence: RepairedSentence, profile: Profile) -> RepairedSentence:
-    """Make the accepted changes, the likeliest first; refuse one that fails a check with them."""
+    """Make the accepted changes, most probable first, except those that then fail a check."""
     decisions = list(sentence.decisions)
     accepted = sorted(
         (index for index, decision in enumerate(decisions) if decision.accepted),

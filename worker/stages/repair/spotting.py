@@ -1,4 +1,4 @@
-"""Stage 3, spot: choose the sentences for the engine to read, and find the awkward ones."""
+"""Stage 3, spot: chooses the sentences that the engine reads, and finds the awkward sentences."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["is_awkward", "is_long_enough"]
 
-#: Shorter pieces are headings, datelines and exclamations: surprising, but not awkward.
+#: Shorter pieces are headings, datelines and exclamations, which surprise a model but are not
+#: awkward.
 _MIN_WORDS = 5
 
-#: Words whose doubling is not awkward: those doubled on purpose, and two that may meet where one
-#: phrase ends and the next begins ("what it is is", "told her her name").
+#: Words that are not awkward when doubled: words doubled on purpose, and "is" and "her", which may
+#: both end a phrase and begin the next phrase ("what it is is", "told her her name").
 _RIGHTLY_DOUBLED = DOUBLED_ON_PURPOSE | {"is", "her"}
 
 
@@ -28,16 +29,16 @@ def is_long_enough(sentence: str) -> bool:
 
 
 def is_awkward(sentence: str, answer: Generation, settings: SpottingSettings) -> bool:
-    """Return whether the sentence reads badly, whatever is proposed for it.
+    """Return whether the sentence reads badly, regardless of any proposal.
 
-    It does if the model, asked to repair it, is surprised that it should stay as it is (mean nats
-    per token of the sentence as its own answer), or if a word is doubled. An engine that returns
-    no nats for a draft finds doubled words only.
+    A sentence reads badly if the model, asked to repair the sentence, is surprised to find it
+    unchanged as the answer (mean nats per token), or if a word is doubled. An engine that returns
+    no nats for a draft finds only doubled words.
     """
     draft_nats = answer.draft_nats
     if draft_nats and sum(draft_nats) / len(draft_nats) > settings.surprisal_nats:
         return True
-    # Punctuation counts as a word here: "late, late" is meant.
+    # Punctuation counts as a word here, because "late, late" is intended.
     lower = [word.lower() for word in words(sentence)]
     return any(
         first == second and first.isalpha() and first not in _RIGHTLY_DOUBLED

@@ -1,7 +1,7 @@
-"""Check that a proposal with the words of its source keeps the relations between them.
+"""Checks that a proposal with the same words as its source keeps the relations between them.
 
-``worker.stages.repair.fidelity`` calls these checks when no word is added or removed, so that only
-the order can differ. Each returns the difference, or ``None``.
+``worker.stages.repair.fidelity`` calls these checks last, once word order is all that can still
+differ. Each check returns the difference, or ``None``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["order_difference", "role_difference", "voice_difference"]
 
 
 def order_difference(source: SentenceView, proposal: SentenceView) -> str | None:
-    """Report content words whose new order takes more than one move of one run of words.
+    """Report content words whose new order takes more than one move of a single run of words.
 
-    A clause or an adjective may move. Two words may not swap around a third: "the army said the
-    rebels fled".
+    A clause or an adjective may move. Two words may not swap around a third word, as in "the army
+    said the rebels fled".
     """
     pairs = sorted(pair_related_words(source, proposal), key=lambda pair: pair[1])
     indexes = [index for index, _ in pairs]
@@ -43,7 +43,7 @@ _PARTICIPLES = frozenset(form for form, base in IRREGULAR_FORMS.items() if form 
 
 
 def voice_difference(source: SentenceView, proposal: SentenceView) -> str | None:
-    """Report a verb that turned from active to passive or back, which changes who acts."""
+    """Report a verb that turned from active to passive or the reverse, which changes who acts."""
     for source_index, proposal_index in pair_related_words(source, proposal):
         word, source_token = source.content[source_index]
         new_word, proposal_token = proposal.content[proposal_index]
@@ -70,7 +70,7 @@ def _is_passive(sentence: SentenceView, token_index: int) -> bool | None:
     return False
 
 
-#: Prepositions that tell who does something to whom; the others tell where, when and how.
+#: Prepositions that show who does what to whom; other prepositions show where, when and how.
 _ROLES = frozenset({"to", "by", "from"})
 
 
