@@ -63,7 +63,7 @@ class Page:
 
 
 def read_page(html: str) -> Page:
-    """Return the headline and story of an HTML page, or empty ones if it has none. Never raises.
+    """Return the headline and story of an HTML page, each empty if not found. Never raises.
 
     Each step of the cascade runs only if the previous step finds too little: trafilatura without
     tables, trafilatura with tables, trafilatura's baseline, the page's bare text. Macro mean of

@@ -231,7 +231,7 @@ def _build_prompts(
 
 
 def _read_proposal(source: str, answer: Generation, profile: Profile) -> RepairedSentence:
-    """Return the sentence with its proposed changes; refuse those that fail a check."""
+    """Return the sentence with its proposed changes; refuse changes that fail a check."""
     proposal = answer.text.strip()
     awkward = is_awkward(source, answer, profile.spotting)
     # Most sentences come back unchanged; skip the alignment for them.

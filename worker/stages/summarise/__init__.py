@@ -1,4 +1,4 @@
-"""Stages 6 to 8: choose, write and check the summary.
+"""Stages 6 to 8: chooses, writes and checks the summary.
 
-Imports english, engine, records, config, the checks' result and the sentence splitter.
+Imports english, engine, records, config, ``CheckResult`` and the sentence splitter.
 """

@@ -1,7 +1,7 @@
-"""Stage 8, assemble: build each summary from the sentences that pass the checks.
+"""Stage 8, assemble: builds each summary from the sentences that pass the checks.
 
-The article's own sentence, a refused sentence's best evidence, replaces it. If that is not enough,
-the article's best sentences fill the summary. The result says what was refused and why.
+A refused sentence is replaced by its best evidence, a sentence of the article. If the summary is
+still too short, the article's best sentences fill it. The result records what was refused and why.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Summary", "SummaryInput", "summarise"]
 
-#: Longer sentences come last: readers lose them, and they take the room of two others. ROUGE-1
-#: without and with this: 36 writers' articles 37.4, 37.8; 60 of NeuS 36.7, 37.3; the gate's 48 of
-#: all sets 36.8, 37.1 (36.5 at 35 words).
+#: Longer sentences come last: they are hard to follow and take the space of two shorter sentences.
+#: ROUGE-1 without and with this limit: 37.4 and 37.8 on 36 writers' articles, 36.7 and 37.3 on 60
+#: articles of NeuS, 36.8 and 37.1 (36.5 at 35 words) on the gate's 48 articles from all sets.
 _LONG_SENTENCE_WORDS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryInput:
-    """What the summary needs of an article."""
+    """The parts of an article that its summary needs."""
 
     sentences: tuple[str, ...]
     awkward: frozenset[int]
     """Indexes of sentences that read badly."""
     needs_source: frozenset[int] = frozenset()
-    """Indexes of sentences that only the source text could explain; no summary uses them."""
+    """Indexes of sentences that cannot be understood without the source text; never chosen."""
     headline: str = ""
-    """The article's own headline, or empty."""
+    """The article's own headline; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A summary with its evidence and what was refused."""
+    """A summary with its evidence and the refused proposals."""
 
     text: str
     title: Title
@@ -68,12 +68,12 @@ class _Candidate:
     evidence: tuple[int, ...]
     scores: dict[str, float]
     is_verbatim: bool
-    """Whether it is a sentence of the article, word for word."""
+    """Whether the text is a sentence of the article, word for word."""
 
 
 @dataclass(slots=True)
 class _Assembly:
-    """A summary that is being assembled."""
+    """The state of one summary during assembly."""
 
     article: SummaryInput
     ranking: Sequence[float]
@@ -85,7 +85,7 @@ class _Assembly:
         return _Candidate(self.article.sentences[index], (index,), {}, is_verbatim=True)
 
     def replacements(self, evidence: Sequence[int]) -> list[_Candidate]:
-        """Return the best evidence of a refused sentence as a candidate, if it can stand alone."""
+        """Return a refused sentence's best evidence as a candidate, if it may be chosen."""
         return [
             self.verbatim_candidate(index)
             for index in evidence[:1]
@@ -94,7 +94,7 @@ class _Assembly:
 
 
 def summarise(articles: Sequence[SummaryInput], engine: Engine, profile: Profile) -> list[Summary]:
-    """Return one summary per article; the engine works on all of them together.
+    """Return one summary per article; the engine processes all articles together.
 
     Raises:
         EngineError: the engine failed on the batch.
@@ -131,7 +131,7 @@ def summarise(articles: Sequence[SummaryInput], engine: Engine, profile: Profile
 
 
 def _check(assembly: _Assembly, written: Sequence[WrittenSentence], profile: Profile) -> _Assembly:
-    """Add the written sentences that the rules let pass, in place, and replace the others."""
+    """Add the sentences that pass the rules, and replacements for the rest, to ``assembly``."""
     sentences = assembly.article.sentences
     recurring = recurring_words(sentences)
     for text, finished, source in written:
@@ -156,7 +156,7 @@ def _check(assembly: _Assembly, written: Sequence[WrittenSentence], profile: Pro
 
 
 def _judge(assemblies: Sequence[_Assembly], engine: Engine, profile: Profile) -> None:
-    """Replace, in place, candidates that the model does not find supported by their evidence."""
+    """Replace, in place, the candidates that the model judges unsupported by their evidence."""
     to_judge = [
         (assembly, candidate)
         for assembly in assemblies
@@ -189,7 +189,7 @@ def _is_long(candidate: _Candidate) -> bool:
 def _assemble(assembly: _Assembly, profile: Profile) -> list[SummarySentence]:
     """Return the sentences of the summary in the article's order."""
     settings, sentences = profile.summary, assembly.article.sentences
-    # Shortened sentences are more than a summary needs, the most important first.
+    # There are more shortened sentences than a summary needs, the most important first.
     target = settings.min_words if settings.shorten_prompt else settings.max_words
     kept: list[_Candidate] = []
     used = 0
@@ -226,7 +226,7 @@ def _assemble(assembly: _Assembly, profile: Profile) -> list[SummarySentence]:
 
 
 def _shortest(sizes: Sequence[int]) -> list[int]:
-    """Return the index of the shortest sentence, for an article with none fit to choose."""
+    """Return the index of the shortest sentence, for an article without a sentence to choose."""
     return sorted(range(len(sizes)), key=lambda index: sizes[index])[:1]
 
 

@@ -1,7 +1,8 @@
-"""Stage 8, judge: ask a model how probable it is that the evidence supports a claim.
+"""Stage 8, judge: asks a model for the probability that the evidence supports a claim.
 
-The rules of ``worker.stages.summarise.support`` compare words; the model also sees reversed roles
-and missing middles. The two err on different claims, so a claim must pass both.
+The rules in ``worker.stages.summarise.support`` compare words; the model also notices reversed
+roles and words cut from the middle of a sentence. The rules and the model make mistakes on
+different claims, so a claim must pass both.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ YES, NO = "yes", "no"
 #: Enough for "yes" or "no" from a server that gives no probabilities.
 _ANSWER_TOKENS = 3
 
-#: Weight of the model against the rules' share of words (0-1). AUC on QAGS-CNN/DM and CLIFF: .857
-#: and .802 at 0, .856 and .804 at .2, .84 and .80 at .5.
+#: Weight of the model's probability against the rules' support share (0-1). AUC on QAGS-CNN/DM and
+#: CLIFF: .857 and .802 at 0, .856 and .804 at .2, .84 and .80 at .5.
 _MODEL_WEIGHT = 0.2
 
 
@@ -41,17 +42,17 @@ def support_probabilities(
 ) -> list[float]:
     """Return the probability that each claim's evidence supports it (0-1).
 
-    The profile's entailment model judges, else the engine under the profile's support prompt. If
-    the profile names neither, every claim gets 1 and the rules alone decide. An engine without
-    probabilities gives 1 for "yes" and 0 for anything else. A claim that does not fit the engine's
-    window gets 0.
+    The profile's entailment model judges the claims. If the profile names no such model, the engine
+    judges them with the profile's support prompt. If the profile names neither, every claim gets 1
+    and the rules alone decide. An engine without probabilities gives 1 for "yes" and 0 for anything
+    else. A claim that does not fit in the engine's window gets 0.
 
     Raises:
         EngineError: the engine failed on the batch.
     """
     prompt_name, checks = profile.summary.support_prompt, profile.checks
     if claims and checks.entailment_model:
-        # Imported here: torch takes seconds, and only a worker's child or an evaluation needs it.
+        # Imported here: torch takes seconds to load, and few processes need it.
         from worker.engine.nli import entailment_probabilities  # noqa: PLC0415
 
         return entailment_probabilities(
@@ -78,6 +79,6 @@ def _yes_probability(answer: Generation | None) -> float:
 
 
 def support_score(support: SupportResult, probability: float) -> float:
-    """Return how well a claim is supported, by the rules and the model together (0-1)."""
+    """Return how well the rules and the model together find a claim supported (0-1)."""
     share = support.check.scores.get("support", 0.0)
     return (1 - _MODEL_WEIGHT) * share + _MODEL_WEIGHT * probability

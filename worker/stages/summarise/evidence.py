@@ -1,4 +1,4 @@
-"""Find the article sentences that support a claim, by shared words and word pairs."""
+"""Finds the article sentences that support a claim, by shared words and word pairs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from worker.english.sentence_view import SentenceView
 
 __all__ = ["find_evidence"]
 
-#: A third sentence adds nothing (AUC .853 against .855 on QAGS-CNN/DM), and a claim pieced together
-#: from three sentences is seldom what the article says.
+#: Maximum number of evidence sentences. A third sentence adds nothing (AUC .853 against .855 on
+#: QAGS-CNN/DM), and a claim pieced together from three sentences is seldom what the article says.
 _MAX_EVIDENCE = 2
-#: Most content words between two neighbours of the claim, in the article.
+#: Maximum distance, in content words of the article, between two neighbouring words of the claim.
 _PAIR_REACH = 3
 
 
@@ -42,7 +42,7 @@ def _units_of(text: str) -> _SentenceUnits:
 
 
 def _covered_units(claim: SentenceView, article: Sequence[str]) -> tuple[list[set[int]], int]:
-    """Return which of the claim's units each article sentence holds, and how many units it has."""
+    """Return which of the claim's units each article sentence holds, and the number of units."""
     content = [word for word, _ in claim.content]
     content_bases = list(map(base_forms, content))
     word_pairs = list(pairwise(claim.words))
@@ -61,8 +61,9 @@ def find_evidence(
 ) -> tuple[tuple[int, ...], float]:
     """Return the indexes of the sentences that hold most of the claim's units, and their share.
 
-    The share (0-1) is a mean: what the best sentence holds alone counts as much as what all hold
-    together, because half of the claims that were measured to be wrong mix two sentences.
+    The share (0-1) is the mean of the share that the best sentence holds alone and the share that
+    the best two sentences hold together, because half of the claims measured to be wrong mix two
+    sentences.
     """
     covered, total = _covered_units(claim, article)
     held: set[int] = set()

@@ -1,7 +1,7 @@
-"""Stage 6, choose: rank the sentences that carry the story.
+"""Stage 6, choose: ranks sentences by how much of the story they carry.
 
-Centroid centrality (Radev et al. 2004, MEAD) with a bias to the lead, where news puts what
-matters. Linear in the article's length, so all of a long article counts.
+Uses centroid centrality (Radev et al. 2004, MEAD) with a bias to the lead, where news puts what
+matters. The time is linear in the article's length, so even a long article is ranked in full.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ if TYPE_CHECKING:
 
 __all__ = ["is_repetition", "rank_sentences", "select_sentences"]
 
-#: Weight of the position against centrality (0-1), and its decay in sentences. ROUGE-1 over four
-#: dev sets: summaries 39.73 at .6 and .7, 39.71 at .8; extracts 39.40 at .5, and for a decay of 2,
-#: 3, 4 and 6 sentences 39.39, 39.71, 39.70, 39.45.
+#: Weight of the position against centrality (0-1), and decay of that weight in sentences. ROUGE-1
+#: over four dev sets: summaries have 39.73 at .6 and .7, and 39.71 at .8; extracts have 39.40 at
+#: .5, and 39.39, 39.71, 39.70 and 39.45 for a decay of 2, 3, 4 and 6 sentences.
 _LEAD_WEIGHT = 0.7
 _LEAD_DECAY = 3.0
 
-#: Added to a sentence that names its source, as news should. ROUGE-1 as above: 39.63 at .05, 39.73
+#: Bonus for a sentence that names its source, as news should. ROUGE-1 as above: 39.63 at .05, 39.73
 #: at .1, 39.44 at .15.
 _ATTRIBUTION_BONUS = 0.1
 
-#: Taken from a sentence that reads badly, points back to another, or judges in its own voice.
+#: Penalties for a sentence that reads badly, refers back to another sentence, or uses loaded words
+#: in its own voice.
 _AWKWARD_PENALTY = 0.15
 _BACK_REFERENCE_PENALTY = 0.1
 _LOADED_PENALTY = 0.3
 
-#: Taken from a sentence in the first or second person: promos, advice, instructions to a model and
-#: pieces of speech, as news does not address its reader. "US" and "World War I" do not count.
+#: Penalty for a sentence in the first or second person: promos, advice, instructions to a model and
+#: pieces of speech. News does not address its reader. "US" and "World War I" do not count.
 _ADDRESS_PENALTY = 0.3
 _ADDRESS = re.compile(
     r"\b(?:(?i:you|your|yours|yourself)|[Mm][ey]|[Ww]e|[Oo]ur|us)\b"
@@ -49,24 +50,25 @@ _ADDRESS = re.compile(
 #: Shorter sentences are headings and exclamations.
 _MIN_WORDS = 7
 
-#: Headings, bylines and time stamps end with none of these. A question is no summary.
+#: Headings, bylines and time stamps lack these marks. A question mark is left out: a question is
+#: not a summary.
 _END_MARKS = (".", "!")
-#: A teaser breaks off with an ellipsis, and notes to the reader are set in emphasis.
+#: Teasers break off with an ellipsis, and notes to the reader are set in emphasis.
 _TEASER_OR_NOTE_ENDS = ("..", "*", "_")
 
-#: A sentence that shares a larger part of its content words with another repeats it (0-1).
+#: A sentence repeats another if both share more than this part of their content words (0-1).
 _MAX_OVERLAP = 0.6
 
-#: Weight of the share of content words that no chosen sentence has. ROUGE-1 of extracts, mean over
-#: four dev sets at 55 words: 39.76 without, 39.83 at .1, 39.88 at .2, 39.78 at .3.
+#: Weight of the share of content words that no chosen sentence has. Mean ROUGE-1 of extracts over
+#: four dev sets at 55 words: 39.76 without it, 39.83 at .1, 39.88 at .2, 39.78 at .3.
 _NOVELTY_WEIGHT = 0.2
 
-#: Added for each name that no chosen sentence has, up to two. ROUGE-1 of summaries, mean over four
-#: dev sets: 39.65 without, 39.72 at .06, 39.65 at .08.
+#: Bonus for each name that no chosen sentence has, up to two names. Mean ROUGE-1 of summaries over
+#: four dev sets: 39.65 without it, 39.72 at .06, 39.65 at .08.
 _NAME_BONUS = 0.06
 _MAX_NEW_NAMES = 2
 
-#: First words that point back to another sentence.
+#: First words that refer back to another sentence.
 _BACK_REFERENCES = frozenset(
     {"he", "she", "it", "they", "this", "that", "these", "those", "his", "her", "its", "their"}
     | {"however", "but", "also", "therefore", "then", "moreover", "meanwhile", "instead"}
@@ -76,7 +78,7 @@ _BACK_REFERENCES = frozenset(
 def rank_sentences(
     sentences: Sequence[str], awkward: Collection[int] = (), unfit: Collection[int] = ()
 ) -> list[float]:
-    """Return one score per sentence, higher is better; ``-inf`` if it must not be chosen.
+    """Return one score per sentence: higher is better, ``-inf`` if it must not be chosen.
 
     Args:
         sentences: the article's sentences in order.
@@ -88,7 +90,7 @@ def rank_sentences(
     instructs = [find_instruction(sentence) is not None for sentence in sentences]
     scores = []
     for index, sentence in enumerate(sentences):
-        # The sentence behind an instruction is most often what it wants the model to say.
+        # The sentence after an instruction is most often what the model is told to say.
         is_instructed = any(instructs[max(0, index - 1) : index + 1])
         if index in unfit or is_instructed or not _may_stand_alone(sentence):
             scores.append(-math.inf)
@@ -100,9 +102,9 @@ def rank_sentences(
 
 
 def _centrality_scores(bags: Sequence[Counter[str]]) -> list[float]:
-    """Return each sentence's cosine with the article's centroid, by its weight in the score."""
+    """Return each sentence's cosine with the article's centroid, weighted for the score."""
     spread = Counter(word for bag in bags for word in bag)
-    # Smoothed inverse sentence frequency: a word of every sentence tells little about any.
+    # Smoothed inverse sentence frequency: a word in every sentence says little about any sentence.
     weight = {word: math.log(1 + len(bags) / count) for word, count in spread.items()}
     centroid: Counter[str] = Counter()
     for bag in bags:
@@ -136,7 +138,7 @@ def _style_score(sentence: str) -> float:
 
 
 def _speaks_in_person(sentence: str) -> bool:
-    """Whether the sentence says "I", "we" or "you" outside its quotations."""
+    """Return whether the sentence says "I", "we" or "you" outside its quotations."""
     folded = fold_typography(sentence)
     spans = quotation_spans(sentence)
     return any(
@@ -156,16 +158,16 @@ def select_sentences(
 ) -> list[int]:
     """Return the indexes of the best sentences that fit, best first, without repetitions.
 
-    Each choice also counts what it adds to the earlier ones (maximal marginal relevance, Carbonell
-    and Goldstein 1998): new content words, new names and a new speaker.
+    A sentence also scores for what it adds to the sentences already chosen (maximal marginal
+    relevance, Carbonell and Goldstein 1998): new content words, new names and a new speaker.
 
     Args:
         sentences: the article's sentences.
         scores: their scores by ``rank_sentences``.
         sizes: their sizes, in the unit of ``budget``.
         budget: maximum total size of the chosen sentences.
-        target: stop as soon as they reach this size.
-        covered: indexes of sentences that are in the summary already, to be neither chosen nor
+        target: stop as soon as the chosen sentences reach this size.
+        covered: indexes of sentences that are already in the summary and must be neither chosen nor
             repeated.
     """
     bags = [frozenset(content_words(sentence)) for sentence in sentences]
@@ -184,7 +186,7 @@ def select_sentences(
         bag = bags[index]
         novelty = _NOVELTY_WEIGHT * (len(bag - covered_words) / (len(bag) or 1))
         novelty += _NAME_BONUS * min(_MAX_NEW_NAMES, len(names[index] - covered_words))
-        # A speaker who is in the summary already is no further source.
+        # A speaker who is already in the summary is not a new source.
         is_heard = bool(speakers[index]) and speakers[index] <= covered_words
         return scores[index] + novelty - _ATTRIBUTION_BONUS * is_heard, -index
 
@@ -231,7 +233,7 @@ def _repeats_any(
 
 
 def is_repetition(first: str, second: str) -> bool:
-    """Whether two sentences share so many of their content words that one repeats the other."""
+    """Return whether two sentences share so many content words that one repeats the other."""
     shared = _overlap(frozenset(content_words(first)), frozenset(content_words(second)))
     return shared > _MAX_OVERLAP
 

@@ -1,7 +1,7 @@
-"""Stage 8, check: whether article sentences support a summary sentence or a title.
+"""Stage 8, check: decides whether article sentences support a summary sentence or a title.
 
-Pure functions of their text. The rules are strict on purpose, because the article's own sentence
-can always replace a refused one.
+The functions are pure. The rules are strict on purpose, because a sentence from the article can
+always replace a refused sentence.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ from worker.stages.summarise.who_did_what import FINITE_ATTRIBUTION_VERBS, rever
 
 __all__ = ["SupportResult", "check_summary_sentence", "check_title"]
 
-#: A rule: the sentence and its evidence in, what differs out, or None.
+#: A rule takes a sentence and its evidence, and returns what differs, or None.
 _Rule = Callable[[SentenceView, list[SentenceView]], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class SupportResult:
-    """What a check of a summary sentence found."""
+    """The result of checking a summary sentence."""
 
     check: CheckResult
     evidence: tuple[int, ...]
-    """Indexes of the article sentences that support it best, best first, at most two."""
+    """Indexes of the article sentences, at most two, that best support the sentence, best first."""
 
 
 def _unknown_number(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
@@ -60,18 +60,18 @@ def _unknown_number(sentence: SentenceView, evidence: list[SentenceView]) -> str
 
 
 def _unknown_name(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """Return a name that the evidence lacks, or adjacent names that it never joins."""
+    """Return a name that the evidence lacks, or adjacent names that the evidence never joins."""
     known = {key for view in evidence for key in names(view.text)}
     runs = [run for view in evidence for run in _name_runs(view)]
     known |= {part for run in runs for part in run}
     lower = {word for view in evidence for word in view.words}
     unsure = sentence.capitals[1]
     for key in names(sentence.text):
-        # The first word may be no name at all.
+        # The first word may not be a name.
         if key not in known and not (key in unsure and key.lower() in lower):
             return key
     for run in _name_runs(sentence):
-        # `in` advances the iterator, so the parts must come in their order.
+        # `in` advances the iterator, so the parts must occur in order.
         if len(run) > 1 and not any(all(part in rest for part in run) for rest in map(iter, runs)):
             return " ".join(run)
     return None
@@ -91,7 +91,7 @@ def _name_runs(view: SentenceView) -> list[list[str]]:
 
 
 def _unknown_quote(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """Return quoted words that the evidence does not quote; half a quotation always counts."""
+    """Return quoted words that the evidence does not quote; half a quotation is always refused."""
     if not all(is_balanced(view.text) for view in (*evidence, sentence)):
         return "half a quotation"
     known = [f" {quote} " for view in evidence for quote in quotations(view.text.lower())]
@@ -101,7 +101,7 @@ def _unknown_quote(sentence: SentenceView, evidence: list[SentenceView]) -> str 
     return None
 
 
-#: Reported speech shifts these: "he will", "he said he would".
+#: Modal verbs that reported speech shifts: "he will" becomes "he said he would".
 _SHIFTED = {"would": "will", "could": "can", "might": "may"}
 
 
@@ -113,7 +113,7 @@ def _unshifted_modal_key(token: Token) -> str:
 def _changed_key(
     sentence: SentenceView, evidence: list[SentenceView], key: Callable[[Token], str]
 ) -> str | None:
-    """Return a shared word that has another key, such as its negation, than in the evidence."""
+    """Return a shared word whose key, such as a negation, differs from its keys in the evidence."""
     known: dict[str, set[str]] = {}
     for view in evidence:
         governed = {word: name for name, word in view.governed(key)}
@@ -138,12 +138,12 @@ def _changed_modal(sentence: SentenceView, evidence: list[SentenceView]) -> str 
 
 
 def _unknown_negation(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """Return a kind of negation that the evidence has nowhere."""
+    """Return a negation that occurs nowhere in the evidence."""
     known = {key for view in evidence for key, _ in view.governed(negation_key)}
     return next((key for key, _ in sentence.governed(negation_key) if key not in known), None)
 
 
-#: Marks of what is planned, likely or alleged, and so no fact yet.
+#: Words for what is planned, likely or alleged, and so not yet a fact.
 _UNCERTAIN_WORDS = frozenset(
     {"scheduled", "expected", "planned", "planning", "plans", "due", "likely", "unlikely"}
     | {"intends", "intended", "aims", "hopes", "wants", "wanted", "tries", "tried", "trying"}
@@ -166,10 +166,9 @@ _CLOSING_MARKS = frozenset({")", "]", '"', "'"})
 
 
 def _cut_phrase(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """Return a last word that ends a phrase early: "with Lund" from "with Lund's coach".
+    """Return the last content word if it cuts a phrase short: "with Lund" from "with Lund's coach".
 
-    After the sentence's last content word, the evidence must continue with a mark or a function
-    word, or end.
+    After that word, the evidence must continue with a punctuation mark or a function word, or end.
     """
     last = sentence.content[-1][0] if sentence.content else ""
     following = [
@@ -205,8 +204,8 @@ _CONJUNCTIONS = frozenset({"and", "or", "nor"})
 def _lost_conjunct(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     """Return a conjunct that was cut: "Lund opened it" from "Lund and his wife opened it".
 
-    That is a cut from the middle that begins with a conjunction, brackets aside, and ends with a
-    word.
+    Such a cut lies in the middle of the sentence and, apart from text in brackets, begins with a
+    conjunction and ends with a word.
     """
     before = [token.text.lower() for token in (evidence[0].tokens if evidence else ())]
     after = [token.text.lower() for token in sentence.tokens]
@@ -240,15 +239,16 @@ def _attribution(view: SentenceView) -> str | None:
 
 
 def _lost_title_attribution(title: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """As ``_lost_attribution``; a title may use a noun, as "Bridge unsafe: report" does."""
+    """Apply ``_lost_attribution``, but let a title use a noun: "Bridge unsafe: report"."""
     return None if set(title.words) & ATTRIBUTION_VERBS else _lost_attribution(title, evidence)
 
 
 def _changed_subject(title: SentenceView, evidence: list[SentenceView]) -> str | None:
     """Return a title's first two content words if neither opens the evidence.
 
-    A sentence is opened by its first content word and the rest of the name that this belongs to.
-    The words after its first comma count too, because it may start with a time and a place.
+    A sentence opens with its first content word and the rest of the name to which that word
+    belongs. The same words after its first comma also count as an opening, because a sentence may
+    start with a time and a place.
     """
     opening: set[str] = set()
     for view in evidence:
@@ -262,7 +262,7 @@ def _changed_subject(title: SentenceView, evidence: list[SentenceView]) -> str |
 
 
 def _opening_words(view: SentenceView, start: int) -> list[str]:
-    """Return the first content word from a token on, with the capitalised words right after it."""
+    """Return the first content word at or after ``start``, and capitalised words right after it."""
     opening: list[str] = []
     last = -1
     for word, index in view.content:
@@ -276,7 +276,7 @@ def _opening_words(view: SentenceView, start: int) -> list[str]:
 
 
 def _unknown_word(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
-    """Return a word without a relative in the evidence; in long sentences shares miss it."""
+    """Return a word without a relative in the evidence; in long sentences, support misses it."""
     known = set().union(*(base_forms(word) for view in evidence for word, _ in view.content))
     return next((word for word, _ in sentence.content if known.isdisjoint(base_forms(word))), None)
 
@@ -301,23 +301,24 @@ _SUPPORT_RULES: tuple[tuple[Reason, _Rule], ...] = (
 def check_summary_sentence(
     sentence: str, article: Sequence[str], limits: CheckSettings
 ) -> SupportResult:
-    """Return the article sentences that support ``sentence`` best, and whether they do.
+    """Return the article sentences that best support ``sentence``, and whether they support it.
 
-    The first refusal counts:
+    The first rule that applies decides:
 
-    1. a sentence of the article itself passes, unless it is half a quotation
+    1. a sentence copied from the article passes, unless it is half a quotation
     2. chatter: talk about the task, a new line, markup
     3. number_changed, 4. name_changed, 5. quote_changed: not in the evidence
     6. negation_changed, 7. modality_changed: a shared word is negated or hedged differently, or
-       what is planned or likely is told as done
+       what is planned or likely is reported as done
     8. loaded_word: a word of judgement that the evidence lacks
     9. not_supported: a content word without a relative in the evidence; reversed roles; a phrase
        that ends early; support under ``min_support``, which is compared last
     10. content_lost: a conjunct is cut out; layout_changed: a sentence end inside the sentence
-    11. attribution_lost: the best evidence attributes the claim, the sentence does not
+    11. attribution_lost: the best evidence attributes the claim, but the sentence does not
 
     Support is the mean of two shares of the sentence's content words, word pairs and content-word
-    pairs: what the best article sentence holds, and what the best two hold together.
+    pairs: the share that the best article sentence holds alone, and the share that the best two
+    sentences hold together.
     """
     view = SentenceView(sentence)
     for index, candidate in enumerate(article):
@@ -342,7 +343,7 @@ def check_summary_sentence(
 
 
 #: A title drops articles and auxiliaries and uses the present tense, so modality and length are not
-#: compared; what it names must be in the evidence, and do there what it does in the title.
+#: compared. Whatever the title names must occur in the evidence, in the same role.
 _TITLE_RULES: tuple[tuple[Reason, _Rule], ...] = (
     (Reason.NUMBER_CHANGED, _unknown_number),
     (Reason.QUOTE_CHANGED, _unknown_quote),
@@ -357,11 +358,11 @@ _TITLE_RULES: tuple[tuple[Reason, _Rule], ...] = (
 
 
 def check_title(title: str, sentences: Sequence[str]) -> CheckResult:
-    """Return whether the best of the sentences that a title was written from supports it.
+    """Check a title against its evidence, the best of the sentences that it was written from.
 
-    The first refusal counts: chatter; number_changed, quote_changed, negation_changed,
-    loaded_word; not_supported: a content word without a relative in the sentence; name_changed: a
-    name in another form; attribution_lost: only the sentence has an attribution; not_supported:
+    The first failed check decides: chatter; number_changed, quote_changed, negation_changed,
+    loaded_word; not_supported: a content word without a relative in the evidence; name_changed: a
+    name in another form; attribution_lost: only the evidence has an attribution; not_supported:
     reversed roles or another subject.
     """
     view = SentenceView(title)

@@ -1,4 +1,4 @@
-"""A neutral title: the headline if it is one, else the engine's if it passes the checks."""
+"""A neutral title: the headline if it is neutral, else the engine's title if that passes checks."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Title", "write_titles"]
 
-#: A title of more words is a sentence.
+#: A title with more words is a sentence.
 _MAX_TITLE_WORDS = 12
 _MIN_TITLE_WORDS = 3
 
-#: A title speaks for the desk, so an "I" in it would be somebody else's.
+#: Titles are in the desk's voice, so a first-person "I" would be misattributed.
 _FIRST_PERSON = frozenset({"I", "me", "my", "My", "we", "We", "us", "our", "Our"})
 
 #: Enough for twelve words of names and numbers.
@@ -36,10 +36,10 @@ _MAX_TOKENS = 30
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """A title, and the proposal that was refused for it."""
+    """A title, and the engine's title if it was refused."""
 
     text: str
-    """Empty if no title by the engine passes the checks and the article has no headline."""
+    """Empty if the engine's title fails a check and the article has no headline."""
     refused: tuple[Refusal, ...] = ()
 
 
@@ -49,11 +49,11 @@ def write_titles(
     engine: Engine,
     profile: Profile,
 ) -> list[Title]:
-    """Return a title for each summary, which is given as its sentences.
+    """Return a title for each summary, given as a list of sentences.
 
-    A short and neutral headline is the title: good text is left alone, and a small model errs most
-    in titles. Otherwise the engine writes one. If that is refused, the headline replaces it, unless
-    the headline gives instructions to a model.
+    A short and neutral headline becomes the title: good text is left alone, and a small model makes
+    most of its mistakes in titles. Otherwise the engine writes a title. If that title is refused,
+    the headline replaces it, unless the headline gives instructions to a model.
 
     Raises:
         EngineError: the engine failed on the batch.
@@ -74,7 +74,7 @@ def write_titles(
 
 
 def _is_title(headline: str) -> bool:
-    """Whether the article's headline can stand over its summary as it is."""
+    """Return whether the article's headline can serve as the title unchanged."""
     words = headline.split()
     is_short = _MIN_TITLE_WORDS <= len(words) <= _MAX_TITLE_WORDS
     is_whole = is_balanced(headline) and _FIRST_PERSON.isdisjoint(words)
@@ -84,7 +84,7 @@ def _is_title(headline: str) -> bool:
 def _propose_titles(
     summaries: Sequence[Sequence[str]], engine: Engine, profile: Profile
 ) -> list[tuple[str, Refusal | None]]:
-    """Return the engine's title for each summary, with the refusal of one that fails a check."""
+    """Return the engine's title for each summary, with a refusal if the title fails a check."""
     template = profile.prompts[profile.summary.title_prompt]
     prompts = [Prompt(template, " ".join(sentences), _MAX_TOKENS) for sentences in summaries]
     answers = answer_if_fitting(prompts, engine)
@@ -115,7 +115,7 @@ def _clean(answer: Generation) -> str:
 def _find_refusal(
     title: str, answer: Generation | None, sentences: Sequence[str]
 ) -> Refusal | None:
-    """Return why the rules refuse the title, or None."""
+    """Return the refusal if the rules refuse the title, or None."""
     if answer is None:
         return _refusal(title, Reason.TOO_LONG)
     words = title.split()

@@ -1,4 +1,7 @@
-"""Who did what in a sentence and in its evidence, judged by word order."""
+"""Checks, by word order alone, that a sentence and its evidence agree on who did what.
+
+``reversed_roles`` returns the first two words whose roles the evidence reverses, or None.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FINITE_ATTRIBUTION_VERBS", "reversed_roles"]
 
-#: Finite forms only, because "report", "claim" and "call" are just as often nouns.
+#: Finite verb forms only, because "report", "claim" and "call" are just as often nouns.
 FINITE_ATTRIBUTION_VERBS = frozenset(word for word in ATTRIBUTION_VERBS if word.endswith("ed")) | {
     "said",
     "says",
@@ -32,9 +35,9 @@ class _WordOrder:
     def __init__(self, view: SentenceView) -> None:
         self.positions: dict[str, list[int]] = {}
         self.subjects: dict[str, set[str]] = {}
-        """Names right before a word."""
+        """Capitalised words directly before a word, apart from auxiliaries between them."""
         self.after_marks: set[str] = set()
-        """Words right after a punctuation mark: '"...", says the minister'."""
+        """Words directly after a punctuation mark: '"...", says the minister'."""
         self.before_of: set[str] = set()
         """Words followed by "of": "the president of Russia" is "Russia's president"."""
         self.attributions: list[int] = [0]
@@ -72,9 +75,9 @@ class _WordOrder:
 def reversed_roles(sentence: SentenceView, evidence: list[SentenceView]) -> str | None:
     """Return the first two neighbouring content words whose roles the evidence reverses, or None.
 
-    Refused are adjacent words that the evidence has only in the other order; words that the
-    evidence has only with an attribution verb between them ("the council said homes lost power");
-    and a name before a verb that has another name before it in the evidence.
+    A pair is returned if its words are adjacent and the evidence has them only in reverse order; if
+    the evidence has them only with an attribution verb between them ("the council said homes lost
+    power"); or if it is a name before a verb and the evidence has another name before that verb.
     """
     orders = list(map(_WordOrder, evidence))
     checked: set[tuple[str, str]] = set()
@@ -103,7 +106,7 @@ def reversed_roles(sentence: SentenceView, evidence: list[SentenceView]) -> str 
 
 
 def _are_adjacent(view: SentenceView, start: int, end: int) -> bool:
-    """Whether only auxiliaries, modals and negations stand between two tokens."""
+    """Return whether only auxiliaries, modals and negations stand between two tokens."""
     between = view.tokens[start + 1 : end]
     return start < end and all(
         negation_key(token) or modal_key(token) or token.text.lower() in BE_FORMS | _HAVE
@@ -114,7 +117,7 @@ def _are_adjacent(view: SentenceView, start: int, end: int) -> bool:
 def _keeps_order(
     order: _WordOrder, first: str, second: str, are_adjacent: bool, is_attributed: bool
 ) -> bool | None:
-    """Whether the evidence lets ``second`` follow ``first``; ``None`` if it lacks either."""
+    """Return whether the evidence lets ``second`` follow ``first``; ``None`` if it lacks a word."""
     starts, ends = order.positions_of(first), order.positions_of(second)
     if not starts or not ends:
         return None
@@ -127,7 +130,7 @@ def _keeps_order(
 
 
 def _may_invert(order: _WordOrder, first: str, second: str) -> bool:
-    """Whether inverting the two changes no roles: "says Lund", "the mayor of Porto"."""
+    """Return whether inverting the words keeps their roles: "says Lund", "the mayor of Porto"."""
     forms = base_forms(second)
     follows_mark = second in ATTRIBUTION_VERBS and not order.after_marks.isdisjoint(forms)
     is_attribution = first in ATTRIBUTION_VERBS or follows_mark
@@ -135,6 +138,6 @@ def _may_invert(order: _WordOrder, first: str, second: str) -> bool:
 
 
 def _has_other_subject(order: _WordOrder, subject: str, verb: str) -> bool:
-    """Whether ``verb`` stands right after another name than ``subject``."""
+    """Return whether ``verb`` directly follows a name other than ``subject``."""
     names = set().union(*(order.subjects.get(base, set()) for base in base_forms(verb)))
     return any(not are_related(name, subject) for name in names)

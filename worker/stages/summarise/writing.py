@@ -1,8 +1,8 @@
-"""Stage 7, write: let the engine write sentences for the summary; nothing is checked here.
+"""Stage 7, write: has the engine write sentences for the summary, without checking them.
 
-The profile decides how. A small model shortens the chosen sentences one by one: each answer has one
-source and mostly copies it, which the engine verifies in one pass. A large model writes the summary
-as a whole.
+The profile chooses the method. A small model shortens the chosen sentences one by one: each answer
+has a single source sentence and mostly copies that sentence, so the engine verifies the copied
+words in one pass. A large model writes the summary as a whole.
 """
 
 from __future__ import annotations
@@ -23,29 +23,32 @@ if TYPE_CHECKING:
 
 __all__ = ["SHORT_WORDS", "WrittenSentence", "write_sentences"]
 
-#: English news has 1.35 tokens a word under the usual vocabularies; the rest is room for names.
+#: Tokens allowed per word. English news has 1.35 tokens per word with the usual vocabularies; the
+#: rest leaves room for names.
 _TOKENS_PER_WORD = 1.6
 
-#: Words of the chosen sentences, as a multiple of the summary's most words. Sentences beyond the
-#: summary's most words are not shortened, as few summaries reach them. At 1.1, short sentences that
-#: carry little fill the room, and ROUGE-1 over four dev sets is .14 lower.
+#: Maximum number of words in the chosen sentences, as a multiple of the summary's maximum.
+#: Sentences beyond the summary's maximum are not shortened, because few summaries reach them. At
+#: 1.1, short sentences that carry little fill the space, and ROUGE-1 over four dev sets is .14
+#: lower.
 _CHOSEN_WORDS_RATIO = 1.4
 
-#: A sentence of fewer words is left alone, as the adapter was trained to do.
+#: A sentence with fewer words is left alone, as in the adapter's training.
 SHORT_WORDS = 16
 
-#: A shortened sentence has no more tokens than its source, but a new capital may cost one.
+#: Tokens allowed beyond the source's. A shortened sentence is no longer than its source, but a new
+#: capital may cost a token.
 _SPARE_TOKENS = 4
 
 
 class WrittenSentence(NamedTuple):
-    """A sentence for the summary, not checked yet."""
+    """A sentence for the summary, not yet checked."""
 
     text: str
     finished: bool
-    """Whether the engine ended it by itself."""
+    """Whether the engine ended the sentence before its token limit."""
     source: str = ""
-    """The article sentence that it shortens; empty if it was written from several."""
+    """The article sentence behind the text; empty if the text was written from several."""
 
 
 def write_sentences(
@@ -54,7 +57,7 @@ def write_sentences(
     engine: Engine,
     profile: Profile,
 ) -> list[list[WrittenSentence]]:
-    """Return sentences for each article's summary; shortened ones come most important first.
+    """Return sentences for each article's summary; shortened sentences come most important first.
 
     Raises:
         EngineError: the engine failed on the batch.
@@ -69,10 +72,10 @@ def _shorten_sentences(
     engine: Engine,
     profile: Profile,
 ) -> list[list[WrittenSentence]]:
-    """Shorten the chosen sentences that are long; the others, and what does not fit, stay."""
+    """Shorten the chosen sentences, except those that are short or do not fit in the window."""
     template = profile.prompts[profile.summary.shorten_prompt]
     max_words = profile.summary.max_words
-    # Whether a sentence is shortened depends on its own article alone, even if another shares it.
+    # Whether a sentence is shortened depends on its own article, even if two articles share it.
     chosen: list[list[tuple[str, bool]]] = []
     for sentences, scores in zip(articles, rankings, strict=True):
         sizes = [len(sentence.split()) for sentence in sentences]
@@ -117,7 +120,7 @@ def _write_summaries(
     engine: Engine,
     profile: Profile,
 ) -> list[list[WrittenSentence]]:
-    """Write each summary as a whole, from as many of the best sentences as the window holds."""
+    """Write each summary as a whole, from as many of the best sentences as fit in the window."""
     settings = profile.summary
     template = profile.prompts[settings.prompt]
     max_tokens = int(settings.max_words * _TOKENS_PER_WORD)
