@@ -50,7 +50,7 @@ class Token(NamedTuple):
 
     text: str
     initial: bool
-    """Whether the token begins a sentence or quotation, where every word has a capital."""
+    """Whether the token begins a sentence or quotation, where any word takes a capital."""
     spaced: bool
     """Whether the token follows white space or begins the text."""
     start: int

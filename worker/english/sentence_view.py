@@ -57,7 +57,7 @@ class SentenceView:
 
     @cached_property
     def capitals(self) -> tuple[Counter[str], Counter[str], list[str]]:
-        """Capitalised words: counts of sure ones, counts of unsure ones, and all in order.
+        """Capitalised words: counts of sure words, counts of unsure words, and all in order.
 
         A word is unsure if its position may explain its capital.
         """
