@@ -77,7 +77,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    # ``_print_traceback`` reads --verbose itself, since the flag also counts if parsing fails.
+    # ``_print_traceback`` reads --verbose itself, because it must work even if parsing fails.
     del verbose, version
 
 

@@ -214,7 +214,7 @@ def _read_folder(folder: Path, max_chars: int) -> Iterator[RawDocument | InputRe
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, int | InputRefusal]]:
-    """Yield each file of a known type with its mode, or with a refusal if it cannot be read."""
+    """Yield each file of a known type with its mode, or with a refusal if it is inaccessible."""
     pending = [folder]
     seen: set[tuple[int, int]] = set()
     while pending:

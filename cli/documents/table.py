@@ -83,7 +83,7 @@ class _RowLines:
 def read_table(
     stream: io.BufferedReader, origin: Origin, max_chars: int
 ) -> Iterator[RawDocument | InputRefusal]:
-    """Yield one document or refusal per row of a table in UTF-8, or UTF-16 with a byte-order mark.
+    """Yield one document or refusal per row, read as UTF-8 or as the byte-order mark says.
 
     If broken quoting may extend past its line, reading stops with one refusal: after that point,
     pieces of a quoted text would pass for articles.

@@ -36,7 +36,7 @@ _MAX_STOP_SECONDS = 3.0
 
 _log = get_logger(__name__)
 
-#: Contains this process's tracer provider while tracing is on.
+#: This process's tracer provider, if tracing is on.
 _providers: list[TracerProvider] = []
 
 

@@ -81,7 +81,7 @@ class Attempt:
 
         Raises:
             SoftTimeLimitExceeded: the time is up; the next attempt continues with the rest.
-            LeaseLostError: another task holds the chunk.
+            LeaseLostError: another task holds the chunk, or the job is gone.
         """
         try:
             missing = self._missing_results()

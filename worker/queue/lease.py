@@ -28,7 +28,7 @@ _log = get_logger(__name__)
 
 
 class LeaseLostError(Exception):
-    """Another task holds the chunk, so the store would refuse these results."""
+    """Another task holds the chunk, or the job is gone: the store would refuse these results."""
 
 
 class JobCancelledError(Exception):
@@ -81,7 +81,7 @@ class Lease:
             stage: the stage that begins, if any; the ledger records its name.
 
         Raises:
-            LeaseLostError: another task holds the chunk.
+            LeaseLostError: another task holds the chunk, or the job is gone.
             JobCancelledError: the job was cancelled.
         """
         self._renew(stage)

@@ -31,7 +31,7 @@ STEP_SECONDS = 2.0
 def reconcile(store: JobStore, app: Celery, name: str) -> list[Notification]:
     """Take one step if ``name`` leads, and return the notifications that were sent.
 
-    Releases the chunks of expired leases, finds the chunks whose message was lost, fills the
+    A step releases the chunks of expired leases, finds the chunks whose message was lost, fills the
     windows of waiting jobs, and cancels jobs past their deadline.
 
     Raises:

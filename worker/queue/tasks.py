@@ -1,6 +1,6 @@
 """The worker: the Celery task, its signals and the main process's periodic step.
 
-Importing this module reads no settings and opens nothing; ``build_worker`` does.
+Importing this module has no side effects: it reads no settings and opens no connections.
 """
 
 from __future__ import annotations

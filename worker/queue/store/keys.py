@@ -18,9 +18,9 @@ class Key:
     #: Sorted set, job id → time of creation: jobs with chunks on their waiting list;
     #: ``notify_next`` drops a job once its list is empty or the job has expired.
     ACTIVE = "cd:active"
-    #: Sorted set, job id → deadline in Unix ms; ``cancel`` drops entries.
+    #: Sorted set, job id → deadline in Unix ms; dropped by ``cancel``.
     DEADLINES = "cd:deadlines"
-    #: Sorted set, ``job:chunk`` → end of lease in Unix ms; ``complete``, ``release`` drop entries.
+    #: Sorted set, ``job:chunk`` → end of lease in Unix ms; dropped by ``complete`` and ``release``.
     LEASES = "cd:leases"
     #: Hash: totals of all jobs since the store was created; a few dozen fields.
     STATS = "cd:stats"
@@ -35,7 +35,7 @@ class Key:
 
     @staticmethod
     def notified(lane: int) -> str:
-        """Sorted set, ``job:chunk`` → Unix ms; ``claim``, ``lost_notifications`` drop entries."""
+        """Sorted set, ``job:chunk`` → Unix ms; dropped by ``claim`` and ``lost_notifications``."""
         return f"cd:notified:{lane}"
 
     @staticmethod

@@ -31,7 +31,7 @@ class Memory:
 
     @property
     def share(self) -> float:
-        """Used part of the limit (0-1); 0 if there is no limit."""
+        """The used share of the limit, from 0 to 1; 0 if there is no limit."""
         return self.used / self.limit if self.limit else 0.0
 
 
