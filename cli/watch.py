@@ -16,7 +16,9 @@ __all__ = ["JobArgument", "TimeoutOption", "command", "timeout_from_seconds"]
 JobArgument = Annotated[str, typer.Argument(help="A job's id.", show_default=False)]
 TimeoutOption = Annotated[
     float | None,
-    typer.Option("--timeout", min=0, help="Most seconds to wait; then exit 5.", show_default=False),
+    typer.Option(
+        "--timeout", min=0, help="Maximum seconds to wait; then exit 5.", show_default=False
+    ),
 ]
 
 

@@ -70,7 +70,7 @@ REASON_TEXT = {
     Reason.HTML_BOILERPLATE: "Parts of the web page outside the article",
     Reason.OUTSIDE_STORY: "Outside the story on its page",
     Reason.FALSE_BREAK: "A full stop cut the sentence in two",
-    Reason.LOST_CAPITAL: "The sentence began with a small letter",
+    Reason.LOST_CAPITAL: "The sentence began with a lower-case letter",
     Reason.DOUBLED_WORD: "A word was repeated",
     Reason.LOST_STOP: "The full stop between two sentences was missing",
     Reason.RUN_IN_HEADING: "A heading or link ran into the sentence",

@@ -12,9 +12,9 @@ from enum import StrEnum
 from random import Random
 from typing import NamedTuple
 
-from worker.english.lexicon import AUXILIARIES, CONJUNCTIONS, FUNCTION_WORDS, MODALS, PREPOSITIONS
+from worker.english.lexicon import AUXILIARIES, CONJUNCTIONS, MODALS, PREPOSITIONS
 
-__all__ = ["DamagedArticle", "Fault", "FaultKind", "cut_sentence", "damage_article", "lose_capital"]
+__all__ = ["DamagedArticle", "Fault", "FaultKind", "cut_sentence", "damage_article"]
 
 
 class FaultKind(StrEnum):
@@ -181,11 +181,3 @@ def cut_sentence(sentence: str, rng: Random) -> str | None:
         return None
     index = rng.choice(places)
     return " ".join([*words[: index - 1], f"{words[index - 1]}.", *words[index:]])
-
-
-def lose_capital(first: str, second: str) -> str | None:
-    """Lower-case the first word of the second sentence; the two must still not be joined."""
-    word = second.split(" ", 1)[0]
-    if not first.endswith(".") or word.lower() not in FUNCTION_WORDS or word == "I":
-        return None
-    return f"{first} {second[0].lower()}{second[1:]}"

@@ -12,7 +12,6 @@ from worker.damage.document import (
     FaultKind,
     cut_sentence,
     damage_article,
-    lose_capital,
 )
 from worker.evaluation.damage import evaluate_damage
 from worker.evaluation.rows import TextRow
@@ -45,12 +44,6 @@ def test_a_cut_puts_a_full_stop_and_nothing_else(seed: int) -> None:
 @pytest.mark.parametrize("sentence", ["Too short.", 'He said: "It has been a long winter here."'])
 def test_short_sentences_and_quotations_are_not_cut(sentence: str) -> None:
     assert cut_sentence(sentence, seeded(1)) is None
-
-
-def test_only_a_function_word_loses_its_capital() -> None:
-    assert lose_capital("He left.", "The town slept.") == "He left. the town slept."
-    assert lose_capital("He left.", "Milltown slept.") is None
-    assert lose_capital("He left.", "I stayed.") is None
 
 
 def test_the_same_seed_makes_the_same_damage() -> None:
