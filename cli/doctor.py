@@ -85,9 +85,9 @@ def _check_model(settings: Settings) -> str:
     from worker.config.weights import locate
 
     model = load_profile(settings).model
-    return (
-        _check_server(model, settings) if model.kind == "server" else locate(model, settings.home)
-    )
+    if model.kind == "server":
+        return _check_server(model, settings)
+    return f"{locate(model, settings.home)}, in {model.dtype}"
 
 
 def _check_server(model: ModelSettings, settings: Settings) -> str:
