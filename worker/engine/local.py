@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import io
 import os
 import sys
@@ -230,7 +231,8 @@ def convert_gguf(weights: Path, folder: Path) -> None:
     """De-quantise a GGUF file into a folder of bfloat16 safetensors with its tokenizer.
 
     Raises:
-        EngineError: the file cannot be read as a model.
+        EngineError: ``model_load_failed``: the file cannot be read as a model.
+        OSError: the disk is full.
     """
     _silence_transformers()
     source, file = str(weights.parent), weights.name
@@ -246,12 +248,28 @@ def convert_gguf(weights: Path, folder: Path) -> None:
         model.hf_quantizer = None
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config
+        _tie_equal_embeddings(model)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a damaged file can raise anything
+        if f"os error {errno.ENOSPC}" in str(error) or f"[Errno {errno.ENOSPC}]" in str(error):
+            # safetensors reports a full disk as an error of its own.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
         raise EngineError(
             f"{file} cannot be prepared: {error}", code="model_load_failed"
         ) from error
+
+
+def _tie_equal_embeddings(model: Any) -> None:
+    """Store the output layer and the token embeddings once if they are equal.
+
+    Loaded from GGUF they are two copies. Often they are not equal: Q4_K_M keeps the output layer at
+    six bits and the embeddings at four.
+    """
+    head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
+    if head is not None and torch.equal(head.weight, embeddings.weight):
+        model.config.tie_word_embeddings = True
+        model.tie_weights()
 
 
 def _load_error(model: ModelSettings, why: str) -> EngineError:
