@@ -59,7 +59,7 @@ def command(as_json: JsonFlag = False) -> Report:
     return Report(
         command="doctor",
         data={
-            "settings": settings.model_dump(mode="json", exclude={"broker_url"}),
+            "settings": settings.model_dump(mode="json", exclude={"broker_url", "model_mirror"}),
             "checks": {
                 check.name: {"ok": check.problem is None, "found": check.finding}
                 for check in checks

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from worker.config.profile import DEFAULT_MODEL
 from worker.config.settings import load_settings
-from worker.config.weights import embedded_folder
+from worker.config.weights import model_folder
 
 #: Where the user's own models are; looked up before the environment is cleared.
 _USERS_HOME = load_settings().home
@@ -31,8 +32,8 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def model_home(home: Path) -> Path:
     """``home`` with the user's models in it. In CI they must be there."""
-    if not embedded_folder(_USERS_HOME).is_dir():
-        hint = "the embedded model is not on this machine; run: copydesk model pull"
+    if not model_folder(DEFAULT_MODEL, _USERS_HOME).is_dir():
+        hint = "the default model is not on this machine; run: copydesk model pull"
         if os.environ.get("CI"):
             pytest.fail(hint)
         pytest.skip(hint)

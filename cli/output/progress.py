@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     _Show = Callable[[JobProgress, float, Sequence[WorkerPresence]], None]
 
-__all__ = ["follow", "progress_bar", "progress_counter", "worker_line"]
+__all__ = ["byte_bar", "follow", "progress_bar", "progress_counter", "worker_line"]
 
 #: Maximum wait for a job event before the counters are read anyway.
 _POLL_SECONDS = 0.5
@@ -132,6 +132,31 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def byte_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar of bytes done and in total, and their rate, on a terminal; silent elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        *(TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn()),
+        *(TransferSpeedColumn(), TimeRemainingColumn()),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -25,9 +25,10 @@ from pathlib import Path
 
 from cli.documents.reader import read_documents
 from tests.support.model_server import ModelServer, running_model_server
-from worker.config.profile import ModelSettings, Profile
+from worker.config.catalogue import catalogue_model
+from worker.config.profile import DEFAULT_MODEL, ModelSettings, Profile
 from worker.config.settings import Settings, load_profile, load_settings
-from worker.config.weights import EMBEDDED, embedded_folder
+from worker.config.weights import model_folder
 from worker.engine.protocol import no_checkpoint
 from worker.engine.server import ServerEngine
 from worker.engine.watched import WatchedEngine
@@ -59,7 +60,7 @@ def main() -> None:
             arguments.articles,
         )
     )
-    folder = str(embedded_folder(settings.home))
+    folder = str(model_folder(DEFAULT_MODEL, settings.home))
     with (
         tempfile.TemporaryDirectory() as scratch,
         running_model_server(folder, Path(scratch)) as server,
@@ -106,7 +107,7 @@ def _profile(server: ModelServer, settings: Settings) -> Profile:
     model = ModelSettings(
         kind="server",
         name=server.model,
-        revision=EMBEDDED.version,
+        revision=catalogue_model(DEFAULT_MODEL).sha256[:8],
         url=server.url,
         in_flight=_IN_FLIGHT,
         window=_WINDOW,

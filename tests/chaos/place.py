@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.worker import FOLDER
+from worker.config.profile import DEFAULT_MODEL
 from worker.config.settings import Settings, load_settings
-from worker.config.weights import embedded_folder
+from worker.config.weights import model_folder
 from worker.queue.connection import broker_url, connect
 from worker.queue.store.jobs import JobStore
 
@@ -49,7 +50,7 @@ class Place:
         for folder in (place.home, place.notes):
             folder.mkdir(parents=True)
         # The folder must exist, but no model is loaded.
-        embedded_folder(place.home).mkdir(parents=True)
+        model_folder(DEFAULT_MODEL, place.home).mkdir(parents=True)
         return place
 
     @property

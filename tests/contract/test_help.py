@@ -32,8 +32,11 @@ KNOWN = {
     "evaluate": {"--limit", "--profile", "--json"},
     "learn repair": {"--pairs", "--out", "--profile", "--json"},
     "learn summary": {"--pairs", "--out", "--profile", "--json"},
-    "model pull": {"--json"},
+    "model list": {"--json"},
+    "model pull": {"--from", "--json"},
     "model path": {"--json"},
+    "model verify": {"--json"},
+    "model rm": {"--yes", "--json"},
 }
 
 

@@ -34,7 +34,7 @@ except SystemExit as end:
 COMMANDS = [
     *("", "run", "submit", "resume", "watch", "status", "jobs", "collect", "show"),
     *("cancel", "retry", "dlq", "rm", "up", "down", "worker"),
-    *("exporter", "doctor", "evaluate", "model", "model pull", "model path"),
+    *("exporter", "doctor", "evaluate", "model", "model list", "model pull", "model rm"),
 ]
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from tests.support.model_server import ModelServer, running_model_server
 from tests.support.plain_engine import PlainEngine
-from worker.config.profile import ModelSettings, PromptTemplate
+from worker.config.profile import DEFAULT_MODEL, ModelSettings, PromptTemplate
 from worker.config.settings import Settings
-from worker.config.weights import embedded_folder
+from worker.config.weights import model_folder
 from worker.engine import server as server_module
 from worker.engine.openai_api import served_models
 from worker.engine.protocol import Generation, Prompt
@@ -61,7 +61,7 @@ def wanted(model_home: Path) -> list[str]:
 
 @pytest.fixture
 def server(model_home: Path, tmp_path: Path) -> Iterator[ModelServer]:
-    folder = str(embedded_folder(model_home).resolve())
+    folder = str(model_folder(DEFAULT_MODEL, model_home).resolve())
     with running_model_server(folder, tmp_path, dtype=DTYPE) as running:
         yield running
 

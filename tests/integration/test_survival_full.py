@@ -21,8 +21,9 @@ from tests.support.broker import valkey_server
 from tests.support.fake_worker import LEASE, WAITS
 from tests.support.run_cli import Ran, run_cli
 from tests.support.waiting import wait_until
+from worker.config.profile import DEFAULT_MODEL
 from worker.config.settings import Settings, load_settings
-from worker.config.weights import embedded_folder
+from worker.config.weights import model_folder
 from worker.process.embedded_valkey import EmbeddedBroker
 from worker.queue.connection import connect
 from worker.queue.store.jobs import JobStore
@@ -62,7 +63,7 @@ def _assert_done_once(store: JobStore, *jobs: JobId) -> None:
 @pytest.fixture
 def embedded(home: Path) -> Iterator[EmbeddedBroker]:
     """The embedded broker of a home that has a model, running; stopped at the end."""
-    embedded_folder(home).mkdir(parents=True)  # must exist, but is not loaded
+    model_folder(DEFAULT_MODEL, home).mkdir(parents=True)  # must exist, but is not loaded
     broker = EmbeddedBroker(home)
     broker.start()
     yield broker

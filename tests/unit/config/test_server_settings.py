@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from worker.config.catalogue import in_catalogue
 from worker.config.profile import ModelSettings, Profile, PromptTemplate
 from worker.config.settings import Settings, load_profile, load_settings, profile_names
 from worker.errors import ConfigError
@@ -38,7 +39,6 @@ def write_model(configs: Path, **said: str) -> None:
         ({"url": "http://desk:port/v1"}, "a server needs a url", "set url, such as"),
         ({"url": "http://me:hush@desk/v1"}, "no more in it than an address", "COPYDESK_API_KEY"),
         ({"url": "http://desk/v1?key=hush"}, "no more in it than an address", "COPYDESK_API_KEY"),
-        ({"name": "embedded"}, "a server needs the name", "set name"),
         ({"kind": "local"}, "a url is given, and the model is local", 'set kind = "server"'),
     ],
     ids=str,
@@ -55,6 +55,24 @@ def test_half_a_server_is_refused(
     assert r"mine.toml: model: " in raised.value.message
     assert hint in str(raised.value.hint)
     assert "hush" not in f"{raised.value.message} {raised.value.hint}"
+
+
+def test_a_server_needs_a_name(configs: Path) -> None:
+    write_model(configs, **{key: value for key, value in SERVER.items() if key != "name"})
+
+    with pytest.raises(ConfigError, match="a server needs the name") as raised:
+        load_profile(load_settings(), "mine")
+
+    assert "set name" in str(raised.value.hint)
+
+
+def test_the_old_name_of_the_default_model_names_the_new_one(configs: Path) -> None:
+    write_model(configs, name="embedded")
+
+    with pytest.raises(ConfigError, match='no model "embedded" any more') as raised:
+        load_profile(load_settings(), "mine")
+
+    assert raised.value.hint == 'set name = "smollm2-135m"'
 
 
 @pytest.mark.parametrize(
@@ -118,7 +136,7 @@ def test_every_shipped_profile_is_whole(settings: Settings) -> None:
     assert [profile.name for profile in profiles] == ["bold", "embedded", "hub", "vllm"]
     for profile in profiles:
         assert profile.description
-        assert profile.model.name == "embedded" or len(profile.model.revision) == 40
+        assert in_catalogue(profile.model.name) or len(profile.model.revision) == 40
 
 
 def test_a_chat_ends_with_the_text() -> None:

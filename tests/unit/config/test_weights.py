@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from worker.config import weights as model_module
-from worker.config.profile import ModelSettings, Profile, PromptTemplate
+from worker.config.catalogue import catalogue_model
+from worker.config.profile import DEFAULT_MODEL, ModelSettings, Profile, PromptTemplate
 from worker.config.settings import Settings, load_profile
 from worker.config.weights import (
-    EMBEDDED,
-    embedded_folder,
     fingerprint,
     is_local,
     locate,
+    model_folder,
     sha256_of,
     with_digest,
 )
@@ -34,24 +34,36 @@ def weights(tmp_path: Path) -> Path:
 # Where ---------------------------------------------------------------------------------------
 
 
-def test_the_embedded_folder_names_package_and_version(home: Path) -> None:
-    assert embedded_folder(home).parent == home / "models"
-    assert EMBEDDED.name in embedded_folder(home).name
-    assert EMBEDDED.version in embedded_folder(home).name
+def test_a_models_folder_names_the_model_and_its_file(home: Path) -> None:
+    digits = catalogue_model(DEFAULT_MODEL).sha256[:8]
+
+    assert model_folder(DEFAULT_MODEL, home) == home / "models" / f"{DEFAULT_MODEL}-{digits}"
 
 
-def test_the_embedded_weights_are_found(home: Path) -> None:
-    embedded_folder(home).mkdir(parents=True)
+def test_a_pulled_model_is_found(home: Path) -> None:
+    model_folder("qwen2.5-coder-0.5b", home).mkdir(parents=True)
 
-    assert locate(ModelSettings(), home) == str(embedded_folder(home))
+    place = locate(ModelSettings(name="qwen2.5-coder-0.5b"), home)
+
+    assert place == str(model_folder("qwen2.5-coder-0.5b", home))
 
 
-def test_missing_embedded_weights_say_how_to_get_them(home: Path) -> None:
+def test_a_folder_of_the_same_name_does_not_hide_a_model(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / DEFAULT_MODEL).mkdir()
+    monkeypatch.chdir(tmp_path)
+    model_folder(DEFAULT_MODEL, home).mkdir(parents=True)
+
+    assert locate(ModelSettings(), home) == str(model_folder(DEFAULT_MODEL, home))
+
+
+def test_a_model_that_was_not_pulled_says_how_to_get_it(home: Path) -> None:
     with pytest.raises(ModelMissingError, match=str(home / "models")) as raised:
         locate(ModelSettings(), home)
 
     assert raised.value.code == "model_missing"
-    assert raised.value.hint == "run: copydesk model pull"
+    assert raised.value.hint == f"run: copydesk model pull {DEFAULT_MODEL}"
     assert raised.value.exit_code is ExitCode.USAGE
 
 
@@ -80,14 +92,22 @@ def test_a_hub_id_is_passed_on(home: Path) -> None:
     assert locate(model, home) == "someone/something"
 
 
+def test_a_misspelt_model_is_not_taken_for_a_hub_id(home: Path) -> None:
+    for look_up in (locate, fingerprint):
+        with pytest.raises(ConfigError, match=r"no model 'qwen2\.5-coder-05b'") as raised:
+            look_up(ModelSettings(name="qwen2.5-coder-05b"), home)
+
+        assert raised.value.code == "model_unknown"
+        assert raised.value.hint == "did you mean qwen2.5-coder-0.5b?"
+
+
 # What ----------------------------------------------------------------------------------------
 
 
-def test_the_embedded_weights_are_pinned_by_checksum(home: Path) -> None:
+def test_a_catalogue_model_is_pinned_by_its_files_hash(home: Path) -> None:
     assert fingerprint(ModelSettings(), home) == (
-        f"{EMBEDDED.name}=={EMBEDDED.version}:{EMBEDDED.sha256}"
+        "smollm2-135m:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
     )
-    assert len(EMBEDDED.sha256) == 64
 
 
 def test_a_hub_model_is_pinned_by_its_revision(home: Path) -> None:

@@ -200,7 +200,7 @@ def test_weights_can_be_held_in_bfloat16(folder: Path) -> None:
     assert len(half.generate(PROMPTS[:2])) == 2
 
 
-@pytest.mark.parametrize("name", ["embedded", "./no-such-folder"])
+@pytest.mark.parametrize("name", ["smollm2-135m", "./no-such-folder"])
 def test_absent_weights_are_reported_as_missing(name: str) -> None:
     with pytest.raises(ModelMissingError) as raised:
         open_engine(ModelSettings(name=name), settings())

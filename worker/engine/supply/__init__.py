@@ -1,0 +1,1 @@
+"""Places that a model's file comes from. Imports config and errors."""
