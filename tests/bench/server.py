@@ -2,7 +2,7 @@
 
     python -m tests.bench.server FILE_OR_FOLDER … [--articles 50]
 
-A real ``transformers serve`` runs the embedded model, and the articles go through the pipeline in
+A real ``transformers serve`` runs the default model, and the articles go through the pipeline in
 chunks, as in a worker. In the middle chunk the server is killed and restarted once it has answered
 some requests. Prints one JSON line:
 

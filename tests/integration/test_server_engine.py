@@ -1,4 +1,4 @@
-"""The server engine against a real ``transformers serve`` with the embedded model."""
+"""The server engine against a real ``transformers serve`` with the default model."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
     nothing   the sentences as they are
     harper    a rule-based checker (harper-py): the first suggestion of each finding
-    base      the embedded model, asked to repair, with no adapter and no check
+    base      the default model, asked to repair, with no adapter and no check
     adapter   the shipped adapter's greedy answer, with no check
     careful   the default profile
     bold      the profile of that name

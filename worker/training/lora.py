@@ -44,7 +44,7 @@ _READ_TOKENS = 1536
 
 _WEIGHTS = "adapter_model.safetensors"
 
-#: The base model that the shipped adapters name in their configuration: the embedded model.
+#: The base model that the shipped adapters name in their configuration: the default model.
 BASE_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 #: File name of a run's log, which has one JSON object per step.
