@@ -71,10 +71,8 @@ def main() -> None:
 def _written(engine: LocalEngine, prompts: list[Prompt]) -> list[list[int]]:
     """Return the engine's answers as tokens."""
     rows = engine._rows(prompts)
-    template = prompts[0].template
-    decoder = engine._decoder(template.adapter)
     with torch.inference_mode():
-        decoder.answer(rows, engine._prefix(template, rows, decoder), no_checkpoint)
+        engine._answer(prompts[0].template, rows, no_checkpoint)
     return [row.written for row in rows]
 
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+from peft import PeftModel
 from transformers import AutoModelForCausalLM, LogitsProcessor, LogitsProcessorList
 
+from worker.config.numerics import concrete_dtype
 from worker.config.profile import ModelSettings, PromptTemplate
 from worker.config.settings import Settings
 from worker.config.weights import adapter_folder, locate
-from worker.engine.adapter import merge
 from worker.engine.decoding.draft import Draft
 from worker.engine.local import LocalEngine
 from worker.engine.protocol import Generation, Prompt, no_checkpoint
@@ -54,7 +55,7 @@ class PlainEngine:
     def __init__(self, model: ModelSettings, settings: Settings, **options: Any) -> None:
         self.local = LocalEngine(model, settings)
         # Only its tokenizer is used; its weights would count as memory of this engine.
-        self.local._decoders.clear()
+        del self.local._decoder, self.local._model
         self._model, self._source = model, locate(model, settings.home)
         self._options = options
         self._models: dict[str, Any] = {}
@@ -87,10 +88,13 @@ class PlainEngine:
         """Load the model as transformers does, with the adapter merged."""
         if adapter not in self._models:
             model: Any = AutoModelForCausalLM.from_pretrained(
-                self._source, dtype=getattr(torch, self._model.dtype), use_safetensors=True
+                self._source,
+                dtype=getattr(torch, concrete_dtype(self._model.dtype)),
+                use_safetensors=True,
             )
             if adapter:
-                merge(model, adapter_folder(adapter))
+                adapted: Any = PeftModel.from_pretrained(model, str(adapter_folder(adapter)))
+                model = adapted.merge_and_unload()
             self._models[adapter] = model.eval()
         return self._models[adapter]
 

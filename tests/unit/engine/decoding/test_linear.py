@@ -1,0 +1,60 @@
+"""Frozen linear layers compute what plain ones do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from worker.engine.decoding.linear import AdapterSwitch, FrozenLinear, freeze
+
+SUPPORTED = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def network(dtype: torch.dtype, *, bias: bool) -> torch.nn.Sequential:
+    torch.manual_seed(5)
+    inner = torch.nn.Sequential(torch.nn.Linear(32, 64, bias=bias), torch.nn.SiLU())
+    return torch.nn.Sequential(inner, torch.nn.Linear(64, 16, bias=bias)).to(dtype)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        torch.float32,
+        pytest.param(
+            torch.bfloat16,
+            marks=pytest.mark.skipif(not SUPPORTED, reason="this CPU has no bfloat16 products"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("rows", [1, 7, 300])
+def test_a_frozen_layer_gives_the_same(rows: int, bias: bool, dtype: torch.dtype) -> None:
+    plain, frozen = network(dtype, bias=bias), network(dtype, bias=bias)
+    freeze(frozen, AdapterSwitch())
+    inputs = torch.randn(rows, 32).to(dtype)
+
+    assert sum(isinstance(part, FrozenLinear) for part in frozen.modules()) == 2
+    with torch.inference_mode():
+        torch.testing.assert_close(frozen(inputs), plain(inputs), rtol=0.02, atol=0.02)
+
+
+def test_a_branch_joins_outputs_of_any_shape() -> None:
+    switch = AdapterSwitch()
+    layer = FrozenLinear(torch.nn.Linear(6, 4), switch)
+    down, up = torch.randn(2, 6), torch.randn(4, 2)
+    inputs = torch.randn(3, 5, 6)
+    with torch.inference_mode():
+        before = layer(inputs)
+        layer.add_branch("mine", down, up)
+        switch.active = "mine"
+        after = layer(inputs)
+
+    torch.testing.assert_close(after, before + inputs @ down.T @ up.T)
+
+
+@pytest.mark.parametrize(("down", "up"), [((2, 5), (4, 2)), ((2, 6), (3, 2)), ((2, 6), (4, 3))])
+def test_matrices_that_do_not_fit_are_refused(down: tuple[int, int], up: tuple[int, int]) -> None:
+    layer = FrozenLinear(torch.nn.Linear(6, 4), AdapterSwitch())
+
+    with pytest.raises(ValueError, match="do not fit a layer of 4 x 6"):
+        layer.add_branch("mine", torch.zeros(down), torch.zeros(up))
