@@ -1,1 +1,1 @@
-"""The command line: one module per command; imports queue, records, config and process."""
+"""The command line: one module per command; imports queue, records, config and runtime."""

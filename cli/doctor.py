@@ -102,8 +102,8 @@ def _check_server(model: ModelSettings, settings: Settings) -> str:
 
 
 def _check_broker(settings: Settings) -> str:
-    from worker.process.embedded_valkey import EmbeddedBroker
     from worker.queue.connection import open_store
+    from worker.runtime.embedded_valkey import EmbeddedBroker
 
     if not settings.broker_url and not EmbeddedBroker(settings.home).running:
         return "embedded, not running; copydesk up or run starts it"

@@ -36,8 +36,8 @@ def command(
 
     from worker.config.settings import load_settings
     from worker.errors import UsageError
-    from worker.process.log import configure_logging
     from worker.queue.metrics import DeskCollector
+    from worker.runtime.log import configure_logging
 
     registry = CollectorRegistry(support_collectors_without_names=True)
     registry.register(DeskCollector(load_settings()))

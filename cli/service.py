@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from worker.errors import EngineError
-from worker.process.daemon import Daemon
+from worker.runtime.daemon import Daemon
 
 if TYPE_CHECKING:
     from worker.config.settings import Settings
@@ -32,7 +32,7 @@ class Service:
     """The broker and the worker of one home folder."""
 
     def __init__(self, settings: Settings) -> None:
-        from worker.process.embedded_valkey import EmbeddedBroker
+        from worker.runtime.embedded_valkey import EmbeddedBroker
 
         self._settings = settings
         self._broker = EmbeddedBroker(settings.home)

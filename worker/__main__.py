@@ -7,8 +7,8 @@ import socket
 from typing import TYPE_CHECKING
 
 from worker.config.settings import load_settings
-from worker.process.log import configure_logging
 from worker.queue.tasks import build_worker
+from worker.runtime.log import configure_logging
 
 if TYPE_CHECKING:
     from worker.queue.tasks import WorkerApp

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.desk import Desk
-from worker.process.embedded_valkey import EmbeddedBroker
+from worker.runtime.embedded_valkey import EmbeddedBroker
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.desk import read_rows
 from tests.support.run_cli import Ran, run_cli
-from worker.process.embedded_valkey import EmbeddedBroker
+from worker.runtime.embedded_valkey import EmbeddedBroker
 
 pytestmark = [
     pytest.mark.model,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.desk import Desk, article_text
 from tests.support.run_cli import run_cli
-from worker.process.embedded_valkey import EmbeddedBroker
+from worker.runtime.embedded_valkey import EmbeddedBroker
 
 _TEXT = article_text("seven")
 

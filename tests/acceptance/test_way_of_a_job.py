@@ -16,8 +16,8 @@ from tests.support.fake_worker import PATIENCE, WAITS
 from tests.support.run_cli import run_cli, start_cli
 from tests.support.waiting import wait_until
 from worker.config.numerics import native_dtype
-from worker.process.daemon import Daemon
-from worker.process.embedded_valkey import EmbeddedBroker
+from worker.runtime.daemon import Daemon
+from worker.runtime.embedded_valkey import EmbeddedBroker
 
 _STATES = ("queued", "running", "done", "failed", "cancelled")
 

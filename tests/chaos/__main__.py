@@ -41,8 +41,8 @@ from tests.chaos.load import Load, Register
 from tests.chaos.place import Place, say
 from tests.chaos.strike import WHOLE_WORKERS, Kill, Striker, plan
 from tests.chaos.watch import Watch
-from worker.process.embedded_valkey import EmbeddedBroker
 from worker.records.article import ArticleState
+from worker.runtime.embedded_valkey import EmbeddedBroker
 
 __all__ = ["main"]
 

@@ -20,10 +20,10 @@ from tests.chaos.load import Register, find_job, make_article
 from tests.chaos.place import Place, say
 from tests.chaos.watch import Recovery, Watch
 from worker.errors import ExitCode
-from worker.process.embedded_valkey import EmbeddedBroker
 from worker.queue.store.keys import Key
 from worker.records.job import JobId
 from worker.records.priority import Priority
+from worker.runtime.embedded_valkey import EmbeddedBroker
 
 __all__ = ["WHOLE_WORKERS", "Kill", "Striker", "plan"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import subprocess
 import sys
 
@@ -17,6 +18,13 @@ from worker.records.result import Result
 def test_the_public_names_are_those_of_their_homes() -> None:
     assert (worker.process, worker.Article, worker.Result) == (process, Article, Result)
     assert set(worker.__all__) == {"Article", "Result", "__version__", "process"}
+
+
+def test_no_room_hides_a_public_name() -> None:
+    """A sub-package is an attribute of its package once it is imported, and would win."""
+    rooms = {module.name for module in pkgutil.iter_modules(worker.__path__)}
+
+    assert rooms.isdisjoint(worker.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

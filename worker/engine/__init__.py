@@ -1,1 +1,1 @@
-"""Turns prompts into text, in this process or on a server. Imports config, process and errors."""
+"""Turns prompts into text, in this process or on a server. Imports config, runtime and errors."""

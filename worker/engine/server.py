@@ -25,7 +25,7 @@ from worker.engine.openai_api import (
     unreachable_error,
 )
 from worker.engine.protocol import Generation, Prompt, no_checkpoint
-from worker.process.log import get_logger
+from worker.runtime.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
 """The queue: submitting, Celery tasks, leases and recovery.
 
-Imports records, config, process, the engine, the pipeline and ``clean.shared_lines``.
+Imports records, config, runtime, the engine, the pipeline and ``clean.shared_lines``.
 """

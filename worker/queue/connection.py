@@ -14,8 +14,8 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 from worker.errors import BrokerUnavailableError, ConfigError
-from worker.process.embedded_valkey import EmbeddedBroker
 from worker.queue.store.jobs import JobStore
+from worker.runtime.embedded_valkey import EmbeddedBroker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self
 
 import redis
 
-from worker.process.log import get_logger
 from worker.queue.store.ledger import LEASE_MILLISECONDS
 from worker.records.chunk import LeaseState
+from worker.runtime.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable

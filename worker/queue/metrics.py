@@ -16,12 +16,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from worker.process.log import get_logger
 from worker.queue.celery_app import QUEUE
 from worker.queue.connection import broker_url, connect
 from worker.queue.store.jobs import JobStore
 from worker.queue.store.ledger import CHUNK_SECONDS_BOUNDS
 from worker.records.article import TERMINAL_STATES, ArticleState
+from worker.runtime.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -18,8 +18,6 @@ from celery.worker import state
 from worker.config.settings import load_profile
 from worker.engine.opening import open_engine
 from worker.errors import BrokerUnavailableError
-from worker.process.log import get_logger, log_context
-from worker.process.tracing import chunk_span, start_tracing
 from worker.queue.attempt import MAX_LOSSES_ALONE, Attempt
 from worker.queue.celery_app import PROCESS_CHUNK, create_app
 from worker.queue.connection import broker_url, connect
@@ -30,6 +28,8 @@ from worker.queue.store.jobs import JobStore
 from worker.records.chunk import Claim
 from worker.records.job import JobId
 from worker.records.worker import WorkerPresence
+from worker.runtime.log import get_logger, log_context
+from worker.runtime.tracing import chunk_span, start_tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

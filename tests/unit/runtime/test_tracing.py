@@ -19,16 +19,16 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 from structlog.testing import capture_logs
 
-from worker.process import tracing
-from worker.process.tracing import chunk_span, start_tracing, stop_tracing
+from worker.runtime import tracing
+from worker.runtime.tracing import chunk_span, start_tracing, stop_tracing
 
 QUOTE = "The mayor of Sandwick resigned"
 
 #: A program that traces a chunk and prints the packages that it has imported.
 WORK = """
 import json, sys
-from worker.process.log import configure_logging
-from worker.process.tracing import chunk_span, start_tracing, stop_tracing
+from worker.runtime.log import configure_logging
+from worker.runtime.tracing import chunk_span, start_tracing, stop_tracing
 configure_logging()
 start_tracing()
 with chunk_span("j1", 4, 8, 1) as span:

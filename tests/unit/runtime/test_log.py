@@ -22,8 +22,8 @@ from pydantic import BaseModel
 from structlog.stdlib import ProcessorFormatter
 
 from worker.errors import EngineError
-from worker.process import log
-from worker.process.log import configure_logging, get_logger, log_context
+from worker.runtime import log
+from worker.runtime.log import configure_logging, get_logger, log_context
 
 #: Texts that must not get into a log; the second one looks like a name.
 QUOTES = ["The mayor of Sandwick resigned", "Sandwick"]
@@ -208,8 +208,8 @@ def test_a_field_that_is_an_object_is_logged_as_its_type(stream: Stream) -> None
     )
 
     record = stream.record()
-    assert record["single"] == "tests.unit.process.test_log.Figures"
-    assert record["many"] == ["tests.unit.process.test_log.Figures", 3]
+    assert record["single"] == "tests.unit.runtime.test_log.Figures"
+    assert record["many"] == ["tests.unit.runtime.test_log.Figures", 3]
     assert record["raw"] == "bytes"
 
 
@@ -283,7 +283,7 @@ def test_an_argument_is_shown_when_it_is_a_number_or_a_name(stream: Stream) -> N
     logger.info(ValueError(QUOTES[0]))
 
     shown, raised = (record["event"] for record in stream.records())
-    type_name = "tests.unit.process.test_log.not_utf8"
+    type_name = "tests.unit.runtime.test_log.not_utf8"
     assert shown == f"7 desk@host redis://localhost:6379/0 … dict {type_name} None"
     assert raised == "ValueError"
 
@@ -401,7 +401,7 @@ def test_celery_installs_no_handler_and_sets_the_level(
 
 def test_without_configuration_nothing_is_printed() -> None:
     logger = "get_logger('worker.queue.lease')"
-    program = f"from worker.process.log import get_logger; {logger}.error('lease_lost')"
+    program = f"from worker.runtime.log import get_logger; {logger}.error('lease_lost')"
     command = [sys.executable, "-P", "-c", program]
     completed = subprocess.run(command, capture_output=True, timeout=60, check=True)
 
