@@ -48,7 +48,7 @@ class Package(_Entry):
     bytes: Annotated[int, Field(gt=0)]
     """Size of the part."""
     sha256: _Sha256
-    """Of the part."""
+    """Hash of the part."""
 
     @property
     def requirement(self) -> str:
@@ -87,7 +87,7 @@ class CatalogueModel(_Entry):
 
     name: Annotated[str, Field(pattern=_NAME)]
     title: str
-    """Its name for people."""
+    """Display name."""
     licence: str
     parameters: Annotated[int, Field(gt=0)]
     file: Annotated[str, Field(pattern=r"^[^/]+\.gguf$")]
@@ -95,7 +95,7 @@ class CatalogueModel(_Entry):
     bytes: Annotated[int, Field(gt=0)]
     """Size of the file."""
     sha256: _Sha256
-    """Of the file. No byte is used before it agrees."""
+    """Hash of the file, which is used only if it matches."""
     prepared_bytes: Annotated[int, Field(gt=0)]
     """Size of the prepared folder. Twice the parameters, and more if the output layer is not that
     of the token embeddings."""

@@ -1,4 +1,4 @@
-"""A catalogue model on this disk: its folder, its manifest, its lock, and what a pull has begun.
+"""A catalogue model on this disk: its folder, manifest and lock, and any unfinished pull.
 
 ``worker.engine.pull`` writes the manifest into the prepared folder before the folder appears.
 """
@@ -41,16 +41,16 @@ class _File(NamedTuple):
 
 
 class KeptModel:
-    """What ``$COPYDESK_HOME/models`` holds of one model."""
+    """The files of one model in ``$COPYDESK_HOME/models``."""
 
     def __init__(self, model: CatalogueModel, home: Path) -> None:
         self.model = model
         self.folder = model_folder(model.name, home)
         """The prepared model. It appears by one rename, so it is complete if it exists."""
         self.scratch = self.folder.with_name(f".pull-{model.name}")
-        """What a pull works in; it stays until the folder is there."""
+        """Working folder of a pull, kept until the prepared model is in place."""
         self.file = self.scratch / model.file
-        """The bytes of the GGUF file that have arrived, from its start."""
+        """The GGUF file as far as it has been downloaded."""
         self._lock = self.folder.with_name(f".{model.name}.lock")
 
     @property
@@ -60,7 +60,7 @@ class KeptModel:
 
     @property
     def begun_bytes(self) -> int:
-        """Bytes of the file that an unfinished pull has left."""
+        """Size of the file that an unfinished pull has left."""
         return self.file.stat().st_size if self.file.is_file() else 0
 
     @property

@@ -1,7 +1,7 @@
-"""Fetch a model of the catalogue, check its hash and prepare it.
+"""Downloads a catalogue model, checks its hash and prepares it.
 
-The file grows from its start in a scratch folder that outlives a kill, so the next pull goes on
-where the last one broke off, from whatever source. The prepared folder appears by one rename.
+The file grows in a scratch folder that survives a kill, so the next pull resumes where the last one
+stopped, from any source. One rename puts the prepared folder in place.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _GB, _MB = 10**9, 10**6
 
 
 class _WrongBytesError(SourceError):
-    """A source delivers other bytes than the catalogue's."""
+    """A source delivers bytes that do not match the catalogue."""
 
 
 def pull(
@@ -85,7 +85,7 @@ def pull(
 
 
 def _clear(kept: KeptModel) -> None:
-    """Keep the file's bytes of a pull that was cut off, and nothing else."""
+    """Empty the scratch folder, except for the file of an interrupted pull."""
     kept.scratch.mkdir(exist_ok=True)
     for path in kept.scratch.iterdir():
         if path != kept.file:
@@ -96,7 +96,7 @@ def _clear(kept: KeptModel) -> None:
 
 def _check_room(kept: KeptModel) -> None:
     model = kept.model
-    # Besides the file, one downloaded part is there at a time.
+    # One downloaded part exists beside the file at a time.
     part = max(piece.end - piece.start for piece in model.pieces)
     missing = max(0, model.bytes - kept.begun_bytes)
     fetched = missing + min(missing, part)
@@ -142,7 +142,7 @@ def _fetch(
 
 
 class _Arrival:
-    """The file of a model, as it comes in from one source."""
+    """Downloads a model's file from one source."""
 
     def __init__(
         self, kept: KeptModel, source: Source, report: Callable[[str], None], bar: Bar
