@@ -24,7 +24,9 @@ _REAL = ("-m", "cli")
 _FAKE = (
     "-c",
     """
-import sys
+import signal, sys
+# A shell that runs the tests in the background makes its children ignore SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from cli import service
 service.WORKER_COMMAND = (sys.executable, "-P", "-m", "tests.support.fake_worker")
 from cli.main import main
