@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
+    from typing import BinaryIO
 
     from worker.config.catalogue import CatalogueModel
 
     #: Shows bytes done and in total, under a heading, while the context is open.
     Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
-__all__ = ["Bar", "KeptModel"]
+__all__ = ["Bar", "KeptModel", "sha256_of_range"]
 
 #: Name of the manifest in a prepared folder.
 _MANIFEST = "copydesk.json"
@@ -192,15 +193,34 @@ def _hashed(files: Mapping[str, Path], progress: Callable[[int, int], None]) -> 
     total, done = sum(path.stat().st_size for path in files.values()), 0
     entries = {}
     for name, path in files.items():
-        digest, size = hashlib.sha256(), 0
+        size = path.stat().st_size
         with path.open("rb") as stream:
-            while block := stream.read(_BLOCK_BYTES):
-                digest.update(block)
-                size += len(block)
-                progress(done + size, total)
+            digest = sha256_of_range(stream, 0, size, _shifted(progress, done, total))
         done += size
-        entries[name] = _File(size, digest.hexdigest())
+        entries[name] = _File(size, digest)
     return entries
+
+
+def _shifted(
+    progress: Callable[[int, int], None], before: int, total: int
+) -> Callable[[int, int], None]:
+    """Report one file's progress as part of ``total``, after ``before`` bytes of other files."""
+    return lambda done, _total: progress(before + done, total)
+
+
+def sha256_of_range(
+    stream: BinaryIO,
+    start: int,
+    end: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> str:
+    """Return the hex digest of the bytes from ``start`` to ``end``, reporting progress."""
+    digest, position = hashlib.sha256(), stream.seek(start)
+    while block := stream.read(min(_BLOCK_BYTES, end - position)):
+        digest.update(block)
+        position += len(block)
+        progress(position - start, end - start)
+    return digest.hexdigest()
 
 
 def _tree_bytes(folder: Path) -> int:

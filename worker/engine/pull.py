@@ -7,13 +7,12 @@ stopped, from any source. One rename puts the prepared folder in place.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from worker.config.kept_model import KeptModel
+from worker.config.kept_model import KeptModel, sha256_of_range
 from worker.engine.supply.opening import open_folder, open_sources
 from worker.engine.supply.source import SourceError
 from worker.errors import CopydeskError, EngineError
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from worker.engine.supply.source import Source
 
 __all__ = ["pull"]
-
-#: Bytes hashed at a time, so that progress shows.
-_BLOCK_BYTES = 4 * 1024**2
 
 _GB, _MB = 10**9, 10**6
 
@@ -201,25 +197,11 @@ class _Arrival:
     def _is_right(self, stream: BinaryIO) -> bool:
         whole = self._model
         with self._bar(f"checking {whole.name}") as progress:
-            return _hash(stream, 0, whole.bytes, progress) == whole.sha256
+            return sha256_of_range(stream, 0, whole.bytes, progress) == whole.sha256
 
 
 def _is_right(stream: BinaryIO, piece: Piece) -> bool:
-    return _hash(stream, piece.start, piece.end) == piece.sha256
-
-
-def _hash(
-    stream: BinaryIO,
-    start: int,
-    end: int,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> str:
-    digest, position = hashlib.sha256(), stream.seek(start)
-    while block := stream.read(min(_BLOCK_BYTES, end - position)):
-        digest.update(block)
-        position += len(block)
-        progress(position - start, end - start)
-    return digest.hexdigest()
+    return sha256_of_range(stream, piece.start, piece.end) == piece.sha256
 
 
 def _prepare(kept: KeptModel, report: Callable[[str], None], bar: Bar) -> None:
