@@ -15,7 +15,7 @@ from tests.acceptance.desk import Desk, article_text, read_rows
 from tests.support.fake_worker import PATIENCE, WAITS
 from tests.support.run_cli import run_cli, start_cli
 from tests.support.waiting import wait_until
-from worker.config.numerics import native_dtype
+from worker.config.numerics import concrete_numerics
 from worker.runtime.daemon import Daemon
 from worker.runtime.embedded_valkey import EmbeddedBroker
 
@@ -144,7 +144,9 @@ def test_doctor_finds_nothing_wrong(desk: Desk) -> None:
 
     assert (ran.code, ran.codes) == (0, [])
     assert "1 workers" in ran.data["checks"]["broker"]["found"]
-    assert ran.data["checks"]["model"]["found"].endswith(f", in {native_dtype()}")
+    assert ran.data["checks"]["model"]["found"].endswith(
+        f", in {concrete_numerics('auto', int8=False)}"
+    )
 
 
 def test_run_leaves_nothing_running(own_desk: Desk) -> None:

@@ -12,11 +12,12 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, LogitsProcessor, LogitsProcessorList
 
-from worker.config.numerics import concrete_dtype
+from worker.config.numerics import concrete_numerics
 from worker.config.profile import ModelSettings, PromptTemplate
 from worker.config.settings import Settings
 from worker.config.weights import adapter_folder, locate
 from worker.engine.decoding.draft import Draft
+from worker.engine.decoding.product import activation_dtype
 from worker.engine.local import LocalEngine
 from worker.engine.protocol import Generation, Prompt, no_checkpoint
 
@@ -89,7 +90,7 @@ class PlainEngine:
         if adapter not in self._models:
             model: Any = AutoModelForCausalLM.from_pretrained(
                 self._source,
-                dtype=getattr(torch, concrete_dtype(self._model.dtype)),
+                dtype=activation_dtype(concrete_numerics(self._model.dtype, int8=False)),
                 use_safetensors=True,
             )
             if adapter:

@@ -63,8 +63,12 @@ class ModelSettings(_Section):
     """Commit or tag of a hub model, or of the model that a server serves. Both need one, since it
     names their results."""
     dtype: Dtype = "auto"
-    """``auto`` becomes ``bfloat16`` or ``float32``, whichever the CPU of the machine that loads the
-    profile computes in. The two differ in near-ties, so the choice is part of the digest."""
+    """``auto`` becomes ``bfloat16`` on a machine whose CPU computes in it, otherwise ``int8`` or
+    ``float32``. They differ in near-ties, so the choice is part of the digest. ``int8``: weights of
+    eight bits with a scale per output, activations of eight bits with a scale per token."""
+    int8: bool = False
+    """Whether ``auto`` may choose ``int8``. Set it for a model whose repairs are as good in int8;
+    docs/decisions/032-numerics.md has the measurements."""
     batch_tokens: int = Field(default=2048, ge=256)
     """Tokens of prompts and drafts in one pass. 1,024 to 2,048 were fastest in a sweep from 512 to
     4,096. The size can tip near-ties in bfloat16, so it is part of the digest."""

@@ -28,7 +28,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from worker.config.numerics import concrete_dtype
+from worker.config.numerics import concrete_numerics
 from worker.config.profile import Profile, PromptTemplate
 from worker.errors import ConfigError
 
@@ -193,7 +193,7 @@ def load_profile(settings: Settings, name: str | None = None) -> Profile:
         raise _config_error(error, Profile, where=str(path)) from error
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    dtype = concrete_dtype(profile.model.dtype)
+    dtype = concrete_numerics(profile.model.dtype, int8=profile.model.int8)
     model = profile.model.model_copy(update={"dtype": dtype})
     repair, summary = profile.repair, profile.summary
     names = (

@@ -11,7 +11,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -19,11 +19,13 @@ from random import Random
 from typing import Any, NamedTuple
 
 import torch
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import LoraConfig
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from worker.config.numerics import Numerics
+from worker.training.branch import branched_layers, freeze_base
 from worker.training.pair import Pair
 
 __all__ = [
@@ -95,11 +97,12 @@ class Report:
     loss_after: float
 
 
-def load_base(folder: Path) -> tuple[Any, Any]:
-    """Load the model, in bfloat16, and its tokenizer."""
+def load_base(folder: Path, numerics: Numerics) -> tuple[Any, Any]:
+    """Load the model, frozen for training in ``numerics``, and its tokenizer."""
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, **options)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", **options)
+    freeze_base(model, numerics)
     return model, tokenizer
 
 
@@ -183,7 +186,7 @@ def train(
     """Train for one epoch, and write the adapter to ``out`` in peft's format, in bfloat16.
 
     Args:
-        base: the model; the adapter is added to it.
+        base: the model from ``load_base``; the adapter is added to it.
         examples: examples to train on.
         held_out: examples to measure the loss on, before and after.
         recipe: the hyperparameters.
@@ -201,20 +204,23 @@ def train(
         target_modules=_PROJECTIONS,
         task_type="CAUSAL_LM",
     )
-    # The adapter's weights stay in float32: steps of 5e-4 would vanish in bfloat16.
-    model: Any = get_peft_model(base, config)
-    if start is not None:
-        set_peft_model_state_dict(model, load_file(start / _WEIGHTS))
-    # peft has set the name to the local folder.
     config.base_model_name_or_path = base_name
-    run = _Run(model, examples, recipe, work)
+    stored = {} if start is None else load_file(start / _WEIGHTS)
+    layers = dict(branched_layers(base, _PROJECTIONS))
+    for path, layer in layers.items():
+        layer.add_branch(recipe.rank, recipe.alpha / recipe.rank)
+        for name, weight in _branch_weights(path, layer):
+            if stored:
+                weight.data.copy_(stored[name])
+    run = _Run(base, examples, recipe, work)
     before = run.restore()
     if before is None:
         before = _mean_nats(base, held_out)
         say(f"held out before: {before:.4f}\n")
     run.finish(before, say)
     after = _mean_nats(base, held_out)
-    _save_adapter(model, config, out)
+    weights = dict(pair for path, layer in layers.items() for pair in _branch_weights(path, layer))
+    _save_adapter(weights, config, out)
     return Report(len(run.batches), run.tokens, run.seconds / 60, before, after)
 
 
@@ -223,7 +229,7 @@ class _Run:
 
     def __init__(self, model: Any, examples: Sequence[Example], recipe: Recipe, work: Path) -> None:
         self.examples, self.recipe, self.work = examples, recipe, work
-        self.base = model.get_base_model()
+        self.base = model
         self.weights = [weight for weight in model.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.weights, lr=recipe.learning_rate, weight_decay=0.0, foreach=True
@@ -256,9 +262,7 @@ class _Run:
             group["lr"] = self.recipe.learning_rate * _rate_share(
                 self.step, len(self.batches), self.recipe.warmup
             )
-        # Without autocast, the adapter multiplies in float32, which takes 1.5 times as long.
-        with torch.autocast("cpu", torch.bfloat16):
-            nats, _ = _answer_nats(self.base, batch)
+        nats, _ = _answer_nats(self.base, batch)
         weights = torch.tensor([weight for example in batch for weight in example.weights])
         loss = (nats * weights).sum() / weights.sum()
         loss.backward()
@@ -329,7 +333,7 @@ def _answer_nats(model: Any, batch: Sequence[Example]) -> tuple[torch.Tensor, li
     ]
     hidden = model.model(input_ids=ids, attention_mask=mask).last_hidden_state
     # Only at answer tokens, because logits over a vocabulary of 49,152 take a fifth of the time.
-    logits = model.lm_head(hidden[rows, columns]).float()
+    logits = model.get_output_embeddings()(hidden[rows, columns]).float()
     wanted = torch.tensor([token for example in batch for token in example.ids[example.answer :]])
     nats = torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
     return nats, [len(example.ids) - example.answer for example in batch]
@@ -364,11 +368,16 @@ def _rate_share(step: int, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
 
 
-def _save_adapter(model: Any, config: LoraConfig, out: Path) -> None:
+def _branch_weights(path: str, layer: Any) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    """Yield the weights of a layer's branch under peft's names."""
+    yield f"base_model.model.{path}.lora_A.weight", layer.down
+    yield f"base_model.model.{path}.lora_B.weight", layer.up
+
+
+def _save_adapter(weights: Mapping[str, torch.Tensor], config: LoraConfig, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     tensors = {
-        name: weight.detach().to(torch.bfloat16).contiguous()
-        for name, weight in get_peft_model_state_dict(model).items()
+        name: weight.detach().to(torch.bfloat16).contiguous() for name, weight in weights.items()
     }
     save_file(tensors, out / _WEIGHTS, {"format": "pt"})
     config.inference_mode = True

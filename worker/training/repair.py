@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from worker.config.numerics import concrete_numerics
 from worker.stages.repair.changes import find_changes
 from worker.training.lora import BASE_NAME, Recipe, load_base, surprisals
 from worker.training.mixture import FIRST, SECOND, draw_candidates, mix
@@ -47,7 +48,7 @@ def make_repair_adapter(
     data, so it does not belong in the repository.
     """
     recipe, shares = (_SECOND_RECIPE, SECOND) if start else (Recipe(), FIRST)
-    base = load_base(model)
+    base = load_base(model, concrete_numerics("auto", int8=False))
 
     def draw() -> list[Lesson]:
         candidates = draw_candidates(data, shares, pairs, recipe.seed)

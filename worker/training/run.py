@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
+from worker.config.numerics import concrete_numerics
 from worker.config.weights import locate
 from worker.errors import UsageError
 from worker.training.card import CardText, write_card
@@ -130,7 +131,10 @@ def train_own_adapter(
         ModelMissingError: the model cannot be found.
     """
     return train_lessons(
-        load_base(Path(locate(profile.model, settings.home))),
+        load_base(
+            Path(locate(profile.model, settings.home)),
+            concrete_numerics(profile.model.dtype, int8=profile.model.int8),
+        ),
         lessons,
         tasks,
         recipe,

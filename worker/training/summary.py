@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from random import Random
 
+from worker.config.numerics import concrete_numerics
 from worker.english.facts import words
 from worker.stages.split.sentences import split_sentences
 from worker.stages.summarise.ranking import rank_sentences, select_sentences
@@ -72,7 +73,7 @@ def make_summary_adapter(*, data: Path, model: Path, prompts: Path, out: Path, w
     data, so it does not belong in the repository.
     """
     recipe = Recipe()
-    base = load_base(model)
+    base = load_base(model, concrete_numerics("auto", int8=False))
 
     def draw() -> list[Lesson]:
         rng = Random(recipe.seed)  # noqa: S311 - not a secret

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from worker.config import profile as profile_module
-from worker.config.numerics import native_dtype
+from worker.config.numerics import concrete_numerics
 from worker.config.profile import (
     CheckSettings,
     ModelSettings,
@@ -159,7 +159,7 @@ def test_a_profile_takes_defaults_and_its_files_name(configs: Path) -> None:
 
     assert profile.name == "mine"
     assert profile.checks == CheckSettings(min_support=0.9)
-    assert profile.model == ModelSettings(dtype=native_dtype())
+    assert profile.model == ModelSettings(dtype=concrete_numerics("auto", int8=False))
 
 
 def test_the_settings_profile_is_the_default(configs: Path) -> None:

@@ -57,7 +57,7 @@ def logits(model: Any) -> torch.Tensor:
 
 def frozen(folder: Path) -> tuple[Any, AdapterSwitch]:
     model, switch = load(folder), AdapterSwitch()
-    freeze(model, switch)
+    freeze(model, switch, "float32")
     return model, switch
 
 

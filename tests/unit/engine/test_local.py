@@ -196,7 +196,7 @@ def test_the_engine_is_opened_by_its_settings(folder: Path, engine: LocalEngine)
 def test_weights_can_be_held_in_bfloat16(folder: Path) -> None:
     half = LocalEngine(ModelSettings(name=str(folder), dtype="bfloat16"), settings())
 
-    assert half._load().dtype is torch.bfloat16
+    assert half._model.dtype is torch.bfloat16
     assert len(half.generate(PROMPTS[:2])) == 2
 
 

@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, tmp_path: Path, recipe: Recipe = RECIPE) -> tuple[Report, str]:
-    base, tokenizer = load_base(folder)
+    base, tokenizer = load_base(folder, "float32")
     examples = encode(tokenizer, 2, "ta te", PAIRS)
     progress: list[str] = []
     report = train(
@@ -50,7 +50,7 @@ def run(folder: Path, tmp_path: Path, recipe: Recipe = RECIPE) -> tuple[Report, 
 
 
 def test_the_answer_is_tokenised_alone_and_ended(folder: Path) -> None:
-    _, tokenizer = load_base(folder)
+    _, tokenizer = load_base(folder, "float32")
     example = encode(tokenizer, 2, "ta te", PAIRS[:1])[0]
     tokens = tokenizer.convert_ids_to_tokens(example.ids)
     assert tokens[: example.answer] == ["ta", "te", "ba", "be", "bi"]
@@ -71,7 +71,7 @@ def test_the_answer_is_tokenised_alone_and_ended(folder: Path) -> None:
 def test_the_tokens_that_differ_from_the_source_weigh_more(
     target: str, edited: list[bool], folder: Path
 ) -> None:
-    _, tokenizer = load_base(folder)
+    _, tokenizer = load_base(folder, "float32")
     pair = Pair("ba be bi", target, "damage")
 
     (example,) = encode(tokenizer, 2, "ta te", [pair], edit_weight=4.0, weight=2.0)
@@ -147,7 +147,7 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 def test_a_longer_text_has_more_nats(folder: Path) -> None:
-    base, tokenizer = load_base(folder)
+    base, tokenizer = load_base(folder, "float32")
     base.config.bos_token_id = 0
     short, long = surprisals(base, tokenizer, ["ba be", "ba be bi bo"])
     assert 0 < short < long

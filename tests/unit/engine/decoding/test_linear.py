@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from worker.engine.decoding.linear import AdapterSwitch, FrozenLinear, freeze
+from worker.config.numerics import Numerics
+from worker.engine.decoding.linear import AdapterSwitch, FrozenEmbedding, FrozenLinear, freeze
 
+NAMES: dict[torch.dtype, Numerics] = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 SUPPORTED = torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
@@ -30,7 +32,7 @@ def network(dtype: torch.dtype, *, bias: bool) -> torch.nn.Sequential:
 @pytest.mark.parametrize("rows", [1, 7, 300])
 def test_a_frozen_layer_gives_the_same(rows: int, bias: bool, dtype: torch.dtype) -> None:
     plain, frozen = network(dtype, bias=bias), network(dtype, bias=bias)
-    freeze(frozen, AdapterSwitch())
+    freeze(frozen, AdapterSwitch(), NAMES[dtype])
     inputs = torch.randn(rows, 32).to(dtype)
 
     assert sum(isinstance(part, FrozenLinear) for part in frozen.modules()) == 2
@@ -40,7 +42,7 @@ def test_a_frozen_layer_gives_the_same(rows: int, bias: bool, dtype: torch.dtype
 
 def test_a_branch_joins_outputs_of_any_shape() -> None:
     switch = AdapterSwitch()
-    layer = FrozenLinear(torch.nn.Linear(6, 4), switch)
+    layer = FrozenLinear(torch.nn.Linear(6, 4), switch, "float32")
     down, up = torch.randn(2, 6), torch.randn(4, 2)
     inputs = torch.randn(3, 5, 6)
     with torch.inference_mode():
@@ -54,7 +56,32 @@ def test_a_branch_joins_outputs_of_any_shape() -> None:
 
 @pytest.mark.parametrize(("down", "up"), [((2, 5), (4, 2)), ((2, 6), (3, 2)), ((2, 6), (4, 3))])
 def test_matrices_that_do_not_fit_are_refused(down: tuple[int, int], up: tuple[int, int]) -> None:
-    layer = FrozenLinear(torch.nn.Linear(6, 4), AdapterSwitch())
+    layer = FrozenLinear(torch.nn.Linear(6, 4), AdapterSwitch(), "float32")
 
     with pytest.raises(ValueError, match="do not fit a layer of 4 x 6"):
         layer.add_branch("mine", torch.zeros(down), torch.zeros(up))
+
+
+def test_embeddings_keep_their_type_and_return_the_activations() -> None:
+    model = torch.nn.Sequential(torch.nn.Embedding(10, 4), torch.nn.LayerNorm(4)).bfloat16()
+    vectors = model[0].weight.detach().clone()
+    freeze(model, AdapterSwitch(), "float32")
+
+    embedding: torch.nn.Module = model[0]
+    assert isinstance(embedding, FrozenEmbedding)
+    looked_up = embedding(torch.tensor([3, 7]))
+    assert looked_up.dtype is torch.float32
+    assert torch.equal(looked_up, vectors[[3, 7]].float())
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+
+
+def test_nothing_of_the_loaded_file_is_kept() -> None:
+    stored = torch.randn(6000)
+    model = torch.nn.Sequential(torch.nn.Embedding(10, 4), torch.nn.Linear(4, 4))
+    model[0].weight.data, model[1].weight.data = stored[:40].view(10, 4), stored[40:56].view(4, 4)
+    model[1].bias.data = stored[56:60]
+    expected = model(torch.tensor([3]))
+    freeze(model, AdapterSwitch(), "float32")
+    stored.zero_()
+
+    torch.testing.assert_close(model(torch.tensor([3])), expected)
