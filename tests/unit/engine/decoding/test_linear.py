@@ -63,13 +63,14 @@ def test_matrices_that_do_not_fit_are_refused(down: tuple[int, int], up: tuple[i
 
 
 def test_embeddings_keep_their_type_and_return_the_activations() -> None:
-    model = torch.nn.Sequential(torch.nn.Embedding(10, 4), torch.nn.LayerNorm(4)).bfloat16()
-    vectors = model[0].weight.detach().clone()
+    embedding = torch.nn.Embedding(10, 4)
+    model = torch.nn.Sequential(embedding, torch.nn.LayerNorm(4)).bfloat16()
+    vectors = embedding.weight.detach().clone()
     freeze(model, AdapterSwitch(), "float32")
 
-    embedding: torch.nn.Module = model[0]
-    assert isinstance(embedding, FrozenEmbedding)
-    looked_up = embedding(torch.tensor([3, 7]))
+    frozen: torch.nn.Module = model[0]
+    assert isinstance(frozen, FrozenEmbedding)
+    looked_up: torch.Tensor = model.get_submodule("0").forward(torch.tensor([3, 7]))
     assert looked_up.dtype is torch.float32
     assert torch.equal(looked_up, vectors[[3, 7]].float())
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
