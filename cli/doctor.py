@@ -13,7 +13,7 @@ from cli.output.report import JsonFlag, Problem, Report
 from worker.errors import CopydeskError, ExitCode
 
 if TYPE_CHECKING:
-    from worker.config.profile import ModelSettings
+    from worker.config.profile import Profile
     from worker.config.settings import Settings
 
 __all__ = ["command"]
@@ -23,6 +23,12 @@ _MIN_FREE_BYTES = 2 * 1024**3
 
 #: Maximum number of model names shown; a server may list hundreds.
 _MAX_NAMES_SHOWN = 5
+
+#: What is lost with a server that does not say how likely a draft is; docs/sizing.md says more.
+_WITHOUT_LIKELIHOODS = (
+    "without likelihoods: no sentence is spotted by surprise, changes are accepted by the rules"
+    " alone, and the judge says yes or no"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +90,31 @@ def _check_model(settings: Settings) -> str:
     from worker.config.settings import load_profile
     from worker.config.weights import locate
 
-    model = load_profile(settings).model
-    if model.kind == "server":
-        return _check_server(model, settings)
-    return f"{locate(model, settings.home)}, in {model.dtype}"
+    profile = load_profile(settings)
+    if profile.model.kind == "server":
+        return _check_server(profile, settings)
+    return f"{locate(profile.model, settings.home)}, in {profile.model.dtype}"
 
 
-def _check_server(model: ModelSettings, settings: Settings) -> str:
-    from worker.engine.openai_api import served_models
+def _check_server(profile: Profile, settings: Settings) -> str:
+    from worker.engine.openai_api import check_adapters, served_models, served_name
+    from worker.engine.server import ServerEngine
 
+    model = profile.model
+    adapters = {prompt.adapter for prompt in profile.prompts.values()} - {""}
     names = served_models(model, settings)
+    check_adapters(model, adapters, names)
     if model.name in names:
-        return f"{model.name}, served at {model.url}"
-    # Not an error: llama.cpp serves any name, and transformers serve lists only its cache.
-    listed = ", ".join(names[:_MAX_NAMES_SHOWN]) or "nothing"
-    return f"{model.url} answers; it lists {listed}, not {model.name}"
+        served = [model.name, *sorted(served_name(model, adapter) for adapter in adapters)]
+        finding = f"{', '.join(served)}, served at {model.url}"
+    else:
+        # Not an error: llama.cpp serves any name, and transformers serve lists only its cache.
+        listed = ", ".join(names[:_MAX_NAMES_SHOWN]) or "nothing"
+        finding = f"{model.url} answers; it lists {listed}, not {model.name}"
+    support = ServerEngine(model, settings, patience_seconds=0.0).draft_support()
+    if support.end_token is None:
+        return f"{finding}; {_WITHOUT_LIKELIHOODS} ({support.why_not})"
+    return f"{finding}; it says how likely drafts are"
 
 
 def _check_broker(settings: Settings) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "TIMEOUT_SECONDS",
     "ReceivedRequest",
     "Reply",
+    "Rule",
     "RuledServer",
     "completion",
     "echo",
@@ -53,6 +54,10 @@ class ReceivedRequest:
     body: Any
 
 
+#: Returns the reply to a request's body.
+Rule = Callable[[Any], Reply | None]
+
+
 def completion(text: str | None, reason: str = "stop", **usage: int) -> Reply:
     choice = {"index": 0, "message": {"role": "assistant", "content": text}}
     content = {"object": "chat.completion", "choices": [{**choice, "finish_reason": reason}]}
@@ -68,13 +73,17 @@ def text_of(body: Any) -> str:
 
 
 class RuledServer(ThreadingHTTPServer):
-    """Answers each request by ``rule``: by default in capitals; None drops the connection."""
+    """Answers each request by ``rule``: by default in capitals; None drops the connection.
+
+    ``routes`` has rules for single paths. Like most servers, this one has no ``/tokenize``.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.rule: Callable[[Any], Reply | None] = echo
+        self.rule: Rule = echo
+        self.routes: dict[str, Rule] = {"/tokenize": lambda _: Reply({"detail": "Not Found"}, 404)}
         self.requests: list[ReceivedRequest] = []
         self.stopping = threading.Event()
         """Set at the end of the test, to release rules that wait."""
@@ -99,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: Any) -> None:
         self.server.requests.append(ReceivedRequest(self.path, self.headers["Authorization"], body))
-        reply = self.server.rule(body)
+        reply = self.server.routes.get(self.path, self.server.rule)(body)
         if reply is None:
             self.close_connection = True
             return

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 #: Part of each profile's digest. Raise it with every change to a stage that can change an output.
-PIPELINE_VERSION = 15
+PIPELINE_VERSION = 16
 
 #: The model of a profile that names none: it works offline on a laptop, once it is pulled.
 DEFAULT_MODEL = "smollm2-135m"

@@ -133,22 +133,17 @@ def fingerprint(model: ModelSettings, home: Path) -> str:
 def with_digest(profile: Profile, settings: Settings) -> Profile:
     """Return ``profile`` with ``model_digest`` filled in, so that its digest covers the weights.
 
+    Adapters are named by their files here, for a server too: it is to serve the same ones.
     A model folder is made absolute, since workers run in other folders.
 
     Raises:
-        ConfigError: see ``fingerprint``; or a prompt asks a server for an adapter.
+        ConfigError: see ``fingerprint``.
         ModelMissingError: see ``locate``; or a prompt's adapter is missing.
     """
     model = profile.model
     if is_local(model) and not in_catalogue(model.name):
         model = model.model_copy(update={"name": locate(model, settings.home)})
     adapters = sorted({prompt.adapter for prompt in profile.prompts.values()} - {""})
-    if adapters and model.kind == "server":
-        raise ConfigError(
-            f"the profile {profile.name} asks a server for the adapter {adapters[0]},"
-            " which only the local engine has",
-            hint="name a prompt file without an adapter, such as repair.v1.toml",
-        )
     digest = "+".join(
         [fingerprint(model, settings.home), *(_adapter_digest(name) for name in adapters)]
     )

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import httpx2
 from pydantic import BaseModel, Field, ValidationError
 
+from worker.config.weights import adapter_folder
 from worker.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from worker.config.profile import ModelSettings
     from worker.config.settings import Settings
 
@@ -23,10 +27,13 @@ __all__ = [
     "UNANSWERED_ERRORS",
     "BusyError",
     "Completion",
+    "ModelList",
+    "check_adapters",
     "open_client",
-    "read_completion",
+    "read_answer",
     "refusal_error",
     "served_models",
+    "served_name",
     "unreachable_error",
 ]
 
@@ -64,13 +71,26 @@ TRANSIENT_ERRORS = (
 UNANSWERED_ERRORS = (httpx2.RequestError, httpx2.InvalidURL, BusyError)
 
 
+#: A schema that an answer is parsed by.
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+
 class _Message(BaseModel):
     content: str | None = None
+
+
+class _Token(BaseModel):
+    logprob: float
+
+
+class _Logprobs(BaseModel):
+    content: list[_Token] | None = None
 
 
 class _Choice(BaseModel):
     message: _Message
     finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
 
 
 class _Usage(BaseModel):
@@ -89,8 +109,15 @@ class _Model(BaseModel):
     id: str
 
 
-class _Models(BaseModel):
+class ModelList(BaseModel):
+    """A response to ``models``; vLLM lists adapters beside the model."""
+
     data: list[_Model]
+
+    @property
+    def names(self) -> list[str]:
+        """The names that a request may give as its model."""
+        return [model.id for model in self.data]
 
 
 def open_client(model: ModelSettings, settings: Settings) -> httpx2.AsyncClient:
@@ -119,18 +146,35 @@ def served_models(model: ModelSettings, settings: Settings) -> list[str]:
             raise BusyError(response)
     except UNANSWERED_ERRORS as error:
         raise unreachable_error(model, error) from error
-    if not response.is_success:
-        raise refusal_error(model, settings, response)
-    try:
-        return [served.id for served in _Models.model_validate_json(response.content).data]
-    except ValidationError as error:
-        raise _not_compatible_error(model) from error
+    return read_answer(ModelList, model, settings, response).names
 
 
-def read_completion(
-    model: ModelSettings, settings: Settings, response: httpx2.Response
-) -> Completion:
-    """Parse the completion in ``response``.
+def served_name(model: ModelSettings, adapter: str) -> str:
+    """Return the name to request: that of the adapter, or the model's if there is none."""
+    return Path(adapter).name if adapter else model.name
+
+
+def check_adapters(model: ModelSettings, adapters: Iterable[str], names: Collection[str]) -> None:
+    """Check that a server which lists ``names`` serves all ``adapters``.
+
+    Raises:
+        EngineError: ``adapter_not_served``.
+    """
+    folders = {served_name(model, adapter): adapter_folder(adapter) for adapter in sorted(adapters)}
+    missing = [name for name in folders if name not in names]
+    if missing:
+        modules = " ".join(f"{name}={folders[name]}" for name in missing)
+        raise EngineError(
+            f"the server {model.url} does not serve the adapter {', '.join(missing)}",
+            code="adapter_not_served",
+            hint=f"start vLLM with --enable-lora --lora-modules {modules}; see docs/sizing.md",
+        )
+
+
+def read_answer(
+    schema: type[AnswerT], model: ModelSettings, settings: Settings, response: httpx2.Response
+) -> AnswerT:
+    """Parse ``response`` by ``schema``.
 
     Raises:
         BusyError: the server cannot answer now.
@@ -142,7 +186,7 @@ def read_completion(
     if not response.is_success:
         raise refusal_error(model, settings, response)
     try:
-        return Completion.model_validate_json(response.content)
+        return schema.model_validate_json(response.content)
     except ValidationError as error:
         raise _not_compatible_error(model) from error
 

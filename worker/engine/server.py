@@ -1,7 +1,10 @@
 """The engine behind an OpenAI-compatible server: vLLM, transformers serve, llama.cpp.
 
-The server batches the requests in flight, and may restart while they run. It supports neither
-drafts nor the keep-bias: answers are plain greedy ones, without likelihoods.
+The server batches the requests in flight, and may restart while they run. Where it can read drafts
+(``worker.engine.server_draft``), a draft that the model would write itself is its answer, at the
+price of reading it; else answers are plain greedy ones, without likelihoods. The keep-bias decides
+whether a draft stands as a whole; an answer that departs from its draft is written without it.
+Hidden states are not to be had from a server.
 """
 
 from __future__ import annotations
@@ -9,33 +12,33 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-import time
 from concurrent.futures import wait
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from anyio.from_thread import start_blocking_portal
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
+from worker.engine.chat_mark import without_chat_marks
 from worker.engine.openai_api import (
-    TRANSIENT_ERRORS,
-    UNANSWERED_ERRORS,
-    BusyError,
-    open_client,
-    read_completion,
-    unreachable_error,
+    Completion,
+    ModelList,
+    check_adapters,
+    served_models,
+    served_name,
 )
 from worker.engine.protocol import Generation, Prompt, no_checkpoint
+from worker.engine.server_client import open_server
+from worker.engine.server_draft import find_draft_support, read_draft
+from worker.errors import EngineError
 from worker.runtime.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    import httpx2
-    from tenacity import RetryCallState
-
     from worker.config.profile import ModelSettings, PromptTemplate
     from worker.config.settings import Settings
-    from worker.engine.openai_api import Completion
+    from worker.engine.server_client import ServerClient
+    from worker.engine.server_draft import DraftReading, DraftSupport
 
 __all__ = ["ServerEngine"]
 
@@ -43,11 +46,6 @@ __all__ = ["ServerEngine"]
 #: with transformers serve took 5 s (measured); vLLM takes 14 to 59 s for 3B to 8B models (vLLM pull
 #: 11005, issue 20264). A chunk times out after 840 s.
 _PATIENCE_SECONDS = 180.0
-
-#: Upper bound of the random wait before the first retry, and its maximum; the bound doubles from
-#: one retry to the next. A recovered server is noticed within 5 s, and not by all requests at once.
-_FIRST_WAIT_SECONDS = 0.25
-_MAX_WAIT_SECONDS = 5.0
 
 #: Interval between checkpoint calls. A lease is renewed only every few seconds anyway.
 _CHECKPOINT_SECONDS = 1.0
@@ -87,6 +85,9 @@ class ServerEngine:
     ) -> None:
         self._model, self._settings = model, settings
         self._patience_seconds = patience_seconds
+        # Both are found out by the first prompts that need them, and kept.
+        self._served: frozenset[str] = frozenset()
+        self._draft_support: DraftSupport | None = None
 
     @property
     def window(self) -> int:
@@ -104,7 +105,7 @@ class ServerEngine:
         Raises:
             EngineError: the server was silent for ``patience_seconds`` (``server_unreachable`` or
                 ``server_timed_out``), or refused or failed on any prompt (``server_refused`` or
-                ``engine_error``).
+                ``engine_error``), or lacks a prompt's adapter (``adapter_not_served``).
         """
         if not prompts:
             return []
@@ -116,7 +117,30 @@ class ServerEngine:
             return work.result()
 
     def prepare(self, templates: Iterable[PromptTemplate]) -> None:
-        """Do nothing: the server loads its model itself."""
+        """Check that the server has the adapters of ``templates``, if it is up already.
+
+        Raises:
+            EngineError: ``adapter_not_served``; or the server refused the request.
+        """
+        adapters = {template.adapter for template in templates} - {""}
+        if not adapters:
+            return
+        try:
+            names = served_models(self._model, self._settings)
+        except EngineError as error:
+            if error.code in ("server_unreachable", "server_timed_out"):
+                return  # the first prompts wait for it
+            raise
+        check_adapters(self._model, adapters, names)
+
+    def draft_support(self) -> DraftSupport:
+        """Return whether the server can read drafts, which is found out once.
+
+        Raises:
+            EngineError: the server does not answer.
+        """
+        with start_blocking_portal(name="server-engine") as portal:
+            return portal.call(self._ask_for_draft_support)
 
     def prompt_tokens(self, template: PromptTemplate) -> int:
         """Estimate how many tokens the template adds around a text, erring on the high side."""
@@ -127,14 +151,36 @@ class ServerEngine:
         """Estimate each text's tokens on the high side; only the server has the tokenizer."""
         return [_estimate(text) for text in texts]
 
+    async def _ask_for_draft_support(self) -> DraftSupport:
+        async with open_server(self._model, self._settings, self._patience_seconds) as client:
+            return await self._find_draft_support(client)
+
+    async def _find_draft_support(self, client: ServerClient) -> DraftSupport:
+        if self._draft_support is None:
+            self._draft_support = await find_draft_support(client, self._model.name)
+            if self._draft_support.end_token is None:
+                why = self._draft_support.why_not
+                _log.warning("server_without_likelihoods", url=self._model.url, why=why)
+        return self._draft_support
+
+    async def _check_adapters(self, client: ServerClient, prompts: Sequence[Prompt]) -> None:
+        adapters = {prompt.template.adapter for prompt in prompts} - {""}
+        if not adapters <= self._served:
+            listed = await client.get("/models", ModelList)
+            check_adapters(self._model, adapters, listed.names)
+            self._served |= adapters
+
     async def _answers(self, prompts: Sequence[Prompt]) -> list[Generation]:
         slots = asyncio.Semaphore(self._model.in_flight)
-        patience = _Patience(self._model, self._patience_seconds)
-        async with open_client(self._model, self._settings) as client:
+        async with open_server(self._model, self._settings, self._patience_seconds) as client:
+            await self._check_adapters(client, prompts)
+            end_token = None
+            if any(prompt.draft for prompt in prompts):
+                end_token = (await self._find_draft_support(client)).end_token
             try:
                 async with asyncio.TaskGroup() as group:
                     tasks = [
-                        group.create_task(self._answer(client, slots, patience, prompt))
+                        group.create_task(self._answer(client, slots, prompt, end_token))
                         for prompt in prompts
                     ]
             except ExceptionGroup as group_error:
@@ -143,85 +189,74 @@ class ServerEngine:
         return [task.result() for task in tasks]
 
     async def _answer(
-        self,
-        client: httpx2.AsyncClient,
-        slots: asyncio.Semaphore,
-        patience: _Patience,
-        prompt: Prompt,
+        self, client: ServerClient, slots: asyncio.Semaphore, prompt: Prompt, end_token: int | None
     ) -> Generation:
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(TRANSIENT_ERRORS), wait=_wait, stop=patience, reraise=True
-        )
-        # A request keeps its slot between attempts, so retries add no load to a failing server.
+        """Return the answer; read its draft first if the server can, as ``end_token`` says."""
+        model = served_name(self._model, prompt.template.adapter)
+        messages = prompt.template.messages(without_chat_marks(prompt.text))
+        draft = without_chat_marks(prompt.draft).strip()
+        # A prompt keeps its slot between attempts, so retries add no load to a failing server.
         async with slots:
-            try:
-                completion: Completion = await retrying(self._request, client, prompt)
-            except UNANSWERED_ERRORS as error:
-                raise unreachable_error(self._model, error, patience.silent_seconds) from error
-        patience.reset()
-        return _generation(completion)
+            if end_token is None or not draft:
+                return await self._write(client, model, messages, prompt)
+            reading = await read_draft(client, model, messages, draft, end_token)
+            answer = _known_answer(prompt, draft, reading)
+            if answer is None:
+                written = await self._write(client, model, messages, prompt, logprobs=True)
+                read = written.tokens_read + reading.tokens_read
+                answer = replace(written, tokens_read=read, draft_nats=reading.nats)
+            return answer
 
-    async def _request(self, client: httpx2.AsyncClient, prompt: Prompt) -> Completion:
-        response = await client.post(
-            f"{self._model.url}/chat/completions",
-            json={
-                "model": self._model.name,
-                "messages": prompt.template.messages(prompt.text),
-                "max_tokens": prompt.max_tokens,
-                "temperature": 0,
-                "stream": False,
-            },
-        )
-        return read_completion(self._model, self._settings, response)
-
-
-class _Patience:
-    """Stops retrying once the server has been silent for too long; shared by a call's requests.
-
-    The silence starts at the first failure, not at the request: a lost answer may have taken
-    minutes.
-    """
-
-    def __init__(self, model: ModelSettings, seconds: float) -> None:
-        self._url, self._seconds = model.url, seconds
-        self._silent_since: float | None = None
-
-    def __call__(self, state: RetryCallState) -> bool:
-        """Return whether the next attempt would come too late."""
-        if self._silent_since is None:
-            self._silent_since = time.monotonic()
-            error = state.outcome and state.outcome.exception()
-            _log.warning("server_silent", url=self._url, why=type(error).__name__)
-        return self.silent_seconds + state.upcoming_sleep > self._seconds
-
-    @property
-    def silent_seconds(self) -> float:
-        return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
-
-    def reset(self) -> None:
-        """End the silence: a request was answered."""
-        if self._silent_since is not None:
-            _log.info("server_answers_again", url=self._url, seconds=round(self.silent_seconds, 1))
-            self._silent_since = None
+    async def _write(
+        self,
+        client: ServerClient,
+        model: str,
+        messages: Sequence[dict[str, str]],
+        prompt: Prompt,
+        *,
+        logprobs: bool = False,
+    ) -> Generation:
+        """Have the server write an answer; ask for ``logprobs`` only a server that has them."""
+        body = {
+            "model": model,
+            "messages": messages,
+            "max_tokens": prompt.max_tokens,
+            "temperature": 0,
+            "stream": False,
+        }
+        if logprobs:
+            body["logprobs"] = True
+        return _generation(await client.post("/chat/completions", Completion, body))
 
 
-_backoff = wait_random_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_MAX_WAIT_SECONDS)
-
-
-def _wait(state: RetryCallState) -> float:
-    """Return the seconds until the next attempt, at least as many as the server asks for."""
-    error = state.outcome and state.outcome.exception()
-    requested = error.wait_seconds if isinstance(error, BusyError) else 0.0
-    return requested + _backoff(state)
+def _known_answer(prompt: Prompt, draft: str, reading: DraftReading) -> Generation | None:
+    """Return the answer if reading the draft has told it, else None."""
+    if len(reading.nats) <= prompt.max_tokens and reading.stands(prompt.keep_bias_nats):
+        text, finished, nats = draft, True, reading.nats
+    elif prompt.max_tokens == 1:
+        text, finished = reading.first_choice or "", reading.first_choice is None
+        nats = reading.top_nats[:1]
+    else:
+        return None
+    return Generation(
+        text.strip(),
+        finished,
+        tokens=len(nats),
+        tokens_read=reading.tokens_read,
+        nats=nats,
+        draft_nats=reading.nats,
+    )
 
 
 def _generation(completion: Completion) -> Generation:
     choice, usage = completion.choices[0], completion.usage
+    tokens = choice.logprobs.content if choice.logprobs else None
     return Generation(
         (choice.message.content or "").strip(),
         choice.finish_reason == "stop",
         tokens=usage.completion_tokens if usage else 0,
         tokens_read=usage.prompt_tokens if usage else 0,
+        nats=tuple(-token.logprob for token in tokens or ()),
     )
 
 

@@ -12,6 +12,7 @@ from worker.config.catalogue import catalogue_model
 from worker.config.profile import DEFAULT_MODEL, ModelSettings, Profile, PromptTemplate
 from worker.config.settings import Settings, load_profile
 from worker.config.weights import (
+    adapter_folder,
     fingerprint,
     is_local,
     locate,
@@ -241,12 +242,16 @@ def test_a_servers_profile_keeps_the_name_it_was_given(
     assert pinned.model_digest == "server:weights@abc"
 
 
-def test_an_adapter_is_not_asked_of_a_server(settings: Settings) -> None:
+def test_a_servers_adapters_are_pinned_as_local_ones(settings: Settings) -> None:
     profile = load_profile(settings, "vllm")
-    prompts = {"mine.toml": PromptTemplate(instruction="Mend it.", adapter="repair.v1")}
+    prompts = {"mine.toml": PromptTemplate(instruction="Mend it.", adapter="repair.v2")}
+    pinned = with_digest(profile.model_copy(update={"prompts": prompts}), settings)
 
-    with pytest.raises(ConfigError, match=r"adapter repair\.v1") as raised:
-        with_digest(profile.model_copy(update={"prompts": prompts}), settings)
+    name, _, files = pinned.model_digest.partition("+repair.v2:")
 
-    assert raised.value.code == "config_invalid"
-    assert "repair.v1.toml" in str(raised.value.hint)
+    assert name == f"server:{profile.model.name}@{profile.model.revision}"
+    folder = adapter_folder("repair.v2")
+    assert files == ":".join(
+        sha256_of(folder / file)
+        for file in ("adapter_model.safetensors", "acceptor.json", "estimator.json")
+    )

@@ -27,6 +27,8 @@ from tests.support.ruled_server import (
 from worker.config.profile import PromptTemplate
 from worker.config.settings import Settings, load_profile
 from worker.engine.protocol import Prompt
+from worker.engine.server import ServerEngine
+from worker.engine.server_draft import DraftSupport
 from worker.errors import EngineError, ExitCode
 from worker.pipeline import process
 from worker.records.article import Article, ArticleState
@@ -239,9 +241,40 @@ def test_the_doctor_reports_whether_the_server_has_the_model(
 
     assert report.exit_code == ExitCode.OK
     assert expected in report.data["checks"]["model"]["found"]
-    assert server.requests == [ReceivedRequest("/v1/models", "Bearer sk-1234", None)]
+    assert "; without likelihoods: " in report.data["checks"]["model"]["found"]
+    assert server.requests[0] == ReceivedRequest("/v1/models", "Bearer sk-1234", None)
+    assert [request.path for request in server.requests[1:]] == ["/tokenize"]
     assert "sk-1234" not in f"{report.text} {report.data}"
     assert "api_key" not in report.data["settings"]
+
+
+@pytest.mark.parametrize("listed", [[NAME], [NAME, "repair.v2"]])
+def test_the_doctor_reports_whether_the_server_has_the_adapters(
+    server: RuledServer, diagnose: Callable[[], Report], tmp_path: Path, listed: list[str]
+) -> None:
+    with (tmp_path / "profiles" / "mine.toml").open("a", encoding="utf-8") as stream:
+        stream.write('[repair]\nprompt = "repair.v2.toml"\n')
+    server.rule = lambda _: Reply({"data": [{"id": name} for name in listed]})
+
+    report = diagnose()
+
+    found = report.data["checks"]["model"]["found"]
+    if "repair.v2" in listed:
+        assert report.exit_code == ExitCode.OK
+        assert found.startswith(f"{NAME}, repair.v2, served at {server.url}; ")
+    else:
+        assert report.exit_code == ExitCode.SOME_FAILED
+        assert found.endswith("does not serve the adapter repair.v2")
+        assert [problem.code for problem in report.problems] == ["adapter_not_served"]
+
+
+def test_the_doctor_reports_likelihoods(
+    server: RuledServer, diagnose: Callable[[], Report], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.rule = lambda _: Reply({"data": [{"id": NAME}]})
+    monkeypatch.setattr(ServerEngine, "draft_support", lambda _: DraftSupport(2))
+
+    assert diagnose().data["checks"]["model"]["found"].endswith("; it says how likely drafts are")
 
 
 @pytest.mark.parametrize(
