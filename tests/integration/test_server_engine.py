@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.model_server import ModelServer, running_model_server
 from tests.support.plain_engine import PlainEngine
@@ -80,6 +82,25 @@ def test_a_real_server_answers_as_the_model_does(server: ModelServer, wanted: li
         assert answer.tokens_read <= around + size < 1.6 * answer.tokens_read
     # It lists only the hub's cache, but serves a folder all the same.
     assert served_models(model_of(server), Settings()) == []
+
+
+def test_a_real_server_without_likelihoods_answers_drafts_all_the_same(
+    server: ModelServer, wanted: list[str]
+) -> None:
+    engine = ServerEngine(model_of(server), Settings())
+    drafted = [replace(prompt, draft=prompt.text) for prompt in PROMPTS]
+
+    with capture_logs() as logs:
+        answers = engine.generate(drafted)
+
+    assert [answer.text for answer in answers] == wanted
+    assert {answer.draft_nats for answer in answers} == {()}
+    (entry,) = [entry for entry in logs if entry["event"] == "server_without_likelihoods"]
+    assert "404 Not Found" in entry["why"]
+    # It lists no adapter, so it is asked for none.
+    adapted = PromptTemplate(instruction="Mend it.", adapter="repair.v2")
+    with pytest.raises(EngineError, match=r"does not serve the adapter repair\.v2"):
+        engine.generate([Prompt(adapted, TEXTS[0], MAX_TOKENS)])
 
 
 def test_a_server_that_is_killed_and_started_again_answers_all(
