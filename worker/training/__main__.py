@@ -1,11 +1,13 @@
-"""Train the shipped adapters, the acceptor and the estimator: ``python -m worker.training``."""
+"""Train the shipped adapters and what decides with them: ``python -m worker.training``."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from worker.config.settings import load_profile, load_settings
+from worker.errors import CopydeskError
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -19,6 +21,17 @@ def _build_parser() -> argparse.ArgumentParser:
         "estimator", help="the estimator of a profile's adapter: which sentences need their source"
     )
     summary = tasks.add_parser("summary", help="the adapter of the summary task")
+    material = tasks.add_parser(
+        "material", help="pairs to train a larger model with: rough sentences and good ones"
+    )
+    material.add_argument("--data", type=Path, required=True, help="folder with the training sets")
+    material.add_argument(
+        "--out", type=Path, required=True, help="folder for pairs.jsonl and held.jsonl"
+    )
+    material.add_argument(
+        "--pairs", type=int, default=6000, help="about how many pairs (default 6000)"
+    )
+    material.add_argument("--seed", type=int, default=7, help="seed of the draw (default 7)")
     for task in (repair, acceptor, estimator, summary):
         task.add_argument("--data", type=Path, required=True, help="folder with the training sets")
         task.add_argument(
@@ -54,12 +67,29 @@ def main() -> None:
 
         make_summary_adapter(**arguments)
         return
+    if task == "material":
+        _make_material(**arguments)
+        return
     from worker.training.acceptor import make_acceptor  # noqa: PLC0415 - scikit-learn
     from worker.training.estimator import make_estimator  # noqa: PLC0415
 
     settings = load_settings(profile=arguments.pop("profile"))
     make = make_acceptor if task == "acceptor" else make_estimator
     make(profile=load_profile(settings), settings=settings, **arguments)
+
+
+def _make_material(*, data: Path, out: Path, pairs: int, seed: int) -> None:
+    """Draw the material, write it, and count its kinds on stderr."""
+    from worker.training.material import draw_material, write_material  # noqa: PLC0415 - slow
+    from worker.training.pair import count_kinds  # noqa: PLC0415
+
+    try:
+        material = draw_material(data, pairs=pairs, seed=seed)
+    except CopydeskError as error:
+        hint = f"\nhint: {error.hint}" if error.hint else ""
+        sys.exit(f"error: {error.message}{hint}")
+    write_material(material, out)
+    sys.stderr.write(f"pairs: {count_kinds(material.pairs)}\n")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from worker.training.pair import (
     versions_as_sources,
 )
 
-__all__ = ["FIRST", "SECOND", "clean_pairs", "draw_candidates", "mix"]
+__all__ = ["FIRST", "SECOND", "clean_pairs", "curl_quotes", "draw_candidates", "mix"]
 
 #: Share of each kind in the first training, which teaches the language from damage and real edits;
 #: three in ten sentences are unchanged. With a damage share of one fifth, and one or two errors per
@@ -105,13 +105,13 @@ def clean_pairs(articles: Iterable[Row], rng: Random) -> Iterator[Pair]:
                 if not is_trainable(sentence) or not sentence.endswith((".", '."')):
                     continue
                 if rng.random() < _CURLY:
-                    sentence = _curl_quotes(sentence)
+                    sentence = curl_quotes(sentence)
                 damaged = damage_sentence(sentence, rng) if rng.random() < 0.5 else None  # noqa: PLR2004
                 source = keep_repairable_damage(damaged[0], sentence) if damaged else sentence
                 yield Pair(source, sentence, "clean_kept" if source == sentence else "damage")
 
 
-def _curl_quotes(sentence: str) -> str:
+def curl_quotes(sentence: str) -> str:
     """Replace straight quotes and apostrophes with curly ones."""
     parts = sentence.split('"')
     if len(parts) % 2:
