@@ -127,12 +127,12 @@ def test_a_missing_set_is_named(tmp_path: Path) -> None:
 
 
 def test_material_is_written_as_json_lines(tmp_path: Path) -> None:
-    pair = Pair("He met an mayor.", "He met a mayor.", "rule")
+    pairs = [Pair("He met an mayor.", "He met a mayor.", "rule"), Pair("Yes.", "Yes.", "kept_line")]
 
-    write_material(Material([pair], []), tmp_path / "out")
+    write_material(Material(pairs, []), tmp_path / "out")
 
     written = (tmp_path / "out" / "pairs.jsonl").read_text(encoding="utf-8")
-    assert [json.loads(line) for line in written.splitlines()] == [pair._asdict()]
+    assert [json.loads(line) for line in written.splitlines()] == [pair._asdict() for pair in pairs]
     assert (tmp_path / "out" / "held.jsonl").read_text(encoding="utf-8") == ""
 
 
