@@ -10,7 +10,7 @@ import typer
 
 from cli.output.progress import progress_bar
 from cli.output.report import JsonFlag, Report
-from cli.submit import ProfileOption
+from cli.submit import ProfileOption, RestraintOption, warn_of_unused_restraint
 
 __all__ = ["command"]
 
@@ -31,10 +31,12 @@ def command(
         Path,
         typer.Argument(help="Rows with known answers, .jsonl or .jsonl.gz.", show_default=False),
     ],
+    *,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first rows.", show_default=False)
     ] = None,
     profile: ProfileOption = None,
+    restraint: RestraintOption = None,
     as_json: JsonFlag = False,
 ) -> Report:
     """Measure a stage on a file of known answers, in this process, without a queue.
@@ -47,11 +49,11 @@ def command(
     from worker.config.settings import load_profile, load_settings
     from worker.evaluation.measure import Task, measure
 
-    settings = load_settings(profile=profile)
+    settings = load_settings(profile=profile, restraint=restraint)
+    loaded = load_profile(settings)
+    warn_of_unused_restraint(loaded, settings)
     with progress_bar("rows") as show:
-        report = measure(
-            Task(task), file, load_profile(settings), settings, limit=limit, on_progress=show
-        )
+        report = measure(Task(task), file, loaded, settings, limit=limit, on_progress=show)
     data = report.model_dump(mode="json")
     width = max(map(len, data))
     text = "\n".join(f"{key:<{width}}  {value}" for key, value in data.items())

@@ -19,7 +19,7 @@ def command(as_json: JsonFlag = False) -> Report:
         jobs = store.jobs()
     lines = [
         f"{progress.id}  {datetime.fromtimestamp(progress.created, UTC):%Y-%m-%d %H:%M}Z  "
-        f"{progress.profile}  {job_line(progress)}"
+        f"{progress.profile}, {progress.restraint}  {job_line(progress)}"
         for progress in jobs
     ]
     data = {"jobs": [job_data(progress) for progress in jobs]}

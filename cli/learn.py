@@ -38,9 +38,10 @@ def repair(
 ) -> Report:
     """Train a repair adapter for the profile's model, fit its acceptor, measure and describe it.
 
-    Two thirds of the rows train the adapter; the rest measure the outcome. A thousand pairs take
-    about four minutes on two cores. Run the command again to continue an interrupted run. To use
-    the result, copy the profile's prompt file and name the folder there as its adapter.
+    Two thirds of the rows train the adapter; the rest measure the outcome. With the
+    profile small, a thousand pairs take about four minutes on two cores. Run the command again to
+    continue an interrupted run. To use the result, copy the profile's prompt file and name the
+    folder there as its adapter. The default profile has no adapter: name small.
     """
     _require_extra()
     from worker.config.settings import load_profile, load_settings
@@ -74,7 +75,7 @@ def summary(
     the checks, and the titles that add nothing to their summary. Two thirds of the rows train the
     adapter; the rest measure the outcome. Run the command again to continue an interrupted run. To
     use the result, copy the profile's prompt files for shortening and titles, and name the folder
-    there as their adapter.
+    there as their adapter. The default profile has no such prompts: name small.
     """
     _require_extra()
     from worker.config.settings import load_profile, load_settings

@@ -15,6 +15,7 @@ from cli.service import Service
 from cli.submit import (
     Inputs,
     ProfileOption,
+    RestraintOption,
     error_problems,
     refusal_problems,
     submit_inputs,
@@ -30,8 +31,10 @@ __all__ = ["command"]
 
 def command(
     inputs: Inputs,
+    *,
     out: OutOption = Path("out"),
     profile: ProfileOption = None,
+    restraint: RestraintOption = None,
     timeout: TimeoutOption = None,
     as_json: JsonFlag = False,
 ) -> Report:
@@ -44,7 +47,7 @@ def command(
 
     # Handle SIGTERM like Ctrl-C, so that a service manager leaves no broker or worker behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    settings = load_settings(profile=profile)
+    settings = load_settings(profile=profile, restraint=restraint)
     service = Service(settings)
     try:
         service.check_model()

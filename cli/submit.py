@@ -11,6 +11,7 @@ import typer
 
 from cli.output.progress import progress_counter
 from cli.output.report import JsonFlag, Problem, Report, talk
+from worker.config.restraint import Restraint
 from worker.errors import CopydeskError, ExitCode, UsageError
 from worker.records.priority import Priority
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
+    from worker.config.profile import Profile
     from worker.config.settings import Settings
     from worker.queue.intake import Intake, Submission
     from worker.queue.store.jobs import JobStore
@@ -28,12 +30,14 @@ __all__ = [
     "Inputs",
     "PriorityOption",
     "ProfileOption",
+    "RestraintOption",
     "command",
     "error_problems",
     "open_intake",
     "refusal_problems",
     "report_submission",
     "submit_inputs",
+    "warn_of_unused_restraint",
 ]
 
 Inputs = Annotated[
@@ -47,6 +51,14 @@ ProfileOption = Annotated[
     str | None,
     typer.Option(
         "--profile", "-p", help="Name of a profile in configs/profiles.", show_default=False
+    ),
+]
+RestraintOption = Annotated[
+    Restraint | None,
+    typer.Option(
+        "--restraint",
+        help="How sure a repair has to be; by default what the profile says.",
+        show_default=False,
     ),
 ]
 PriorityOption = Annotated[
@@ -64,7 +76,9 @@ DeadlineOption = Annotated[
 
 def command(
     inputs: Inputs,
+    *,
     profile: ProfileOption = None,
+    restraint: RestraintOption = None,
     priority: PriorityOption = Priority.NORMAL,
     deadline: DeadlineOption = None,
     as_json: JsonFlag = False,
@@ -77,7 +91,7 @@ def command(
     from worker.config.settings import load_settings
     from worker.queue.connection import open_store
 
-    settings = load_settings(profile=profile)
+    settings = load_settings(profile=profile, restraint=restraint)
     try:
         due = parse_deadline(deadline)
         with open_store(settings) as store:
@@ -127,8 +141,10 @@ def submit_inputs(
     from worker.config.weights import with_digest
     from worker.queue.intake import JobOptions
 
+    profile = load_profile(settings)
+    warn_of_unused_restraint(profile, settings)
     options = JobOptions(
-        profile=with_digest(load_profile(settings), settings),
+        profile=with_digest(profile, settings),
         priority=priority,
         deadline=deadline,
         inputs=tuple(inputs),
@@ -137,6 +153,16 @@ def submit_inputs(
     documents = read_documents(inputs, max_chars=settings.max_article_chars, stdin=sys.stdin.buffer)
     with open_intake(store, settings) as intake:
         return intake.submit(documents, options)
+
+
+def warn_of_unused_restraint(profile: Profile, settings: Settings) -> None:
+    """Say on stderr if a restraint is asked for that ``profile`` cannot follow."""
+    if settings.restraint and not profile.prompts[profile.repair.prompt].adapter:
+        talk(
+            f"warning: restraint changes nothing in the profile {profile.name}, which has no"
+            " acceptor [restraint_unused]"
+        )
+        talk("hint: a profile with the project's repair adapter has one, such as small")
 
 
 @contextmanager

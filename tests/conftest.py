@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from worker.config.profile import DEFAULT_MODEL
+from tests.support.small import SMALL_MODEL, SMALL_PROFILE
 from worker.config.settings import load_settings
 from worker.config.weights import model_folder
 
@@ -21,19 +21,23 @@ _USERS_HOME = load_settings().home
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty folder that ``COPYDESK_HOME`` names; no other setting comes from outside."""
+    """An empty folder that ``COPYDESK_HOME`` names; no other setting comes from outside.
+
+    The profile is the small one, except where a test says otherwise.
+    """
     for variable in [name for name in os.environ if name.startswith("COPYDESK_")]:
         monkeypatch.delenv(variable)
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("COPYDESK_HOME", str(folder))
+    monkeypatch.setenv("COPYDESK_PROFILE", SMALL_PROFILE)
     return folder
 
 
 @pytest.fixture
 def model_home(home: Path) -> Path:
     """``home`` with the user's models in it. In CI they must be there."""
-    if not model_folder(DEFAULT_MODEL, _USERS_HOME).is_dir():
-        hint = "the default model is not on this machine; run: copydesk model pull"
+    if not model_folder(SMALL_MODEL, _USERS_HOME).is_dir():
+        hint = f"{SMALL_MODEL} is not on this machine; run: copydesk model pull {SMALL_MODEL}"
         if os.environ.get("CI"):
             pytest.fail(hint)
         pytest.skip(hint)

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from cli.output.markdown import render_article
 from worker import __version__
+from worker.config.restraint import Restraint
 from worker.errors import OutputError
 from worker.records.article import ArticleState, CollectedArticle, InputRefusal
 from worker.records.job import JobProgress
@@ -101,6 +102,7 @@ class Manifest(Record):
 
     job: str
     profile: str
+    restraint: Restraint
     version: str
     """Version of the program that wrote the files."""
     created: datetime
@@ -208,6 +210,7 @@ class ResultWriter:
         manifest = Manifest(
             job=self._job,
             profile=self._profile,
+            restraint=progress.restraint,
             version=__version__,
             created=datetime.fromtimestamp(progress.created, UTC),
             collected=datetime.now(UTC),

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.support.fake_worker import Gate
 from tests.support.run_cli import Ran, run_cli
-from worker.config.profile import DEFAULT_MODEL
+from tests.support.small import SMALL_MODEL
 from worker.config.weights import model_folder
 
 __all__ = ["Desk", "article_text", "read_rows"]
@@ -41,7 +41,7 @@ class Desk:
         self.files.mkdir()
         if model:
             # The folder must exist; the fake engine never loads it.
-            model_folder(DEFAULT_MODEL, self.home).mkdir(parents=True)
+            model_folder(SMALL_MODEL, self.home).mkdir(parents=True)
 
     @property
     def gate(self) -> Gate:

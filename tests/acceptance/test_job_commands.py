@@ -215,7 +215,7 @@ def _submit_stdin(desk: Desk) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "cli", "submit", "-"],
         cwd=desk.home,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT), "COPYDESK_HOME": str(desk.home)},
+        env={**os.environ, "PYTHONPATH": str(_ROOT), "COPYDESK_HOME": str(desk.home)},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.run_cli import Ran
+from tests.support.small import SMALL_MODEL, SMALL_PROFILE
 from tests.support.tiny_catalogue import CONTENT, FILE, NAME, write_catalogue
 from worker.config.settings import load_settings
 
@@ -24,14 +25,15 @@ def model(tmp_path: Path, home: Path) -> Model:
     configs = tmp_path / "configs"
     shutil.copytree(load_settings().configs, configs)
     write_catalogue(configs)
-    profile = configs / "profiles" / "embedded.toml"
+    profile = configs / "profiles" / "small.toml"
     text = profile.read_text(encoding="utf-8")
-    profile.write_text(text.replace('"smollm2-135m"', f'"{NAME}"'), encoding="utf-8")
+    profile.write_text(text.replace(f'"{SMALL_MODEL}"', f'"{NAME}"'), encoding="utf-8")
     environment = {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "COPYDESK_HOME": str(home),
         "COPYDESK_CONFIGS": str(configs),
+        "COPYDESK_PROFILE": SMALL_PROFILE,
         "HF_HUB_OFFLINE": "1",
     }
 
@@ -94,7 +96,7 @@ def row(model: Model) -> dict[str, Any]:
 def test_the_list_says_what_each_model_is(model: Model, stick: Path) -> None:
     first, last = model("list").out.splitlines()
     assert first.split() == ["*", NAME, *["Apache-2.0", "1e-06", "B", "0", "MB", "not", "pulled"]]
-    assert last == "* the model of the profile embedded"
+    assert last == "* the model of the profile small"
 
     folder = model("pull", "--from", stick).out.strip()
     assert model("list").out.splitlines()[0].endswith(f"in {folder}")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.desk import read_rows
 from tests.support.run_cli import Ran, run_cli
+from tests.support.small import SMALL_PROFILE
 from worker.runtime.embedded_valkey import EmbeddedBroker
 
 pytestmark = [
@@ -19,6 +20,9 @@ pytestmark = [
     # Two minutes of processor time; up to four minutes on shared cores.
     pytest.mark.timeout(900),
 ]
+
+#: The profile of both runs.
+_PROFILE = SMALL_PROFILE
 
 _SEEDS = Path(__file__).parents[2] / "seeds"
 _TALKS, _LIFTS = _SEEDS / "ceasefire-talks.txt", _SEEDS / "lift-inspection.txt"
@@ -67,7 +71,7 @@ def runs(model_home: Path, memory: list[_Runs]) -> _Runs:
     """Both runs, made when the first test asks for them."""
     if not memory:
         out = model_home / "out"
-        words = ("run", _TALKS, _LIFTS, "-o", out, "--json")
+        words = ("run", _TALKS, _LIFTS, "-o", out, "--profile", _PROFILE, "--json")
         first = run_cli(*words, home=model_home, model=True, timeout=800)
         rows = {row["id"]: row for row in read_rows(out)} if first.code == 0 else {}
         second = run_cli(*words, home=model_home, model=True)

@@ -108,7 +108,9 @@ def test_no_such_article(desk: Desk) -> None:
         ("jobs", "COPYDESK_BROKER_URL", "http://127.0.0.1", "config_invalid"),
         ("jobs", "COPYDESK_CHUNK_ARTICLES", "many", "config_invalid"),
         ("jobs", "COPYDESK_CHUNK_ARTICELS", "8", "config_unknown_key"),
+        ("jobs", "COPYDESK_RESTRAINT", "reckless", "config_invalid"),
         ("model path", "COPYDESK_PROFILE", "nobodys", "profile_unknown"),
+        ("model path", "COPYDESK_PROFILE", "embedded", "profile_retired"),
     ],
 )
 def test_settings_that_cannot_be_used(

@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.adapter", allow_abbrev=False)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
-    settings = load_settings()
+    settings = load_settings(profile="small")
     profile = load_profile(settings)
     engine = LocalEngine(profile.model, settings)
     template = profile.prompts[profile.repair.prompt]

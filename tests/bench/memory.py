@@ -2,7 +2,7 @@
 
     python -m tests.bench.memory FILE_OR_FOLDER … [--count 2000] [--longest CHARS]
 
-One worker with the default profile processes the articles; its resident memory is sampled every
+One worker with the settings' profile processes the articles; its resident memory is sampled every
 few seconds. Prints one JSON line:
 
     peak_rss_mb     peak of the child that holds the model

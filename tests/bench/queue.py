@@ -39,7 +39,6 @@ from tests.bench import tutorial
 from tests.bench.worker import done_result
 from tests.support.broker import embedded_broker
 from tests.support.waiting import wait_until
-from worker.config.profile import DEFAULT_MODEL
 from worker.config.settings import Settings, load_profile, load_settings
 from worker.config.weights import model_folder
 from worker.queue.celery_app import create_app
@@ -98,7 +97,7 @@ def _write_dump(inputs: list[str], count: int, dump: Path) -> None:
 
 def _measure_ours(home: Path, dump: Path, count: int) -> dict[str, Any]:
     # The model has to exist, but is never loaded: the engine is a fake.
-    model_folder(DEFAULT_MODEL, home).mkdir(parents=True)
+    model_folder(load_profile(load_settings()).model.name, home).mkdir(parents=True)
     figures: dict[str, Any] = {"articles": count}
     with embedded_broker(home):
         settings = load_settings(home=home)

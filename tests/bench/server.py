@@ -2,7 +2,7 @@
 
     python -m tests.bench.server FILE_OR_FOLDER … [--articles 50]
 
-A real ``transformers serve`` runs the default model, and the articles go through the pipeline in
+A real ``transformers serve`` runs the small model, and the articles go through the pipeline in
 chunks, as in a worker. In the middle chunk the server is killed and restarted once it has answered
 some requests. Prints one JSON line:
 
@@ -25,8 +25,9 @@ from pathlib import Path
 
 from cli.documents.reader import read_documents
 from tests.support.model_server import ModelServer, running_model_server
+from tests.support.small import SMALL_MODEL
 from worker.config.catalogue import catalogue_model
-from worker.config.profile import DEFAULT_MODEL, ModelSettings, Profile
+from worker.config.profile import ModelSettings, Profile
 from worker.config.settings import Settings, load_profile, load_settings
 from worker.config.weights import model_folder
 from worker.engine.protocol import no_checkpoint
@@ -60,7 +61,7 @@ def main() -> None:
             arguments.articles,
         )
     )
-    folder = str(model_folder(DEFAULT_MODEL, settings.home))
+    folder = str(model_folder(SMALL_MODEL, settings.home))
     with (
         tempfile.TemporaryDirectory() as scratch,
         running_model_server(folder, Path(scratch)) as server,
@@ -107,7 +108,7 @@ def _profile(server: ModelServer, settings: Settings) -> Profile:
     model = ModelSettings(
         kind="server",
         name=server.model,
-        revision=catalogue_model(DEFAULT_MODEL).sha256[:8],
+        revision=catalogue_model(SMALL_MODEL).sha256[:8],
         url=server.url,
         in_flight=_IN_FLIGHT,
         window=_WINDOW,

@@ -13,8 +13,8 @@ import pytest
 
 from cli import main as main_module
 from cli.output.report import ENVELOPE_VERSION
+from tests.support.small import SMALL_MODEL
 from worker import errors
-from worker.config.profile import DEFAULT_MODEL
 from worker.config.weights import model_folder
 from worker.errors import CopydeskError, ExitCode
 
@@ -106,7 +106,7 @@ def test_a_success_has_the_envelopes_keys_beside_its_own(
 @pytest.fixture
 def hollow_home(home: Path) -> Path:
     """A home with an empty folder for the model."""
-    model_folder(DEFAULT_MODEL, home).mkdir(parents=True)
+    model_folder(SMALL_MODEL, home).mkdir(parents=True)
     return home
 
 

@@ -12,8 +12,8 @@ from cli.main import app
 
 #: Commands and options that scripts rely on: new ones may come, none may go.
 KNOWN = {
-    "run": {"--out", "--profile", "--timeout", "--json"},
-    "submit": {"--profile", "--priority", "--deadline", "--json"},
+    "run": {"--out", "--profile", "--restraint", "--timeout", "--json"},
+    "submit": {"--profile", "--restraint", "--priority", "--deadline", "--json"},
     "resume": {"--json"},
     "watch": {"--timeout", "--json"},
     "status": {"--json"},
@@ -29,7 +29,7 @@ KNOWN = {
     "worker": {"--json"},
     "exporter": {"--host", "--port", "--json"},
     "doctor": {"--json"},
-    "evaluate": {"--limit", "--profile", "--json"},
+    "evaluate": {"--limit", "--profile", "--restraint", "--json"},
     "learn repair": {"--pairs", "--out", "--profile", "--json"},
     "learn summary": {"--pairs", "--out", "--profile", "--json"},
     "model list": {"--json"},

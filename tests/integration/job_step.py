@@ -94,7 +94,7 @@ def submit_all(
     priority: Priority = Priority.NORMAL,
     deadline: timedelta | None = None,
 ) -> Submission:
-    """Submit ``articles`` as one job under the default profile."""
+    """Submit ``articles`` as one job under the settings' profile."""
     order = JobOptions(load_profile(settings), priority=priority, deadline=deadline)
     return Intake(store, create_app(settings), settings).submit(articles, order)
 

@@ -28,7 +28,7 @@ from tests.integration.sample import (
     make_article,
     make_articles,
 )
-from worker.config.profile import Profile
+from worker.config.profile import Profile, RepairSettings
 from worker.errors import ArticleNotFoundError, ExitCode, JobNotFoundError, JobStateError
 from worker.queue.store.jobs import JobStore, NewChunk
 from worker.queue.store.keys import Key
@@ -48,8 +48,10 @@ def _refusal(line: int) -> InputRefusal:
 
 
 def test_a_job_is_created_with_its_options(store: JobStore, client: redis.Redis) -> None:
+    bold = RepairSettings(restraint="bold")
+    profile = PROFILE.model_copy(update={"repair": bold})
     job = store.create(
-        PROFILE,
+        profile,
         priority=Priority.LOW,
         deadline=timedelta(hours=2),
         inputs=["a.txt", "dump\udcff.jsonl"],
@@ -58,11 +60,12 @@ def test_a_job_is_created_with_its_options(store: JobStore, client: redis.Redis)
 
     created = store.progress(job)
     assert (created.profile, created.priority, created.cancel) == ("test", Priority.LOW, None)
+    assert created.restraint == "bold"
     assert (created.total, created.closed, created.finished) == (0, False, False)
     assert created.deadline == pytest.approx(created.created + 7200)
     assert client.zscore(Key.DEADLINES, job) == int((created.deadline or 0) * 1000)
     assert store.inputs(job) == (["a.txt", "dump\udcff.jsonl"], "/somewhere")
-    assert store.collection.profile(job) == PROFILE
+    assert store.collection.profile(job) == profile
     assert client.ttl(Key.job(job)) == pytest.approx(TTL_SECONDS, abs=5)
 
 

@@ -1,4 +1,4 @@
-"""The server engine against a real ``transformers serve`` with the default model."""
+"""The server engine against a real ``transformers serve`` with the small model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from tests.support.model_server import ModelServer, running_model_server
 from tests.support.plain_engine import PlainEngine
-from worker.config.profile import DEFAULT_MODEL, ModelSettings, PromptTemplate
+from tests.support.small import SMALL_MODEL
+from worker.config.profile import ModelSettings, PromptTemplate
 from worker.config.settings import Settings
 from worker.config.weights import model_folder
 from worker.engine import server as server_module
@@ -52,7 +53,9 @@ def model_of(server: ModelServer, **options: int) -> ModelSettings:
 @cache
 def plain_answers(home: Path) -> list[Generation]:
     """Answer each prompt greedily with the same weights in this process."""
-    return PlainEngine(ModelSettings(dtype=DTYPE), Settings(home=home, threads=1)).generate(PROMPTS)
+    return PlainEngine(
+        ModelSettings(name=SMALL_MODEL, dtype=DTYPE), Settings(home=home, threads=1)
+    ).generate(PROMPTS)
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def wanted(model_home: Path) -> list[str]:
 
 @pytest.fixture
 def server(model_home: Path, tmp_path: Path) -> Iterator[ModelServer]:
-    folder = str(model_folder(DEFAULT_MODEL, model_home).resolve())
+    folder = str(model_folder(SMALL_MODEL, model_home).resolve())
     with running_model_server(folder, tmp_path, dtype=DTYPE) as running:
         yield running
 

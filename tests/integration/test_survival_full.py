@@ -20,8 +20,8 @@ from tests.integration.worker_process import WorkerProcess, running_worker
 from tests.support.broker import valkey_server
 from tests.support.fake_worker import LEASE, WAITS
 from tests.support.run_cli import Ran, run_cli
+from tests.support.small import SMALL_MODEL
 from tests.support.waiting import wait_until
-from worker.config.profile import DEFAULT_MODEL
 from worker.config.settings import Settings, load_settings
 from worker.config.weights import model_folder
 from worker.queue.connection import connect
@@ -63,7 +63,7 @@ def _assert_done_once(store: JobStore, *jobs: JobId) -> None:
 @pytest.fixture
 def embedded(home: Path) -> Iterator[EmbeddedBroker]:
     """The embedded broker of a home that has a model, running; stopped at the end."""
-    model_folder(DEFAULT_MODEL, home).mkdir(parents=True)  # must exist, but is not loaded
+    model_folder(SMALL_MODEL, home).mkdir(parents=True)  # must exist, but is not loaded
     broker = EmbeddedBroker(home)
     broker.start()
     yield broker

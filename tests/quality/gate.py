@@ -81,7 +81,7 @@ def read_gate(path: Path = FLOORS) -> Gate:
 
 
 def take_figures(pinned: Measure, data: Path) -> dict[str, float]:
-    """Measure under the default profile and return the figures that have a bar.
+    """Measure under the small profile and return the figures that have a bar.
 
     Raises:
         ValueError: the file is not the pinned pinned.
@@ -90,7 +90,7 @@ def take_figures(pinned: Measure, data: Path) -> dict[str, float]:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != pinned.sha256:
         raise ValueError(f"{path} is not the file that the bars were set on: {digest}")
-    settings = load_settings()
+    settings = load_settings(profile="small")
     report = measure(pinned.task, path, load_profile(settings), settings, limit=pinned.rows)
     figures = report.model_dump()
     return {name: float(figures[name]) for name in pinned.bars}

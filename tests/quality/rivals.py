@@ -53,13 +53,13 @@ def main() -> None:
 def _rivals() -> Iterator[tuple[str, Repair]]:
     yield "nothing", lambda texts: texts
     yield "harper", _harper()
-    careful = load_profile(settings := load_settings())
+    careful = load_profile(settings := load_settings(profile="small"))
     engine = open_engine(careful.model, settings)
     hub = load_profile(load_settings(profile="hub"))
     yield "base", partial(_answer_freely, engine, hub.prompts[hub.repair.prompt])
     yield "adapter", partial(_answer_freely, engine, careful.prompts[careful.repair.prompt])
     yield "careful", partial(repair_texts, engine=engine, profile=careful)
-    bold = load_profile(load_settings(profile="bold"))
+    bold = load_profile(load_settings(profile="small", restraint="bold"))
     yield "bold", partial(repair_texts, engine=engine, profile=bold)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.fake_worker import GATE
+from tests.support.small import SMALL_PROFILE
 
 __all__ = ["Ran", "run_cli", "start_cli"]
 
@@ -74,7 +75,7 @@ def run_cli(
         arguments: command-line arguments.
         home: ``COPYDESK_HOME`` and working folder.
         model: whether workers have the real model instead of the fake engine.
-        environment: variables in addition to ``COPYDESK_HOME``.
+        environment: variables in addition to ``COPYDESK_HOME`` and ``COPYDESK_PROFILE``.
         stdin: input of the command.
         wrapper: a command that runs the command, such as one that sets limits.
         timeout: most seconds to wait.
@@ -120,6 +121,7 @@ def _environment(home: Path, extra: Mapping[str, str] | None) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(_ROOT),
         "COPYDESK_HOME": str(home),
+        "COPYDESK_PROFILE": SMALL_PROFILE,
         GATE: str(gate),
         **(extra or {}),
     }

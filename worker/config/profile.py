@@ -14,13 +14,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 from worker.config.numerics import Dtype
+from worker.config.restraint import Restraint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
-
-#: How sure the acceptor must be that a change helps.
-Restraint = Literal["careful", "bold"]
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -30,7 +28,6 @@ __all__ = [
     "Profile",
     "PromptTemplate",
     "RepairSettings",
-    "Restraint",
     "SpottingSettings",
     "SummarySettings",
 ]
@@ -39,7 +36,7 @@ __all__ = [
 PIPELINE_VERSION = 16
 
 #: The model of a profile that names none: it works offline on a laptop, once it is pulled.
-DEFAULT_MODEL = "smollm2-135m"
+DEFAULT_MODEL = "qwen2.5-coder-1.5b"
 
 #: A server's address. Logins and queries are refused, since profiles are shown and stored.
 _SERVER_URL = re.compile(
@@ -91,7 +88,7 @@ class ModelSettings(_Section):
             if self.name == "embedded":
                 raise _wrong(
                     'there is no model "embedded" any more: models have names of their own',
-                    f'set name = "{DEFAULT_MODEL}"',
+                    'set name = "smollm2-135m"',
                 )
             return self
         if "name" not in self.model_fields_set:
@@ -126,9 +123,8 @@ class RepairSettings(_Section):
     """File in ``configs/prompts`` that the base model reads before a sentence whose fluency it
     rates. An acceptor needs it."""
     restraint: Restraint = "careful"
-    """``careful`` changes little and is more often right. ``bold`` also makes changes of which as
-    many harm as help; docs/quality.md has the curve. Without an adapter there is no acceptor, and
-    ``min_gain_nats`` of the checks decides alone."""
+    """How sure the acceptor must be that a change helps; ``--restraint`` overrides it. Without an
+    adapter there is no acceptor, and ``min_gain_nats`` of the checks decides alone."""
     max_growth: float = 1.3
     """Token budget of an answer, as a multiple of its sentence."""
 

@@ -30,6 +30,7 @@ from pydantic_settings import (
 
 from worker.config.numerics import concrete_numerics
 from worker.config.profile import Profile, PromptTemplate
+from worker.config.restraint import Restraint
 from worker.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ _SECRETS = frozenset({"api_key"})
 
 #: The catalogue's name in ``configs``; ``worker.config.catalogue`` reads it.
 _CATALOGUE = "models.toml"
+
+#: Profiles of earlier versions, and what to use instead. A file of the same name is still used.
+_RETIRED = {
+    "embedded": "use --profile small, which is the same; or standard, the default",
+    "bold": "use --restraint bold; with --profile small it is the same",
+}
 
 
 def _plain_key(key: SecretStr) -> SecretStr:
@@ -92,8 +99,10 @@ class Settings(BaseSettings):
     broker_memory_mb: Annotated[int, Field(ge=0)] = 0
     """Memory limit of the embedded Valkey; 0: half of the machine's memory. A queued article of
     2 KB takes 1 KB, its result another 1 KB (measured)."""
-    profile: str = "embedded"
+    profile: str = "standard"
     """The profile that ``submit`` and ``run`` use by default."""
+    restraint: Restraint | None = None
+    """How sure a repair has to be, ``careful`` or ``bold``; by default what the profile says."""
     chunk_articles: Annotated[int, Field(ge=1, le=512)] = 16
     """Articles in one Celery message, at most. A chunk ends as ``too_slow`` after 840 s; 16 news
     articles took 90 to 290 s on two cores, so a machine three times slower is safe."""
@@ -167,20 +176,43 @@ def profile_names(settings: Settings) -> list[str]:
 
 
 def load_profile(settings: Settings, name: str | None = None) -> Profile:
-    """Return the profile ``name`` with its prompts, and with ``auto`` numerics resolved.
+    """Return the profile ``name`` with its prompts, numerics and restraint settled.
+
+    ``auto`` numerics become what this machine computes in. A restraint in the settings replaces the
+    profile's own.
 
     ``worker.config.weights.with_digest`` adds the digest of the weights.
 
     Args:
-        settings: where the files are, and the default name.
+        settings: where the files are, the default name, and the restraint if it is set.
         name: a file in ``configs/profiles``; ``None`` for the settings' own.
 
     Raises:
-        ConfigError: for an unknown profile or key, or a missing prompt file.
+        ConfigError: for an unknown (``profile_unknown``) or retired profile (``profile_retired``),
+            an unknown key, or a missing prompt file.
     """
-    name = name or settings.profile
+    profile = _read_profile(settings, name or settings.profile)
+    dtype = concrete_numerics(profile.model.dtype, int8=profile.model.int8)
+    model = profile.model.model_copy(update={"dtype": dtype})
+    repair, summary = profile.repair, profile.summary
+    if settings.restraint:
+        repair = repair.model_copy(update={"restraint": settings.restraint})
+    names = (
+        *(repair.prompt, repair.fluency_prompt, summary.prompt, summary.shorten_prompt),
+        *(summary.title_prompt, summary.support_prompt),
+    )
+    prompts = {file: _read_prompt(settings.configs / "prompts" / file) for file in names if file}
+    return profile.model_copy(update={"model": model, "repair": repair, "prompts": prompts})
+
+
+def _read_profile(settings: Settings, name: str) -> Profile:
+    """Return the profile as its file has it."""
     path = settings.configs / "profiles" / f"{name}.toml"
     known = profile_names(settings)
+    if name not in known and name in _RETIRED:
+        raise ConfigError(
+            f"there is no profile {name!r} any more", code="profile_retired", hint=_RETIRED[name]
+        )
     if name not in known:
         raise ConfigError(
             f"there is no profile {name!r} in {path.parent}",
@@ -188,20 +220,11 @@ def load_profile(settings: Settings, name: str | None = None) -> Profile:
             hint=_nearest(name, known) or f"profiles: {', '.join(known) or 'none'}",
         )
     try:
-        profile = Profile(**{"name": name, **tomllib.loads(path.read_text(encoding="utf-8"))})
+        return Profile(**{"name": name, **tomllib.loads(path.read_text(encoding="utf-8"))})
     except ValidationError as error:
         raise _config_error(error, Profile, where=str(path)) from error
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    dtype = concrete_numerics(profile.model.dtype, int8=profile.model.int8)
-    model = profile.model.model_copy(update={"dtype": dtype})
-    repair, summary = profile.repair, profile.summary
-    names = (
-        *(repair.prompt, repair.fluency_prompt, summary.prompt, summary.shorten_prompt),
-        *(summary.title_prompt, summary.support_prompt),
-    )
-    prompts = {file: _read_prompt(settings.configs / "prompts" / file) for file in names if file}
-    return profile.model_copy(update={"model": model, "prompts": prompts})
 
 
 def _read_prompt(path: Path) -> PromptTemplate:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerEngine"]
 
-#: How long the server may stay silent, for instance while it restarts. Loading the default model
+#: How long the server may stay silent, for instance while it restarts. Loading the 135 M model
 #: with transformers serve took 5 s (measured); vLLM takes 14 to 59 s for 3B to 8B models (vLLM pull
 #: 11005, issue 20264). A chunk times out after 840 s.
 _PATIENCE_SECONDS = 180.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NewType
 
+from worker.config.restraint import Restraint
 from worker.records.priority import Priority
 from worker.records.reason import Reason
 from worker.records.result import Record
@@ -21,6 +22,7 @@ class JobProgress(Record):
 
     id: JobId
     profile: str
+    restraint: Restraint
     priority: Priority
     created: float
     """Unix time in seconds."""

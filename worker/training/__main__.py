@@ -49,7 +49,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "--start", type=Path, help="folder of the first training's adapter, for the second training"
     )
     for task in (acceptor, estimator):
-        task.add_argument("--profile", default="embedded", help="whose adapter (default embedded)")
+        task.add_argument("--profile", default="small", help="whose adapter (default small)")
     return parser
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from worker.config.weights import acceptor_file
 from worker.damage.sentence import damage_sentence
 from worker.engine.opening import open_engine
+from worker.errors import UsageError
 from worker.evaluation.repair import RepairReport, evaluate_repair
 from worker.evaluation.rows import RepairRow, read_repair_rows
 from worker.pipeline import repair_texts
@@ -68,9 +69,19 @@ def learn_repair(
     Checkpoints are kept in ``out/work``; a stopped run resumes from there.
 
     Raises:
-        UsageError: a file cannot be read, or there are too few pairs to learn from.
+        UsageError: a file cannot be read, there are too few pairs to learn from, or the profile's
+            repair prompt has no adapter.
         ModelMissingError, EngineError: the profile's model cannot be loaded.
     """
+    name = profile.repair.prompt
+    template = profile.prompts[name]
+    if not template.adapter:
+        # Its acceptor stands in if the set-aside rows are too few to fit one.
+        raise UsageError(
+            f"the profile's repair prompt {name} has no adapter: its examples teach the model",
+            code="nothing_to_learn",
+            hint="name a profile whose prompt has one, such as small",
+        )
     recipe = Recipe()
     rows = [_training_row(row) for file in files for row in read_repair_rows(file)]
     training_rows = [row for row in rows if not is_set_aside(row)]
@@ -82,8 +93,6 @@ def learn_repair(
         aside,
         hint="a pair is a sentence and its repair, with the same names, numbers and content",
     )
-    name = profile.repair.prompt
-    template = profile.prompts[name]
     lessons = [Lesson(name, pair) for pair in pairs]
     report = train_own_adapter(
         lessons,

@@ -66,7 +66,7 @@ def learn_summary(
         raise UsageError(
             "the profile has no shorten_prompt: its model writes summaries as a whole",
             code="nothing_to_learn",
-            hint="name a profile whose [summary] has one, such as embedded",
+            hint="name a profile whose [summary] has one, such as small",
         )
     recipe = Recipe()
     rows = [row for file in files for row in read_summary_rows(file)]

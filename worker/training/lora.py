@@ -46,7 +46,7 @@ _READ_TOKENS = 1536
 
 _WEIGHTS = "adapter_model.safetensors"
 
-#: The base model that the shipped adapters name in their configuration: the default model.
+#: The base model that the shipped adapters name in their configuration: the small profile's.
 BASE_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 #: File name of a run's log, which has one JSON object per step.

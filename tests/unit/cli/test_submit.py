@@ -1,4 +1,4 @@
-"""Time spans that ``--deadline`` accepts."""
+"""Time spans that ``--deadline`` accepts, and a restraint that has no effect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from cli.submit import parse_deadline
+from cli.submit import parse_deadline, warn_of_unused_restraint
+from worker.config.settings import load_profile, load_settings
 from worker.errors import ExitCode, UsageError
 
 
@@ -37,3 +38,23 @@ def test_an_invalid_time_span_is_refused(text: str) -> None:
     assert (caught.value.code, caught.value.exit_code) == ("usage", ExitCode.USAGE)
     assert repr(text) in caught.value.message
     assert "2h30m" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("profile", "restraint", "warned"),
+    [
+        ("standard", "bold", True),
+        ("standard", None, False),
+        ("small", "bold", False),
+        ("hub", "careful", True),
+    ],
+)
+def test_a_restraint_that_changes_nothing_is_said(
+    profile: str, restraint: str | None, warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = load_settings(profile=profile, restraint=restraint)
+
+    warn_of_unused_restraint(load_profile(settings), settings)
+
+    said = capsys.readouterr().err
+    assert ("[restraint_unused]" in said) is (f"the profile {profile}," in said) is warned

@@ -23,7 +23,7 @@ from worker.errors import ConfigError, ExitCode
 def test_the_shipped_models_are_complete() -> None:
     models = catalogue()
 
-    assert list(models) == [DEFAULT_MODEL, "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"]
+    assert list(models) == ["smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"]
     for name, model in models.items():
         assert (model.name, model.licence) == (name, "Apache-2.0")
         # Two bytes a weight, and at most a third more for an output layer of its own.

@@ -66,7 +66,7 @@ def test_a_server_needs_a_name(configs: Path) -> None:
     assert "set name" in str(raised.value.hint)
 
 
-def test_the_old_name_of_the_default_model_names_the_new_one(configs: Path) -> None:
+def test_the_old_name_of_the_small_model_names_the_new_one(configs: Path) -> None:
     write_model(configs, name="embedded")
 
     with pytest.raises(ConfigError, match='no model "embedded" any more') as raised:
@@ -133,7 +133,7 @@ def test_a_servers_address_survives_the_wire(profile: Profile) -> None:
 def test_every_shipped_profile_is_whole(settings: Settings) -> None:
     profiles = [load_profile(settings, name) for name in profile_names(settings)]
 
-    assert [profile.name for profile in profiles] == ["bold", "embedded", "hub", "vllm"]
+    assert [profile.name for profile in profiles] == ["hub", "small", "standard", "vllm"]
     for profile in profiles:
         assert profile.description
         assert in_catalogue(profile.model.name) or len(profile.model.revision) == 40

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from worker.config import profile as profile_module
 from worker.config.numerics import concrete_numerics
 from worker.config.profile import (
+    DEFAULT_MODEL,
     CheckSettings,
     ModelSettings,
     Profile,
@@ -137,7 +138,7 @@ def test_a_file_that_is_no_toml_is_named(configs: Path, content: bytes) -> None:
 def test_the_shipped_profile_has_its_prompts(settings: Settings) -> None:
     profile = load_profile(settings)
 
-    assert profile.name == "embedded"
+    assert profile.name == "small"
     repair, summary = profile.repair, profile.summary
     named = {repair.prompt, repair.fluency_prompt, summary.prompt}
     named |= {summary.shorten_prompt, summary.title_prompt, summary.support_prompt}
@@ -149,7 +150,9 @@ def test_profiles_are_found_by_their_files(configs: Path) -> None:
     write_profile(configs, "", name="zeta")
     write_profile(configs, "", name="alpha")
 
-    assert profile_names(load_settings()) == ["alpha", "bold", "embedded", "hub", "vllm", "zeta"]
+    assert profile_names(load_settings()) == [
+        *("alpha", "hub", "small", "standard", "vllm", "zeta")
+    ]
 
 
 def test_a_profile_takes_defaults_and_its_files_name(configs: Path) -> None:
@@ -170,11 +173,81 @@ def test_the_settings_profile_is_the_default(configs: Path) -> None:
 
 def test_an_unknown_profile_names_the_nearest(configs: Path) -> None:
     del configs
-    with pytest.raises(ConfigError, match="'embeded'") as raised:
-        load_profile(load_settings(), "embeded")
+    with pytest.raises(ConfigError, match="'smal'") as raised:
+        load_profile(load_settings(), "smal")
 
     assert raised.value.code == "profile_unknown"
-    assert raised.value.hint == "did you mean embedded?"
+    assert raised.value.hint == "did you mean small?"
+
+
+@pytest.mark.parametrize("retired", [("embedded", "--profile small"), ("bold", "--restraint bold")])
+@pytest.mark.parametrize("source", ["flag", "environment", "file"])
+def test_a_retired_profile_names_the_new_way(
+    retired: tuple[str, str], source: str, configs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, new = retired
+    monkeypatch.delenv("COPYDESK_PROFILE")
+    if source == "environment":
+        monkeypatch.setenv("COPYDESK_PROFILE", name)
+    if source == "file":
+        (configs / "copydesk.toml").write_text(f'profile = "{name}"\n', encoding="utf-8")
+    settings = load_settings(profile=name if source == "flag" else None)
+
+    with pytest.raises(ConfigError, match=f"no profile '{name}' any more") as raised:
+        load_profile(settings)
+
+    assert raised.value.code == "profile_retired"
+    assert f"use {new}" in str(raised.value.hint)
+
+
+def test_a_profile_of_ones_own_may_have_a_retired_name(configs: Path) -> None:
+    write_profile(configs, "", name="bold")
+
+    assert load_profile(load_settings(), "bold").name == "bold"
+
+
+def test_the_default_is_the_standard_profile_with_the_default_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("COPYDESK_PROFILE")
+
+    profile = load_profile(load_settings())
+
+    assert profile.name == Settings.model_fields["profile"].default == "standard"
+    assert profile.model.name == DEFAULT_MODEL
+    assert not any(template.adapter for template in profile.prompts.values())
+
+
+# Restraint -----------------------------------------------------------------------------------
+
+
+def test_a_profiles_restraint_holds_unless_another_is_asked_for(
+    configs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_profile(configs, '[repair]\nrestraint = "bold"\n')
+
+    assert load_profile(load_settings(), "small").repair.restraint == "careful"
+    assert load_profile(load_settings(), "mine").repair.restraint == "bold"
+    (configs / "copydesk.toml").write_text('restraint = "bold"\n', encoding="utf-8")
+    assert load_profile(load_settings(), "small").repair.restraint == "bold"
+    monkeypatch.setenv("COPYDESK_RESTRAINT", "careful")
+    assert load_profile(load_settings(), "mine").repair.restraint == "careful"
+    assert load_profile(load_settings(restraint="bold"), "mine").repair.restraint == "bold"
+
+
+def test_an_unknown_restraint_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COPYDESK_RESTRAINT", "reckless")
+
+    with pytest.raises(ConfigError, match=r"restraint: .*'careful' or 'bold'") as raised:
+        load_settings()
+
+    assert raised.value.code == "config_invalid"
+
+
+def test_the_digest_changes_with_the_restraint(settings: Settings) -> None:
+    bold = load_profile(load_settings(restraint="bold"))
+
+    assert bold.digest != load_profile(settings).digest
 
 
 def test_a_profile_is_a_name_and_no_path(configs: Path) -> None:
@@ -184,7 +257,7 @@ def test_a_profile_is_a_name_and_no_path(configs: Path) -> None:
         load_profile(load_settings(), "../secret")
 
     assert raised.value.code == "profile_unknown"
-    assert raised.value.hint == "profiles: bold, embedded, hub, vllm"
+    assert raised.value.hint == "profiles: hub, small, standard, vllm"
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_a_misspelt_model_is_not_taken_for_a_hub_id(home: Path) -> None:
 
 
 def test_a_catalogue_model_is_pinned_by_its_files_hash(home: Path) -> None:
-    assert fingerprint(ModelSettings(), home) == (
+    assert fingerprint(ModelSettings(name="smollm2-135m"), home) == (
         "smollm2-135m:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
     )
 

@@ -51,7 +51,7 @@ RESULT = Result(
 def progress(**counts: Any) -> JobProgress:
     zero = dict.fromkeys(("total", *ArticleState, "cached", "refused"), 0)
     fields = {"id": JobId("j"), "profile": "p", "priority": "normal", "created": 0.0}
-    ends = {"deadline": None, "closed": True, "cancel": None}
+    ends = {"restraint": "careful", "deadline": None, "closed": True, "cancel": None}
     return JobProgress.model_validate({**fields, **ends, **zero, **counts})
 
 

@@ -22,7 +22,10 @@ SUMMARY = PromptTemplate(instruction="Summarize the text.", examples=(("a b", "c
 def test_every_test_has_a_home_of_its_own(home: Path) -> None:
     assert load_settings().home == home
     assert list(home.iterdir()) == []
-    assert [name for name in os.environ if name.startswith("COPYDESK_")] == ["COPYDESK_HOME"]
+    assert [name for name in os.environ if name.startswith("COPYDESK_")] == [
+        "COPYDESK_HOME",
+        "COPYDESK_PROFILE",
+    ]
 
 
 @pytest.mark.parametrize("method", ["connect", "connect_ex"])

@@ -21,9 +21,13 @@ from worker.training.run import MIN_PAIRS
 
 @pytest.fixture
 def small(profile: Profile, tmp_path: Path) -> Profile:
-    """The shipped profile over a tiny model."""
-    folder = build_tiny_model(tmp_path / "tiny")
-    return profile.model_copy(update={"model": ModelSettings(name=str(folder))})
+    """The shipped profile over a tiny model, with the shipped adapter's acceptor."""
+    model = ModelSettings(name=str(build_tiny_model(tmp_path / "tiny")))
+    name = profile.repair.prompt
+    shipped = profile.prompts[name].model_copy(update={"adapter": "repair.v2"})
+    return profile.model_copy(
+        update={"model": model, "prompts": {**profile.prompts, name: shipped}}
+    )
 
 
 def pairs_file(path: Path, count: int) -> Path:
@@ -45,17 +49,23 @@ def test_too_few_pairs_are_refused(small: Profile, settings: Settings, tmp_path:
         learn_repair([few], out=tmp_path / "out", profile=small, settings=settings)
 
 
+def test_a_profile_without_an_adapter_has_nothing_to_learn(
+    profile: Profile, settings: Settings, tmp_path: Path
+) -> None:
+    pairs = pairs_file(tmp_path / "pairs.jsonl", 600)
+    with pytest.raises(UsageError, match=r"repair\.v2\.toml has no adapter") as raised:
+        learn_repair([pairs], out=tmp_path / "out", profile=profile, settings=settings)
+    assert raised.value.code == "nothing_to_learn"
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning:peft")
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_an_adapter_comes_with_acceptor_card_and_curve(
     small: Profile, settings: Settings, tmp_path: Path
 ) -> None:
     pairs, out = pairs_file(tmp_path / "pairs.jsonl", 600), tmp_path / "mine"
-    name = small.repair.prompt
-    shipped = small.prompts[name].model_copy(update={"adapter": "repair.v2"})
-    profile = small.model_copy(update={"prompts": {**small.prompts, name: shipped}})
 
-    learned = learn_repair([pairs], out=out, profile=profile, settings=settings)
+    learned = learn_repair([pairs], out=out, profile=small, settings=settings)
 
     assert learned.report.loss_after < learned.report.loss_before
     assert (out / "adapter_model.safetensors").stat().st_size > 0

@@ -40,7 +40,7 @@ _STEP_TOKENS = 64
 _MIN_DRAFTED, _MAX_DRAFTED = 3, 24
 
 #: Maximum number of cache slots for rows in progress after their first pass. A slot takes 23 KB
-#: with the default model.
+#: with the 135 M model.
 _ACTIVE_SLOTS = 16_384
 
 #: Positions whose logits are held at a time; a position takes 200 KB (49,152 words in float32). At

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
+from worker.config.restraint import Restraint
 from worker.queue.store.compression import pack, unpack
 from worker.records.article import Article, ArticleState, CollectedArticle, Outcome
 from worker.records.job import JobId, JobProgress
@@ -82,7 +84,7 @@ def read_collected(article: Article, outcome: Outcome, blob: bytes | None) -> Co
 
 #: Fields of a job's hash that make up its progress.
 PROGRESS_FIELDS = (
-    *("profile_name", "priority", "created", "deadline", "closed", "cancel"),
+    *("profile_name", "restraint", "priority", "created", "deadline", "closed", "cancel"),
     *("total", "cached", "refused", *(state.value for state in ArticleState)),
 )
 
@@ -96,6 +98,7 @@ def read_progress(job: JobId, values: Sequence[bytes | None]) -> JobProgress | N
     return JobProgress(
         id=job,
         profile=fields.pop("profile_name"),
+        restraint=cast(Restraint, fields.pop("restraint")),
         priority=Priority(fields.pop("priority")),
         created=float(fields.pop("created")),
         deadline=float(fields.pop("deadline") or 0) or None,

@@ -109,6 +109,7 @@ class JobStore:
         fields = {
             "profile": profile.model_dump_json(),
             "profile_name": profile.name,
+            "restraint": profile.repair.restraint,
             "priority": priority.value,
             "created": now,
             "deadline": due or "",

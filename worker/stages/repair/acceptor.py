@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
-    from worker.config.profile import Restraint
+    from worker.config.restraint import Restraint
 
 __all__ = ["Acceptor", "ModelScores", "features", "load_acceptor"]
 

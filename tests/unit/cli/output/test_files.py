@@ -65,6 +65,7 @@ def progress(**counts: int) -> JobProgress:
     return JobProgress(
         id="j",
         profile="p",
+        restraint="bold",
         priority=Priority.NORMAL,
         deadline=None,
         cancel=None,
@@ -170,6 +171,7 @@ def test_the_manifest_counts_what_was_written(tmp_path: Path) -> None:
     assert stored == {
         "job": "j",
         "profile": "p",
+        "restraint": "bold",
         "version": __version__,
         "created": "2023-11-14T22:13:20Z",
         "complete": True,

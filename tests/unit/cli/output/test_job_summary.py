@@ -15,7 +15,7 @@ from worker.records.job import JobId, JobProgress
 def progress(**counts: Any) -> JobProgress:
     zero = dict.fromkeys(("total", *ArticleState, "cached", "refused"), 0)
     fields = {"id": JobId("j-1"), "profile": "p", "created": 5.0, "closed": True}
-    ends = {"priority": "low", "deadline": None, "cancel": None}
+    ends = {"restraint": "bold", "priority": "low", "deadline": None, "cancel": None}
     return JobProgress.model_validate({**fields, **ends, **zero, **counts})
 
 
@@ -61,6 +61,7 @@ def test_job_data_has_the_counters_and_whether_it_is_over() -> None:
     assert job_data(progress(total=3, done=2, queued=1)) == {
         "job": "j-1",
         "profile": "p",
+        "restraint": "bold",
         "priority": "low",
         "deadline": None,
         "cancel": None,
