@@ -1,4 +1,4 @@
-"""``copydesk doctor`` checks settings, profile, model, broker, workers and disk."""
+"""``copydesk doctor`` checks settings, profile, model, memory, broker, workers and disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-#: Room for the model, its download and a job of a few thousand articles.
+#: Room for a job of a few thousand articles, with its result files. A pull checks its own room.
 _MIN_FREE_BYTES = 2 * 1024**3
 
 #: Maximum number of model names shown; a server may list hundreds.
@@ -39,10 +39,10 @@ class _Check:
 
 
 def command(as_json: JsonFlag = False) -> Report:
-    """Check settings, profile, model, broker, workers and disk.
+    """Check settings, profile, model, memory, broker, workers and disk.
 
     Exit code 0 if all is well, otherwise that of the first problem: 2 for settings or model, 3 for
-    the broker, 1 for a model server or the disk.
+    the broker, 1 for a model server, the memory or the disk.
     """
     from worker.config.settings import load_settings
 
@@ -83,7 +83,7 @@ def _check_profile(settings: Settings) -> str:
     from worker.config.settings import load_profile
 
     profile = load_profile(settings)
-    return f"{profile.name}: {profile.description}"
+    return f"{profile.name}, {profile.repair.restraint}: {profile.description}"
 
 
 def _check_model(settings: Settings) -> str:
@@ -117,6 +117,12 @@ def _check_server(profile: Profile, settings: Settings) -> str:
     return f"{finding}; it says how likely drafts are"
 
 
+def _check_memory(settings: Settings) -> str:
+    from cli.service import Service
+
+    return Service(settings).check_memory()
+
+
 def _check_broker(settings: Settings) -> str:
     from worker.queue.connection import open_store
     from worker.runtime.embedded_valkey import EmbeddedBroker
@@ -141,6 +147,7 @@ def _check_disk(settings: Settings) -> str:
 _CHECKS: dict[str, Callable[[Settings], str]] = {
     "profile": _check_profile,
     "model": _check_model,
+    "memory": _check_memory,
     "broker": _check_broker,
     "disk": _check_disk,
 }

@@ -8,7 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from worker.errors import EngineError
+from cli.output.report import talk
+from worker.errors import CopydeskError, EngineError
 from worker.runtime.daemon import Daemon
 
 if TYPE_CHECKING:
@@ -59,12 +60,48 @@ class Service:
 
         locate(load_profile(self._settings).model, self._settings.home)
 
+    def check_memory(self) -> str:
+        """Return how much memory there is and how much the profile's model needs.
+
+        A background worker that runs has taken its memory already, so then all of it counts.
+
+        Raises:
+            CopydeskError: ``memory_low``.
+        """
+        from worker.config.memory import machine_memory, needed_bytes
+        from worker.config.settings import load_profile
+
+        profile, memory = load_profile(self._settings), machine_memory()
+        running = self._worker.running
+        usable = memory.total if running else memory.available
+        finding = f"{usable / 1e9:.1f} GB {'in all' if running else 'free'}"
+        needed = needed_bytes(profile.model)
+        if needed is None:
+            return finding
+        finding += f"; {profile.model.name} in {profile.model.dtype} needs {needed / 1e9:.1f} GB"
+        if usable < needed:
+            ways = ["close other programs", "raise the container's limit"]
+            if profile.name != "small":
+                ways.append("set COPYDESK_PROFILE=small")
+            raise CopydeskError(finding, code="memory_low", hint=", or ".join(ways))
+        return finding
+
+    def warn_of_low_memory(self) -> None:
+        """Say on stderr if the profile's model needs more memory than there is."""
+        try:
+            self.check_memory()
+        except CopydeskError as error:
+            talk(f"warning: {error.message} [{error.code}]")
+            talk(f"hint: {error.hint}")
+
     def start_broker(self) -> bool:
         """Start the embedded broker; return False if it is already running or not embedded."""
         return self.embedded and self._broker.start(self._settings.broker_memory_mb)
 
     def start_worker(self) -> bool:
         """Start the background worker; return False if it is already running."""
+        if not self._worker.running:
+            self.warn_of_low_memory()
         return self._worker.start(WORKER_COMMAND, worker_environment(self._settings))
 
     def wait_for_worker(self) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from cli.output.report import JsonFlag, Report, render
-from cli.service import WORKER_COMMAND, worker_environment
+from cli.service import WORKER_COMMAND, Service, worker_environment
 from cli.submit import ProfileOption
 
 __all__ = ["command"]
@@ -17,12 +17,13 @@ def command(profile: ProfileOption = None, as_json: JsonFlag = False) -> Report:
 
     SIGTERM lets it finish its chunk; SIGQUIT gives it 30 seconds before the chunk is requeued.
     """
-    from worker.config.settings import load_profile, load_settings
-    from worker.config.weights import locate
+    from worker.config.settings import load_settings
     from worker.queue.connection import open_store
 
     settings = load_settings(profile=profile)
-    locate(load_profile(settings).model, settings.home)
+    service = Service(settings)
+    service.check_model()
+    service.warn_of_low_memory()
     with open_store(settings) as store:
         others = store.roster.count_live_workers()
     if as_json:

@@ -147,6 +147,29 @@ def test_doctor_finds_nothing_wrong(desk: Desk) -> None:
     assert ran.data["checks"]["model"]["found"].endswith(
         f", in {concrete_numerics('auto', int8=False)}"
     )
+    assert "GB in all; smollm2-135m" in ran.data["checks"]["memory"]["found"]
+    assert ran.data["checks"]["profile"]["found"].startswith("small, careful: ")
+
+
+def test_a_restraint_goes_with_its_job(desk: Desk) -> None:
+    desk.gate.open()
+    path = desk.write("restrained.txt", article_text("restrained"))
+    careful = desk.submit(path)
+    desk.collect(careful)
+
+    submitted = desk.run("submit", path, "--restraint", "bold")
+
+    # A result that was found under another restraint is another result.
+    assert submitted.data["cached"] == 0
+    bold = submitted.data["job"]
+    desk.collect(bold)
+    assert (desk.manifest["profile"], desk.manifest["restraint"]) == ("small", "bold")
+    assert desk.run("status", careful).data["restraint"] == "careful"
+    shown = run_cli("jobs", home=desk.home).out.splitlines()
+    assert [line for line in shown if bold in line and "  small, bold  " in line]
+    # The same restraint again, whether by a flag or by the environment, finds the result.
+    again = desk.run("submit", path, environment={"COPYDESK_RESTRAINT": "bold"})
+    assert again.data["cached"] == 1
 
 
 def test_run_leaves_nothing_running(own_desk: Desk) -> None:
