@@ -80,7 +80,7 @@ def main() -> None:
 
 def _make_material(*, data: Path, out: Path, pairs: int, seed: int) -> None:
     """Draw the material, write it, and count its kinds on stderr."""
-    from worker.training.material import draw_material, write_material  # noqa: PLC0415 - slow
+    from worker.training.material.mixture import draw_material, write_material  # noqa: PLC0415 - slow
     from worker.training.pair import count_kinds  # noqa: PLC0415
 
     try:

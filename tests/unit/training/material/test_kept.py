@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.training.kept import clean_sentences, is_clean, kept_lines, machine_sentences
+from worker.training.material.kept import clean_sentences, is_clean, kept_lines, machine_sentences
 
 ARTICLE = {
     "text": "Gate shut in Norby\n\nThe gate in Norby was shut on Monday after a storm, officials "

@@ -13,10 +13,15 @@ from typing import Any
 import pytest
 
 from worker.errors import UsageError
-from worker.training.material import Material, draw_material, is_worth_learning, write_material
+from worker.training.material.mixture import (
+    Material,
+    draw_material,
+    is_worth_learning,
+    write_material,
+)
+from worker.training.material.round_trip import round_trips
+from worker.training.material.sets import Sets
 from worker.training.pair import Pair
-from worker.training.round_trip import round_trips
-from worker.training.sets import Sets
 
 needs_apertium = pytest.mark.skipif(
     shutil.which("apertium") is None, reason="apertium is not installed"

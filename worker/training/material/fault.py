@@ -14,7 +14,7 @@ from worker.english.facts import fold_typography, starts_name, tokens, words
 from worker.english.lexicon import DETERMINERS, NUMBER_WORDS, PRONOUNS, SCALE_WORDS, is_plain
 from worker.english.quotation import quotation_spans
 from worker.stages.repair.changes import WordEdit, apply_edits, find_edits
-from worker.training.meaning import changes_time, foreign_words, says_the_same
+from worker.training.material.meaning import changes_time, foreign_words, says_the_same
 
 __all__ = ["faulty_version", "level_typography"]
 

@@ -9,7 +9,7 @@ from worker.english.lexicon import DOUBLED_ON_PURPOSE
 from worker.english.quotation import is_balanced
 from worker.english.spelling import is_word
 from worker.stages.split.sentences import split_sentences
-from worker.training.fault import level_typography
+from worker.training.material.fault import level_typography
 from worker.training.pair import Row
 
 __all__ = ["clean_sentences", "is_clean", "kept_lines", "machine_sentences"]

@@ -1,6 +1,6 @@
 """Draws the writer's material: rough sentences with their good versions, and good sentences.
 
-The good version of a pair says exactly what the rough one says (``worker.training.meaning``).
+The good version of a pair says exactly what the rough one says (``.meaning``).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from worker.damage.calque import damage_by_calques
 from worker.english.facts import words
 from worker.english.spelling import correct_spelling
 from worker.stages.repair.changes import edit_rate
-from worker.training.fault import faulty_version, level_typography
-from worker.training.kept import clean_sentences, is_clean, kept_lines, machine_sentences
-from worker.training.meaning import says_the_same
+from worker.training.material.fault import faulty_version, level_typography
+from worker.training.material.kept import clean_sentences, is_clean, kept_lines, machine_sentences
+from worker.training.material.meaning import says_the_same
+from worker.training.material.round_trip import LANGUAGES, round_trips
+from worker.training.material.sets import Sets
 from worker.training.mixture import curl_quotes
 from worker.training.pair import Pair, Row
-from worker.training.round_trip import LANGUAGES, round_trips
-from worker.training.sets import Sets
 
 __all__ = ["SHARES", "Material", "draw_material", "is_worth_learning", "write_material"]
 

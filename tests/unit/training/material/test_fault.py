@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.training.fault import faulty_version, level_typography
+from worker.training.material.fault import faulty_version, level_typography
 
 GOOD = "The council of Norby has rejected the plan for a new bridge."
 

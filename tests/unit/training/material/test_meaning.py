@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.training.meaning import changes_time, foreign_words, says_the_same
+from worker.training.material.meaning import changes_time, foreign_words, says_the_same
 
 GOOD = "On Monday, the council of Norby rejected a plan to close 14 schools."
 
