@@ -1,6 +1,6 @@
 """Base and adapters behind a server answer as they do locally, with the same likelihoods.
 
-The server is a stand-in for vLLM that computes with the default model.
+The server is a stand-in for vLLM that computes with the small profile's model.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.plain_engine import PlainEngine
 from tests.support.ruled_server import RuledServer, engine_at
+from tests.support.small import SMALL_MODEL, SMALL_PROFILE
 from tests.support.vllm_server import vllm_server
 from worker.config.profile import ModelSettings, Profile
 from worker.config.settings import Settings, load_profile, load_settings
@@ -31,7 +32,7 @@ pytestmark = [
 ]
 
 #: In bfloat16 two tokens may be equally likely.
-MODEL = ModelSettings(dtype="float32")
+MODEL = ModelSettings(name=SMALL_MODEL, dtype="float32")
 ADAPTERS = ("repair.v2", "summary.v1")
 
 TEXTS = (
@@ -66,7 +67,7 @@ def server(local_settings: Settings) -> Iterator[RuledServer]:
 
 @pytest.fixture
 def adapted() -> Profile:
-    return load_profile(load_settings(), "embedded")
+    return load_profile(load_settings(), SMALL_PROFILE)
 
 
 def prompts(profile: Profile) -> list[Prompt]:
