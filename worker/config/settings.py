@@ -192,8 +192,10 @@ def load_profile(settings: Settings, name: str | None = None) -> Profile:
             an unknown key, or a missing prompt file.
     """
     profile = _read_profile(settings, name or settings.profile)
-    dtype = concrete_numerics(profile.model.dtype, int8=profile.model.int8)
-    model = profile.model.model_copy(update={"dtype": dtype})
+    model = profile.model
+    if model.kind == "local":  # a server computes in its own numbers, wherever the job is submitted
+        dtype = concrete_numerics(model.dtype, int8=model.int8)
+        model = model.model_copy(update={"dtype": dtype})
     repair, summary = profile.repair, profile.summary
     if settings.restraint:
         repair = repair.model_copy(update={"restraint": settings.restraint})

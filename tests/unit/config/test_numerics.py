@@ -80,6 +80,18 @@ def test_a_loaded_profile_names_its_dtype_and_digests_differ(
 
 
 @pytest.mark.usefixtures("forget")
+def test_a_servers_digest_is_the_same_on_every_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    digests = set()
+    for cpu_info in (AVX2, AVX512_BF16):
+        use_cpu(monkeypatch, tmp_path, cpu_info)
+        digests.add(load_profile(load_settings(), "vllm").digest)
+
+    assert len(digests) == 1
+
+
+@pytest.mark.usefixtures("forget")
 def test_this_machines_cpu_is_read_once() -> None:
     numerics._cpu_flags()
     numerics._cpu_flags()
