@@ -47,10 +47,11 @@ bench: $(BIN)/.ready ## Articles a second, end to end, against a plain script ov
 	$(BIN)/copydesk model pull
 	$(BIN)/python -m tests.bench.throughput $(ARTICLES) $(if $(LIMIT),--count $(LIMIT))
 
-bench-engine: $(BIN)/.ready ## The engine against other ways to run the model, on SENTENCES and ARTICLES
+bench-engine: $(BIN)/.ready ## The engine against other ways to run the model, on SENTENCES; llama.cpp on GGUF
 	$(BIN)/copydesk model pull
-	$(BIN)/python -m pip install --quiet -c constraints.txt ctranslate2
-	$(BIN)/python -m tests.bench.engine --sentences $(SENTENCES) --articles $(ARTICLES)
+	$(if $(GGUF),$(BIN)/python -m pip install --quiet -c constraints.txt \
+		--no-binary llama-cpp-python llama-cpp-python==0.3.36)
+	$(BIN)/python -m tests.bench.engine --sentences $(SENTENCES) $(if $(GGUF),--gguf $(GGUF))
 
 quality: $(BIN)/.ready ## What the small profile reaches, careful and bold, on the development sets in DATA
 	$(BIN)/copydesk model pull

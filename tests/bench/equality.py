@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from tests.bench.engine import repair_prompts, sample_sentences
+from tests.bench.work import repair_prompts, sample_sentences
 from tests.support.plain_engine import PlainEngine
 from worker.config.settings import load_profile, load_settings
 from worker.engine.local import LocalEngine
@@ -48,7 +48,7 @@ def main() -> None:
     model = profile.model.model_copy(update={"dtype": arguments.dtype})
     engine, plain = LocalEngine(model, settings), PlainEngine(model, settings)
     texts = sample_sentences(arguments.sentences, arguments.count)
-    prompts = repair_prompts(texts, engine, profile, biased=False)
+    prompts = repair_prompts(texts, engine.count_tokens(texts), profile)
     ours = _written(engine, prompts)
     gaps: list[float] = []
     for number, (prompt, tokens) in enumerate(zip(prompts, ours, strict=True), start=1):
