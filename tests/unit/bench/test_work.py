@@ -98,7 +98,7 @@ def test_blocks_stay_whole() -> None:
 
 
 def test_fewer_requests_than_a_block_are_one() -> None:
-    assert len(sample_blocks(requests_of(range(5)), 2 * BLOCK)) == 5
+    assert len(sample_blocks(requests_of(range(5)), BLOCK - 1)) == 5
 
 
 def test_model_file_is_not_read(model: ModelSettings, settings: Settings, tmp_path: Path) -> None:
