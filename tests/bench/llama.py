@@ -55,16 +55,19 @@ class OneByOne:
             verbose=False,
         )
         self.tokens_evaluated = 0
-        evaluate = self._llama.eval
+        self._count_tokens(self._llama)
+
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        return [self._answer(request) for request in requests]
+
+    def _count_tokens(self, llama: Any) -> None:
+        evaluate = llama.eval
 
         def count_and_evaluate(tokens: Sequence[int]) -> None:
             self.tokens_evaluated += len(tokens)
             evaluate(tokens)
 
-        self._llama.eval = count_and_evaluate
-
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        return [self._answer(request) for request in requests]
+        llama.eval = count_and_evaluate
 
     def _answer(self, request: Request) -> Answer:
         written: list[int] = []
