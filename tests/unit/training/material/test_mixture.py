@@ -40,7 +40,7 @@ def write_set(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> Non
 def make_sets(folder: Path) -> None:
     """Write small sets in the form of the real ones."""
     sentences = [
-        f"The council of {place} said on Monday that it will not close the old {thing} in the town."
+        f'The council of {place} said on Monday that it will "not close" its old {thing} in town.'
         for place in PLACES
         for thing in ("school", "bridge", "harbour", "station")
     ]
@@ -110,6 +110,20 @@ def test_a_draw_has_rough_and_good_sentences_and_repeats_with_its_seed(tmp_path:
     answers = [pair.target.lower() for pair in (*material.pairs,)]
     assert len(set(answers)) == len(answers)
     assert material == draw_material(tmp_path, pairs=40, seed=3)
+
+
+@needs_apertium
+def test_both_sides_have_the_same_marks_and_datelines(tmp_path: Path) -> None:
+    make_sets(tmp_path)
+
+    pairs = draw_material(tmp_path, pairs=120, seed=3).pairs
+
+    marks = ('"', "\u201c", "\u201d", "\u2014", "\u2013", "(Reuters)", "(own report)", "4 May.")
+    assert all(
+        pair.source.count(mark) == pair.target.count(mark) for pair in pairs for mark in marks
+    )
+    found = {mark for pair in pairs for mark in marks if mark in pair.target}
+    assert {'"', "\u201c"} < found
 
 
 def test_held_out_documents_are_not_trained_on(tmp_path: Path) -> None:
