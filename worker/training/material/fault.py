@@ -44,8 +44,11 @@ _CLOSING = " .!?\"'"
 
 def level_typography(text: str) -> str:
     """Return the text with straight quotation marks, spaced hyphens for dashes, single spaces."""
-    percent = "per cent" if "per cent" in text else "percent"
-    folded = fold_typography(_DASH.sub(" - ", text)).replace("percent", percent)
+    folded = fold_typography(_DASH.sub(" - ", text))
+    # Folding also chooses between spellings, and those must stay as they are.
+    for kept, folded_to in (("per cent", "percent"), ("no one", "no-one"), ("No one", "No-one")):
+        if kept in text:
+            folded = folded.replace(folded_to, kept)
     return " ".join(_SPACE_BEFORE.sub("", folded).split())
 
 

@@ -85,6 +85,8 @@ def test_the_capital_moves_with_the_first_word() -> None:
     [
         ("\u201cYes\u201d \u2014 he said .", '"Yes" - he said.'),
         ("It\u2019s  5 per cent", "It's 5 per cent"),
+        ("No one saw that no one left.", "No one saw that no one left."),
+        ("No-one left.", "No-one left."),
         ("a town\u2014and a bridge", "a town - and a bridge"),
     ],
 )
