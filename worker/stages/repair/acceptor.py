@@ -55,7 +55,7 @@ class ModelScores:
     """Nats by which the changed sentence is a more likely repair than the unchanged sentence."""
     fluency_nats: float
     """Nats by which the base model, which is not given the source, finds the changed sentence more
-    likely: how much better it reads as news."""
+    likely: how much better it reads as news. 0 without an acceptor, which alone weighs it."""
     source_nats: float
     """Mean surprisal per token of the unchanged sentence as its own repair."""
     words: int

@@ -59,7 +59,8 @@ class ChangeDecision:
         scores = {"probability": self.probability}
         if self.model_scores is not None:
             scores["gain_nats"] = self.model_scores.gain_nats
-            scores["fluency_nats"] = self.model_scores.fluency_nats
+            if self.probability is not None:
+                scores["fluency_nats"] = self.model_scores.fluency_nats
         return {name: round(value, 3) for name, value in scores.items() if value is not None}
 
     @property
@@ -267,8 +268,9 @@ def _score_changes(
         return []
     template = profile.prompts[profile.repair.prompt]
     prompts = [Prompt(template, case.source, 1, draft=case.decision.text) for case in scorable]
-    texts = (text for case in scorable for text in (case.source, case.decision.text))
-    fluency = text_nats(texts, engine, profile)
+    texts = [text for case in scorable for text in (case.source, case.decision.text)]
+    # Only an acceptor, which belongs to an adapter, weighs the fluency: two readings for a change.
+    fluency = text_nats(texts, engine, profile) if template.adapter else {}
     changes = Counter(case.index for case in scorable)
     return [
         ModelScores(

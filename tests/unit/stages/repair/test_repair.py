@@ -97,7 +97,7 @@ def test_a_good_proposal_is_used(profile: Profile, engine: FakeEngine) -> None:
     assert repaired.awkward
     (decision,) = repaired.decisions
     assert (decision.change.kind, decision.reason) == (ChangeKind.FORM, Reason.MODEL_REWRITE)
-    assert decision.scores == {"gain_nats": 100.0, "fluency_nats": 100.0}
+    assert decision.scores == {"gain_nats": 100.0}
 
 
 @pytest.mark.parametrize(
@@ -224,8 +224,8 @@ def test_all_sentences_go_through_the_engine_together(profile: Profile, engine: 
     engine.answers = {AWKWARD: MENDED}
     repair_sentences([AWKWARD, PLAIN] * 20, engine, profile)
 
-    # Proposals, their scores as repairs, and their fluency.
-    assert engine.calls == {"generate": 3}
+    # Proposals, and their scores as repairs; only an acceptor asks for their fluency.
+    assert engine.calls == {"generate": 2}
 
 
 def test_changes_that_fail_a_check_together_are_not_both_made(
