@@ -46,7 +46,8 @@ def measure(work: Work, settings: Settings) -> Outcome:
     """Load the side that ``work`` names, and time its answers."""
     torch.set_num_threads(threads(settings))
     side = _open(work, settings)
-    side.answer(work.requests[:1])
+    # Not the first: llama.cpp would find its whole prompt read when it comes again.
+    side.answer(work.requests[-1:])
     evaluated = getattr(side, "tokens_evaluated", None)
     start = time.perf_counter()
     answers = side.answer(work.requests)
