@@ -14,7 +14,7 @@ TRAINED_ON = --data $(DATA) --model "$$($(BIN)/copydesk model path)"
 REPAIR = repair $(TRAINED_ON) --prompt configs/prompts/repair.v2.toml
 
 # Most figures and all trained weights are of the small profile; COPYDESK_PROFILE names another.
-bench bench-engine bench-queue quality train: export COPYDESK_PROFILE ?= small
+bench bench-queue quality train: export COPYDESK_PROFILE ?= small
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint format bench bench-engine bench-queue chaos quality train clean
