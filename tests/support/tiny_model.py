@@ -1,4 +1,4 @@
-"""A real Llama with random weights, small enough to build within a test.
+"""A real Llama or Qwen2 with random weights, small enough to build within a test.
 
 Its tokenizer maps each word of ``WORDS`` to one token, so that tokens can be counted by eye.
 """
@@ -13,9 +13,12 @@ import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-__all__ = ["END_WORDS", "WINDOW", "WORDS", "build_tiny_model"]
+__all__ = ["ARCHITECTURES", "END_WORDS", "WINDOW", "WORDS", "build_tiny_model"]
+
+#: Those of the catalogue's models. Qwen2 has biases in its attention.
+ARCHITECTURES = ("llama", "qwen2")
 
 _SPECIAL = ("<unk>", "<pad>", "<end>")
 
@@ -32,12 +35,17 @@ _CHAT = "{% for message in messages %}{{ message['content'] }} {% endfor %}"
 
 
 def build_tiny_model(
-    folder: Path, *, padding: bool = True, ends: Sequence[str] = ("<end>", *END_WORDS)
+    folder: Path,
+    *,
+    architecture: str = "llama",
+    padding: bool = True,
+    ends: Sequence[str] = ("<end>", *END_WORDS),
 ) -> Path:
     """Build a model folder with config, tokenizer and safetensors, the same on each call.
 
     Args:
         folder: created if it is missing.
+        architecture: one of ``ARCHITECTURES``.
         padding: whether the tokenizer has a padding token; some models have none.
         ends: the words that end an answer.
     """
@@ -53,12 +61,14 @@ def build_tiny_model(
     tokenizer.save_pretrained(folder)
 
     torch.manual_seed(7)
-    config = LlamaConfig(
+    config = AutoConfig.for_model(
+        architecture,
         vocab_size=len(vocabulary),
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=4,
+        num_key_value_heads=4 if architecture == "llama" else 2,
         max_position_embeddings=WINDOW,
         # Large, so that no two tokens are nearly equally likely.
         initializer_range=0.6,
@@ -66,6 +76,10 @@ def build_tiny_model(
         eos_token_id=[vocabulary[word] for word in ends],
         pad_token_id=vocabulary["<pad>"] if padding else None,
     )
-    model: Any = LlamaForCausalLM(config)
+    model: Any = AutoModelForCausalLM.from_config(config)
+    for name, weights in model.named_parameters():
+        if name.endswith(".bias"):
+            # They start at zero, and a bias that is left out would not be missed.
+            torch.nn.init.normal_(weights, std=0.6)
     model.save_pretrained(folder)
     return folder

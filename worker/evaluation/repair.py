@@ -58,6 +58,14 @@ class RepairReport(BaseModel):
     """GLEU (0-100) of the sources, over sentences with several versions; ``None`` if none has."""
     gleu_after: float | None
     """GLEU of the outputs, over the same sentences."""
+    reference_n: int
+    """Number of sentences with an independent reference: ``RepairRow.reference``."""
+    reference_changed_share: float | None
+    """Share of them whose words differ from the source's; ``None`` if there are none."""
+    reference_closer: int
+    """Changed sentences whose word edit distance to the reference fell."""
+    reference_farther: int
+    """Changed sentences whose distance to the reference rose."""
     invented: int
     """Outputs with a number or a capitalised name that the source lacks."""
     lost: int
@@ -98,13 +106,16 @@ def evaluate_repair(
     distances = [
         measure_distances(row.source, output, row.versions)
         for row, output in zip(rows, outputs, strict=True)
-        if normalised_words(row.source) != normalised_words(output)
+        if _is_changed(row, output)
     ]
     chrf_before, chrf_after = _chrf(sources, targets), _chrf(outputs, targets)
     ter_before, ter_after = _ter(sources, outputs, targets)
     gleu_before, gleu_after = _gleu(rows, outputs)
     invented, lost = _count_fact_errors(rows, outputs)
     closer, farther, same = _count_directions(distances)
+    references = _reference_distances(rows, outputs)
+    away = [distance for distance in references if distance is not None]
+    reference_closer, reference_farther, _ = _count_directions(away)
     return RepairReport(
         n=len(rows),
         changed_share=len(distances) / len(rows),
@@ -118,11 +129,34 @@ def evaluate_repair(
         ter_after=ter_after,
         gleu_before=gleu_before,
         gleu_after=gleu_after,
+        reference_n=len(references),
+        reference_changed_share=len(away) / len(references) if references else None,
+        reference_closer=reference_closer,
+        reference_farther=reference_farther,
         invented=invented,
         lost=lost,
         needs_source_auc=_needs_source_auc(rows, estimate) if estimate else None,
         sentences_per_s=len(rows) / seconds,
     )
+
+
+def _is_changed(row: RepairRow, output: str) -> bool:
+    return normalised_words(row.source) != normalised_words(output)
+
+
+def _reference_distances(
+    rows: Sequence[RepairRow], outputs: Sequence[str]
+) -> list[Distances | None]:
+    """Return the distances to each row's reference; ``None`` for an unchanged sentence.
+
+    Unlike the nearest version, a reference that nobody made from this sentence does not favour
+    what leaves the sentence alone.
+    """
+    return [
+        measure_distances(row.source, output, [row.reference]) if _is_changed(row, output) else None
+        for row, output in zip(rows, outputs, strict=True)
+        if row.reference is not None
+    ]
 
 
 def _count_directions(distances: Sequence[Distances]) -> tuple[int, int, int]:

@@ -69,6 +69,9 @@ class RepairRow(_Row):
     """All versions: ``targets``, preceded by ``target`` if it is not among them."""
     edit_rate: float | None = None
     """``hter``: the share of words that a person who had the source text changed."""
+    reference: str | None = None
+    """``reference``: a translation made without this one. ``None`` if the row has none, or its
+    ``new_names_numbers`` lists facts that only those who have the source text can know."""
 
 
 class SummaryRow(_Row):
@@ -115,7 +118,8 @@ _R = TypeVar("_R", bound=_Row)
 def read_repair_rows(path: Path, limit: int | None = None) -> list[RepairRow]:
     """Read the first ``limit`` rows (all by default) of a file with ``source`` and ``target(s)``.
 
-    Other keys are ignored, including ``reference``.
+    ``hter``, ``reference`` and ``new_names_numbers`` are read if they are there; other keys are
+    ignored.
 
     Raises:
         UsageError: the file is missing, unreadable or empty, or a line is not a JSON object or
@@ -185,12 +189,14 @@ def _repair_row(row: Mapping[str, Any], number: int) -> RepairRow:
         target = versions[0]
     else:
         raise _ShapeError('neither "target" nor "targets"')
-    rate = row.get("hter")
+    rate, reference = row.get("hter"), row.get("reference")
+    has_reference = isinstance(reference, str) and reference.strip()
     return RepairRow(
         source=source,
         target=target,
         versions=tuple(versions),
         edit_rate=float(rate) if isinstance(rate, int | float) else None,
+        reference=reference if has_reference and not row.get("new_names_numbers") else None,
     )
 
 

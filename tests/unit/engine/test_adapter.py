@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from tests.support.tiny_model import build_tiny_model
+from tests.support.tiny_model import ARCHITECTURES, build_tiny_model
 from worker.engine.adapter import attach_adapter
 from worker.engine.decoding.linear import AdapterSwitch, freeze
 from worker.errors import EngineError
@@ -25,9 +25,9 @@ def load(folder: Path) -> Any:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_model(tmp_path_factory.mktemp("tiny"))
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_model(tmp_path_factory.mktemp("tiny"), architecture=request.param)
 
 
 @pytest.fixture

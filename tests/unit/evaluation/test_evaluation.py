@@ -97,6 +97,29 @@ def test_changes_are_counted_by_their_effect_on_the_distance() -> None:
     assert report.net == 2.0 - 2.0 + 0.0
 
 
+def test_a_reference_that_nobody_made_from_the_source_is_counted_on_its_own() -> None:
+    # Given: a post-edit that kept the clumsy verb, and a reference that has another one
+    reference = "At two o'clock the ferry departs from Bremen."
+    row = repair_row(AWKWARD, "The ferry leave Bremen at two o'clock.")
+    rows = [row.model_copy(update={"reference": reference})] * 3 + [row]
+    outputs = [
+        reference,
+        "A ferry leave Bremen at two clock, and it is said to be old.",
+        AWKWARD,
+        reference,
+    ]
+    report = evaluate_repair(rows, lambda _: outputs)
+    # Then: the post-edit says that the better sentence is worse, and the reference does not
+    assert (report.closer, report.farther) == (0, 3)
+    assert (report.reference_closer, report.reference_farther) == (1, 1)
+    assert (report.reference_n, report.reference_changed_share) == (3, pytest.approx(2 / 3))
+
+
+def test_without_references_there_is_no_share_of_them() -> None:
+    report = evaluate_repair([repair_row(AWKWARD, FLUENT)], lambda _: [FLUENT])
+    assert (report.reference_n, report.reference_changed_share) == (0, None)
+
+
 def test_a_perfect_output_scores_like_its_target() -> None:
     report = evaluate_repair([repair_row(AWKWARD, FLUENT)], lambda _: [FLUENT])
     assert report.chrf_after == pytest.approx(100)
@@ -330,6 +353,20 @@ def test_repair_rows_take_target_and_targets(tmp_path: Path) -> None:
         ("b", ("b", "c")),
         ("c", ("b", "c")),
     ]
+
+
+def test_a_reference_with_facts_that_nobody_can_know_does_not_count(tmp_path: Path) -> None:
+    row = {"source": "a", "target": "b"}
+    path = written(
+        tmp_path / "rows.jsonl",
+        {**row, "reference": "z", "new_names_numbers": []},
+        {**row, "reference": "z"},
+        {**row, "reference": "z 12", "new_names_numbers": ["12"]},
+        {**row, "reference": " "},
+        row,
+    )
+    references = [row.reference for row in read_repair_rows(path)]
+    assert references == ["z", "z", None, None, None]
 
 
 def test_summary_rows_have_four_shapes(tmp_path: Path) -> None:

@@ -7,15 +7,21 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from tests.support.plain_engine import PlainEngine
-from tests.support.tiny_model import WORDS, build_tiny_model
+from tests.support.tiny_model import ARCHITECTURES, WORDS, build_tiny_model
 from worker.config.profile import ModelSettings, PromptTemplate
 from worker.config.settings import Settings
 from worker.engine.decoding import decoder as decoder_module
+from worker.engine.decoding.decoder import Decoder, Row
+from worker.engine.decoding.draft import Draft
+from worker.engine.decoding.key_values import ATTENTION
+from worker.engine.decoding.linear import AdapterSwitch, freeze
 from worker.engine.local import LocalEngine
 from worker.engine.protocol import Generation, Prompt, no_checkpoint
 from worker.errors import EngineError
@@ -81,6 +87,35 @@ def test_a_draft_changes_no_answer(
     assert written(answers) == written(plain.generate(prompts))
     kept = sum(answer.text == prompt.draft for answer, prompt in zip(answers, prompts, strict=True))
     assert 5 < kept < MANY - 20
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_each_architecture_writes_what_its_plain_model_generates(
+    architecture: str, tmp_path: Path
+) -> None:
+    # Given: prompts as tokens, since transformers gives a Qwen2 no other tokenizer than its own
+    folder = build_tiny_model(tmp_path, architecture=architecture)
+    plain: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation=ATTENTION
+    )
+    freeze(model, AdapterSwitch(), "float32")
+    decoder = Decoder(model, frozenset(plain.generation_config.eos_token_id), batch_tokens=64)
+    rng = random.Random(5)  # noqa: S311
+    prompts = [[9, 8, *rng.choices(range(3, 63), k=rng.randrange(2, 20))] for _ in range(20)]
+    rows = [Row(prompt, prompt[4:], Draft(prompt, copying=True), 12) for prompt in prompts]
+    # When
+    with torch.inference_mode():
+        decoder.answer(rows, decoder.prefix([9, 8]), no_checkpoint)
+        expected = [
+            plain.generate(torch.tensor([prompt]), max_new_tokens=12, do_sample=False)
+            for prompt in prompts
+        ]
+    # Then
+    assert [row.written for row in rows] == [
+        tokens[0, len(prompt) :].tolist() for prompt, tokens in zip(prompts, expected, strict=True)
+    ]
+    assert len({tuple(row.written) for row in rows}) > len(rows) / 2
 
 
 def test_without_a_draft_the_text_is_looked_up_and_changes_no_answer(
