@@ -4,8 +4,9 @@
 
 There is no keep-bias. An answer is the greedy one exactly when each of its tokens is the most
 likely after those before it. So the plain model, transformers' own with its own kernels, need not
-generate: it reads prompt and answer in one pass. Where its most likely token is another, the gap is
-the difference between the two tokens' logits. Logits of 16 to 32 have steps of an eighth in
+generate: it reads prompt and answer in one pass, after the prefix that all prompts share, which it
+reads once. Where its most likely token is another, the gap is the difference between the two
+tokens' logits. Logits of 16 to 32 have steps of an eighth in
 bfloat16, so a gap of up to two steps is a tie that rounding decides. Prints one JSON line; the
 differing sentences go to stderr.
 """
@@ -15,9 +16,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import torch
+from transformers import DynamicCache
 
 from tests.bench.work import repair_prompts, sample_sentences
 from tests.support.plain_engine import PlainEngine
@@ -49,10 +52,12 @@ def main() -> None:
     engine, plain = LocalEngine(model, settings), PlainEngine(model, settings)
     texts = sample_sentences(arguments.sentences, arguments.count)
     prompts = repair_prompts(texts, engine.count_tokens(texts), profile)
-    ours = _written(engine, prompts)
+    reader = _Reader(plain, prompts)
     gaps: list[float] = []
-    for number, (prompt, tokens) in enumerate(zip(prompts, ours, strict=True), start=1):
-        gap = _gap(plain, prompt, tokens)
+    for number, (prompt, tokens) in enumerate(
+        zip(prompts, _written(engine, prompts), strict=True), start=1
+    ):
+        gap = reader.gap(prompt, tokens)
         if gap > 0.0:
             gaps.append(gap)
             sys.stderr.write(f"{gap:.4f}  {prompt.text[:80]}\n")
@@ -77,15 +82,33 @@ def _written(engine: LocalEngine, prompts: list[Prompt]) -> list[list[int]]:
     return [row.written for row in rows]
 
 
-@torch.inference_mode()
-def _gap(plain: PlainEngine, prompt: Prompt, answer: list[int]) -> float:
-    """Return how far the first token of ``answer`` that is not the plain model's own is behind."""
-    before = plain.encode(prompt)[0]
-    model = plain.model(prompt.template.adapter)
-    ids = torch.tensor([[*before, *answer[:-1]]])
-    logits = model(input_ids=ids, use_cache=False, logits_to_keep=len(answer)).logits[0].float()
-    gaps = logits.max(-1).values - logits.gather(-1, torch.tensor(answer)[:, None])[:, 0]
-    return next((gap for gap in gaps.tolist() if gap > 0.0), 0.0)
+class _Reader:
+    """The plain model, which has read the tokens that all ``prompts`` begin with."""
+
+    @torch.inference_mode()
+    def __init__(self, plain: PlainEngine, prompts: list[Prompt]) -> None:
+        self._plain, self._model = plain, plain.model(prompts[0].template.adapter)
+        encoded = [plain.encode(prompt)[0][:-1] for prompt in prompts]
+        columns = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*encoded, strict=False))
+        prefix = [column[0] for column in columns]
+        self._shared = len(prefix)
+        self._cache = DynamicCache(config=self._model.config)
+        if prefix:
+            self._model(input_ids=torch.tensor([prefix]), past_key_values=self._cache)
+
+    @torch.inference_mode()
+    def gap(self, prompt: Prompt, answer: list[int]) -> float:
+        """Return how far the first token of ``answer`` that is not the model's own is behind."""
+        rest = self._plain.encode(prompt)[0][self._shared :]
+        output = self._model(
+            input_ids=torch.tensor([[*rest, *answer[:-1]]]),
+            past_key_values=self._cache,
+            logits_to_keep=len(answer),
+        )
+        self._cache.crop(self._shared)
+        logits = output.logits[0].float()
+        gaps = logits.max(-1).values - logits.gather(-1, torch.tensor(answer)[:, None])[:, 0]
+        return next((gap for gap in gaps.tolist() if gap > 0.0), 0.0)
 
 
 if __name__ == "__main__":

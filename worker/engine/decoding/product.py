@@ -27,14 +27,14 @@ _ROWS = 512
 #: pair with two activations of up to 255 in 16 bits, which saturate at 32,767.
 _PAIR_MAX = 127
 
-#: Rows that are quantised at a time.
-_BLOCK_ROWS = 4096
+#: Weights that are quantised at a time: few enough for the CPU's own cache.
+_BLOCK_WEIGHTS = 2**17
 
 #: Keeps a row of zeros from being divided by zero.
 _SMALLEST_SCALE = 1e-8
 
-#: Whether activations get seven bits in place of eight, which torch advises for AVX2.
-_REDUCED_RANGE = False
+#: The 255 activations from -1 to 1, and which of them is zero.
+_STEP, _ZERO = 1 / 127, 128
 
 
 def activation_dtype(numerics: Numerics) -> torch.dtype:
@@ -82,18 +82,22 @@ def _int8_product(weight: torch.Tensor, bias: torch.Tensor | None) -> Product:
 
     Activations are quantised on the fly. FBGEMM takes one scale per call, and a model's activations
     differ by orders of magnitude between tokens, so every row is brought to the same size first:
-    that makes it one scale per token. The scale of a row of weights keeps every pair's sum within
-    16 bits. So activations have all eight bits, where torch's own remedy is to give them seven.
+    that makes it one scale per token. The scale is fixed, where torch's dynamic product would take
+    it from all rows of the call: a token's outputs do not depend on the rows beside it. The scale
+    of a row of weights keeps every pair's sum within 16 bits. So activations have all eight bits,
+    where torch's own remedy is to give them seven.
     """
     with warnings.catch_warnings():
         # torch means to move these types to torchao, whose int8 products need AVX512.
         warnings.filterwarnings("ignore", category=UserWarning)
         packed = torch.ops.quantized.linear_prepack(_quantise(weight), None)
-    product = torch.ops.quantized.linear_dynamic
+    product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
 
     def multiply(inputs: torch.Tensor) -> torch.Tensor:
-        size = inputs.abs().amax(-1, keepdim=True).clamp_min_(_SMALLEST_SCALE)
-        output: torch.Tensor = product(inputs / size, packed, _REDUCED_RANGE).mul_(size)
+        # abs() would take a copy of the activations.
+        size = torch.maximum(inputs.amax(-1, keepdim=True), -inputs.amin(-1, keepdim=True))
+        size.clamp_min_(_SMALLEST_SCALE)
+        output: torch.Tensor = product(inputs / size, _STEP, _ZERO, packed).mul_(size)
         return output if bias is None else output.add_(bias)
 
     return multiply
@@ -102,7 +106,7 @@ def _int8_product(weight: torch.Tensor, bias: torch.Tensor | None) -> Product:
 def _quantise(weight: torch.Tensor) -> torch.Tensor:
     """Return the matrix in int8, a block of rows at a time: in float32 the whole takes 1 GB."""
     blocks, scales = [], []
-    for block in weight.split(_BLOCK_ROWS):
+    for block in weight.split(max(1, _BLOCK_WEIGHTS // weight.shape[1])):
         rows = block.float()
         scale = (_largest_pair(rows) / _PAIR_MAX).clamp_min_(_SMALLEST_SCALE)
         blocks.append((rows / scale[:, None]).round_().to(torch.int8))

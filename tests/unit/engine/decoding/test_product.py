@@ -61,6 +61,18 @@ def test_a_large_output_does_not_coarsen_the_others() -> None:
 
 
 @needs_int8
+def test_a_tokens_outputs_do_not_depend_on_the_rows_beside_it() -> None:
+    # Given: tokens that lean to one side, each to another degree
+    inputs = torch.randn(9, 256).abs() - torch.linspace(0, 2, 9)[:, None]
+    product = make_product(torch.randn(64, 256), None, "int8")
+
+    together = product(inputs)
+
+    alone = [product(row[None])[0] for row in inputs]
+    assert torch.equal(together, torch.stack(alone))
+
+
+@needs_int8
 def test_int8_leaves_its_inputs_and_survives_zeros() -> None:
     product = make_product(torch.randn(64, 256), None, "int8")
     inputs = torch.randn(4, 256)
