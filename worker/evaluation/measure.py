@@ -15,10 +15,12 @@ from worker.evaluation.rows import (
     SupportRow,
     read_page_rows,
     read_repair_rows,
+    read_spotting_rows,
     read_summary_rows,
     read_support_rows,
     read_text_rows,
 )
+from worker.evaluation.spotting import SpottingReport, evaluate_spotting
 from worker.evaluation.summary import SummaryReport, evaluate_summary
 from worker.evaluation.support import JudgedClaim, SupportReport, evaluate_support
 from worker.pipeline import clean_texts, process, repair_texts
@@ -26,6 +28,7 @@ from worker.records.article import Article
 from worker.records.result import Result
 from worker.stages.clean.furniture import remove_furniture
 from worker.stages.repair.needs_source import estimate_edit_rates
+from worker.stages.repair.spotting import spot_sentences
 from worker.stages.split.sentences import split_sentences
 from worker.stages.summarise.entailment import support_probabilities, support_score
 from worker.stages.summarise.support import check_summary_sentence
@@ -40,6 +43,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Task", "measure"]
 
+_Report = (
+    RepairReport | SummaryReport | FurnitureReport | DamageReport | SupportReport | SpottingReport
+)
+
 
 class Task(StrEnum):
     """An evaluation."""
@@ -49,6 +56,7 @@ class Task(StrEnum):
     FURNITURE = "furniture"
     DAMAGE = "damage"
     SUPPORT = "support"
+    SPOTTING = "spotting"
 
 
 def measure(
@@ -59,7 +67,7 @@ def measure(
     *,
     limit: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> RepairReport | SummaryReport | FurnitureReport | DamageReport | SupportReport:
+) -> _Report:
     """Measure ``profile`` on the first ``limit`` rows (all by default) of ``path``.
 
     Raises:
@@ -85,6 +93,11 @@ def measure(
         engine = open_engine(profile.model, settings)
         judge = partial(_judge, engine=engine, profile=profile)
         return evaluate_support(claims, judge, on_progress=on_progress)
+    if task is Task.SPOTTING:
+        judged = read_spotting_rows(path, limit)
+        engine = open_engine(profile.model, settings)
+        spot = partial(spot_sentences, engine=engine, profile=profile)
+        return evaluate_spotting(judged, spot, on_progress=on_progress)
     stories = read_summary_rows(path, limit)
     engine = open_engine(profile.model, settings)
     summarise = partial(_summarise, engine=engine, profile=profile)

@@ -21,11 +21,13 @@ from worker.records.article import ArticleFormat
 __all__ = [
     "PageRow",
     "RepairRow",
+    "SpottingRow",
     "SummaryRow",
     "SupportRow",
     "TextRow",
     "read_page_rows",
     "read_repair_rows",
+    "read_spotting_rows",
     "read_summary_rows",
     "read_support_rows",
     "read_text_rows",
@@ -52,6 +54,7 @@ _SUPPORT_HINT = (
     'a row is {"article": "…", "sentence": "…", "supported": true}; also "summary", with "errors", '
     'which is "correct" or a list of faults'
 )
+_SPOTTING_HINT = 'a row is {"source": "…", "fluency_votes": 0}'
 _TEXT_HINT = 'a row is {"text": "headline, paragraphs, each on a line"}'
 
 
@@ -103,6 +106,13 @@ class TextRow(_Row):
     """The headline, then the paragraphs; no line is blank."""
 
 
+class SpottingRow(_Row):
+    """A sentence, and how many people found that it reads badly."""
+
+    source: str
+    fluency_votes: int
+
+
 class SupportRow(_Row):
     """A claim about an article, and whether people found it supported."""
 
@@ -126,6 +136,18 @@ def read_repair_rows(path: Path, limit: int | None = None) -> list[RepairRow]:
             lacks a key. The message starts with ``file:line`` if a line is at fault.
     """
     return _read(path, limit, _repair_row, _REPAIR_HINT)
+
+
+def read_spotting_rows(path: Path, limit: int | None = None) -> list[SpottingRow]:
+    """Read the first ``limit`` rows (all by default) of a file with ``source`` and its votes.
+
+    ``fluency_votes`` is the number of people who found that the sentence reads badly. Other keys
+    are ignored.
+
+    Raises:
+        UsageError: as for ``read_repair_rows``.
+    """
+    return _read(path, limit, _spotting_row, _SPOTTING_HINT)
 
 
 def read_text_rows(path: Path, limit: int | None = None) -> list[TextRow]:
@@ -198,6 +220,14 @@ def _repair_row(row: Mapping[str, Any], number: int) -> RepairRow:
         edit_rate=float(rate) if isinstance(rate, int | float) else None,
         reference=reference if has_reference and not row.get("new_names_numbers") else None,
     )
+
+
+def _spotting_row(row: Mapping[str, Any], number: int) -> SpottingRow:
+    del number
+    votes = row.get("fluency_votes")
+    if not isinstance(votes, int) or isinstance(votes, bool) or votes < 0:
+        raise _ShapeError('"fluency_votes" is not a number of votes')
+    return SpottingRow(source=_text(row, "source"), fluency_votes=votes)
 
 
 def _summary_row(row: Mapping[str, Any], number: int) -> SummaryRow:

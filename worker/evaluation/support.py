@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from worker.errors import UsageError
 from worker.evaluation.metric import area_under_curve
 from worker.evaluation.rows import SupportRow
 from worker.evaluation.slicing import call_in_slices
@@ -56,14 +57,18 @@ def evaluate_support(
     """Measure ``judge`` on ``rows``.
 
     Raises:
-        ValueError: there are no rows, all rows are supported or all are unsupported, or ``judge``
-            did not return one verdict per row.
+        UsageError: ``rows_one_sided``: all rows are supported, or none is.
+        ValueError: there are no rows, or ``judge`` did not return one verdict per row.
     """
     if not rows:
         raise ValueError("there is nothing to measure")
     truth = [row.supported for row in rows]
     if len(set(truth)) == 1:
-        raise ValueError("all rows are supported, or none is: there is nothing to tell apart")
+        raise UsageError(
+            "all rows are supported, or none is: there is nothing to tell apart",
+            code="rows_one_sided",
+            hint="put supported and unsupported claims into one file",
+        )
     judged, seconds = call_in_slices(
         rows, judge, size=SLICE_ROWS, noun="rows", on_progress=on_progress
     )

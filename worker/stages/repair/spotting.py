@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from worker.engine.protocol import Prompt
 from worker.english.facts import words
 from worker.english.lexicon import DOUBLED_ON_PURPOSE
 
 if TYPE_CHECKING:
-    from worker.config.profile import SpottingSettings
-    from worker.engine.protocol import Generation
+    from collections.abc import Sequence
 
-__all__ = ["is_awkward", "is_long_enough"]
+    from worker.config.profile import Profile, SpottingSettings
+    from worker.engine.protocol import Engine, Generation
+
+__all__ = ["Spotted", "is_awkward", "is_long_enough", "spot_sentences"]
 
 #: Shorter pieces are headings, datelines and exclamations, which surprise a model but are not
 #: awkward.
@@ -28,6 +31,29 @@ def is_long_enough(sentence: str) -> bool:
     return len(sentence.split()) >= _MIN_WORDS
 
 
+class Spotted(NamedTuple):
+    """How badly a sentence reads."""
+
+    surprisal: float | None
+    """Mean nats per token of the sentence as its own repair; ``None`` if the engine has none."""
+    awkward: bool
+    """See ``is_awkward``."""
+
+
+def spot_sentences(sentences: Sequence[str], engine: Engine, profile: Profile) -> list[Spotted]:
+    """Read each sentence as its own repair, as stage 3 does, and write none.
+
+    Raises:
+        EngineError: the engine failed on the batch.
+    """
+    template = profile.prompts[profile.repair.prompt]
+    answers = engine.generate([Prompt(template, text, 1, draft=text) for text in sentences])
+    return [
+        Spotted(_surprisal(answer), is_awkward(sentence, answer, profile.spotting))
+        for sentence, answer in zip(sentences, answers, strict=True)
+    ]
+
+
 def is_awkward(sentence: str, answer: Generation, settings: SpottingSettings) -> bool:
     """Return whether the sentence reads badly, regardless of any proposal.
 
@@ -35,8 +61,8 @@ def is_awkward(sentence: str, answer: Generation, settings: SpottingSettings) ->
     unchanged as the answer (mean nats per token), or if a word is doubled. An engine that returns
     no nats for a draft finds only doubled words.
     """
-    draft_nats = answer.draft_nats
-    if draft_nats and sum(draft_nats) / len(draft_nats) > settings.surprisal_nats:
+    surprisal = _surprisal(answer)
+    if surprisal is not None and surprisal > settings.surprisal_nats:
         return True
     # Punctuation counts as a word here, because "late, late" is intended.
     lower = [word.lower() for word in words(sentence)]
@@ -44,3 +70,8 @@ def is_awkward(sentence: str, answer: Generation, settings: SpottingSettings) ->
         first == second and first.isalpha() and first not in _RIGHTLY_DOUBLED
         for first, second in pairwise(lower)
     )
+
+
+def _surprisal(answer: Generation) -> float | None:
+    nats = answer.draft_nats
+    return sum(nats) / len(nats) if nats else None
