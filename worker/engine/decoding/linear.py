@@ -116,8 +116,21 @@ def freeze(model: torch.nn.Module, switch: AdapterSwitch, numerics: Numerics) ->
             setattr(parent, name, FrozenEmbedding(child, dtype))
 
     places = [(parent, name) for parent in model.modules() for name, _ in parent.named_children()]
-    # A matrix is packed by one thread.
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    # The largest first: begun last, the output layer would keep one thread waiting for the other.
+    places.sort(key=_own_weights, reverse=True)
+    threads = torch.get_num_threads()
+    # A matrix is packed by one thread. Its other steps would be shared among all cores, by each of
+    # the pool's threads: that many threads get in one another's way.
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         list(pool.map(replace, places))
+    # The number also counts for threads that start later.
+    torch.set_num_threads(threads)
     for weight in model.parameters():
         weight.data = weight.data.to(dtype, copy=True)
+
+
+def _own_weights(place: tuple[torch.nn.Module, str]) -> int:
+    """Return the number of weights of a layer, without those of the layers in it."""
+    parent, name = place
+    layer = parent.get_submodule(name)
+    return sum(weight.numel() for weight in layer.parameters(recurse=False))
