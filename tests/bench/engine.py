@@ -163,7 +163,7 @@ def _measure(
     chat = Chat(profile.model, settings)
     sentences = sample_sentences(arguments.sentences, arguments.count)
     requests = repair_requests(sentences, chat, profile)
-    prefix = shared_prefix(requests)
+    prefix = shared_prefix([request.prompt for request in requests])
     measured: dict[str, Measured] = {}
     for side in sides:
         chosen = choose_requests(side, requests, arguments.batch_count, arguments.plain_count)

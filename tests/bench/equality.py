@@ -16,13 +16,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from itertools import takewhile
 from pathlib import Path
 
 import torch
 from transformers import DynamicCache
 
-from tests.bench.work import repair_prompts, sample_sentences
+from tests.bench.work import repair_prompts, sample_sentences, shared_prefix
 from tests.support.plain_engine import PlainEngine
 from worker.config.settings import load_profile, load_settings
 from worker.engine.local import LocalEngine
@@ -88,9 +87,7 @@ class _Reader:
     @torch.inference_mode()
     def __init__(self, plain: PlainEngine, prompts: list[Prompt]) -> None:
         self._plain, self._model = plain, plain.model(prompts[0].template.adapter)
-        encoded = [plain.encode(prompt)[0][:-1] for prompt in prompts]
-        columns = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*encoded, strict=False))
-        prefix = [column[0] for column in columns]
+        prefix = shared_prefix([plain.encode(prompt)[0] for prompt in prompts])
         self._shared = len(prefix)
         self._cache = DynamicCache(config=self._model.config)
         if prefix:
@@ -105,7 +102,8 @@ class _Reader:
             past_key_values=self._cache,
             logits_to_keep=len(answer),
         )
-        self._cache.crop(self._shared)
+        # A negative number: what is to be taken from the end.
+        self._cache.crop(self._shared - self._cache.get_seq_length())
         logits = output.logits[0].float()
         gaps = logits.max(-1).values - logits.gather(-1, torch.tensor(answer)[:, None])[:, 0]
         return next((gap for gap in gaps.tolist() if gap > 0.0), 0.0)

@@ -168,9 +168,9 @@ def repair_requests(texts: Sequence[str], chat: Chat, profile: Profile) -> list[
     return sorted(requests, key=lambda request: -len(request.prompt))
 
 
-def shared_prefix(requests: Sequence[Request]) -> list[int]:
+def shared_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
     """Return the tokens that all prompts begin with, without the last token of any."""
-    columns = zip(*(request.prompt[:-1] for request in requests), strict=False)
+    columns = zip(*(prompt[:-1] for prompt in prompts), strict=False)
     return [column[0] for column in takewhile(lambda tokens: len(set(tokens)) == 1, columns)]
 
 

@@ -54,6 +54,12 @@ def evaluate_spotting(
         ValueError: ``spot`` did not return one verdict per sentence.
     """
     rows = [row for row in rows if row.fluency_votes == 0 or row.fluency_votes >= BAD_VOTES]
+    if len({row.fluency_votes > 0 for row in rows}) != 2:  # noqa: PLR2004 - both sides
+        raise UsageError(
+            "all sentences read badly, or none does: there is nothing to tell apart",
+            code="rows_one_sided",
+            hint="put sentences without a vote and with two or more into one file",
+        )
     spotted, seconds = call_in_slices(
         [row.source for row in rows],
         spot,
@@ -63,12 +69,6 @@ def evaluate_spotting(
     )
     bad = [each for each, row in zip(spotted, rows, strict=True) if row.fluency_votes]
     good = [each for each, row in zip(spotted, rows, strict=True) if not row.fluency_votes]
-    if not (bad and good):
-        raise UsageError(
-            "all sentences read badly, or none does: there is nothing to tell apart",
-            code="rows_one_sided",
-            hint="put sentences without a vote and with two or more into one file",
-        )
     bad_nats, good_nats = _surprisals(bad), _surprisals(good)
     return SpottingReport(
         n=len(rows),

@@ -43,7 +43,7 @@ def outcome_of(
         template=TEMPLATE,
         gguf=None,
         requests=requests,
-        prefix=shared_prefix(requests),
+        prefix=shared_prefix([request.prompt for request in requests]),
         answers=answers or [],
     )
     return measure(Work.model_validate_json(work.model_dump_json()), SETTINGS)

@@ -69,11 +69,14 @@ def test_the_longest_prompt_comes_first(chat: Chat, tiny_profile: Profile) -> No
 
 def test_prefix_is_the_prompt_up_to_the_text(chat: Chat, tiny_profile: Profile) -> None:
     requests = repair_requests(["fe fi", "gu"], chat, tiny_profile)
-    assert shared_prefix(requests) == chat.encode(["be bi de di de do"])[0]
+    assert (
+        shared_prefix([request.prompt for request in requests])
+        == chat.encode(["be bi de di de do"])[0]
+    )
 
 
 def test_prefix_leaves_a_token_of_equal_prompts() -> None:
-    assert shared_prefix(requests_of(range(3, 5))) == [7, 7]
+    assert shared_prefix([request.prompt for request in requests_of(range(3, 5))]) == [7, 7]
 
 
 def test_answer_ends_at_the_first_end_token(chat: Chat) -> None:
