@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 #: Part of each profile's digest. Raise it with every change to a stage that can change an output.
-PIPELINE_VERSION = 17
+PIPELINE_VERSION = 18
 
 #: The model of a profile that names none: it works offline on a laptop, once it is pulled.
 DEFAULT_MODEL = "qwen2.5-coder-1.5b"

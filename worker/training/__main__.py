@@ -32,16 +32,25 @@ def _build_parser() -> argparse.ArgumentParser:
         "--pairs", type=int, default=6000, help="about how many pairs (default 6000)"
     )
     material.add_argument("--seed", type=int, default=7, help="seed of the draw (default 7)")
+    writer = tasks.add_parser("writer", help="the adapter of a larger model's repair task")
+    writer.add_argument(
+        "--material", type=Path, required=True, help="folder with pairs.jsonl and held.jsonl"
+    )
+    writer.add_argument(
+        "--pairs", type=int, default=1500, help="how many of the pairs (default 1500)"
+    )
     for task in (repair, acceptor, estimator, summary):
         task.add_argument("--data", type=Path, required=True, help="folder with the training sets")
+    for task in (repair, acceptor, estimator, summary, writer):
         task.add_argument(
             "--work", type=Path, required=True, help="folder for pairs, checkpoints and reports"
         )
-    for task in (repair, summary):
+    for task in (repair, summary, writer):
         task.add_argument("--model", type=Path, required=True, help="folder of the base model")
         task.add_argument("--out", type=Path, required=True, help="folder for the adapter")
     summary.add_argument("--prompts", type=Path, required=True, help="folder of the prompts")
-    repair.add_argument("--prompt", type=Path, required=True, help="prompt file to train with")
+    for task in (repair, writer):
+        task.add_argument("--prompt", type=Path, required=True, help="prompt file to train with")
     repair.add_argument(
         "--pairs", type=int, default=8000, help="about how many pairs (default 8000)"
     )
@@ -66,6 +75,11 @@ def main() -> None:
         from worker.training.summary import make_summary_adapter  # noqa: PLC0415
 
         make_summary_adapter(**arguments)
+        return
+    if task == "writer":
+        from worker.training.writer import make_writer  # noqa: PLC0415
+
+        make_writer(**arguments)
         return
     if task == "material":
         _make_material(**arguments)

@@ -113,7 +113,8 @@ def label_changes(
     for start in range(0, len(rows), _SLICE):
         part = rows[start : start + _SLICE]
         sources = [row["source"].strip() for row in part]
-        for row, repaired in zip(part, propose_repairs(sources, engine, profile), strict=True):
+        proposed = propose_repairs(sources, engine, profile, as_whole=False)
+        for row, repaired in zip(part, proposed, strict=True):
             versions = _versions(row)
             for decision in repaired.decisions:
                 if decision.model_scores is None:

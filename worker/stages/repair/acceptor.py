@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from worker.config.weights import acceptor_file
-from worker.errors import ModelMissingError
 from worker.stages.repair.changes import Change, ChangeKind
 
 if TYPE_CHECKING:
@@ -144,16 +143,9 @@ _FEATURE_NAMES = frozenset(
 
 
 @lru_cache(maxsize=4)
-def load_acceptor(adapter: str) -> Acceptor:
-    """Return the acceptor fitted on the proposals of ``adapter``.
-
-    Raises:
-        ModelMissingError: the adapter has no acceptor.
-    """
-    path = acceptor_file(adapter)
-    if not path.is_file():
-        raise ModelMissingError(
-            f"the adapter {adapter} has no acceptor in {path.parent}",
-            hint="python -m worker.training acceptor makes one",
-        )
+def load_acceptor(adapter: str) -> Acceptor | None:
+    """Return the acceptor fitted on the proposals of ``adapter``, or ``None`` if it has none."""
+    path = acceptor_file(adapter) if adapter else None
+    if path is None or not path.is_file():
+        return None
     return Acceptor(**json.loads(path.read_text(encoding="utf-8")))

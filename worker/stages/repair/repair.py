@@ -44,7 +44,7 @@ class ChangeDecision:
 
     change: Change
     text: str
-    """The sentence with only this change made."""
+    """The sentence with only this change made, or with all of them if they were decided as one."""
     reason: Reason
     """``MODEL_REWRITE`` if the change was made, else why it was refused."""
     detail: str = ""
@@ -105,10 +105,10 @@ def repair_articles(
     Raises:
         EngineError: the engine failed on the batch.
     """
-    adapter = profile.prompts[profile.repair.prompt].adapter
-    acceptor = load_acceptor(adapter) if adapter else None
+    acceptor = load_acceptor(profile.prompts[profile.repair.prompt].adapter)
+    as_whole = acceptor is None
     sentences = [sentence for article in articles for sentence in article]
-    proposed = iter(propose_repairs(sentences, engine, profile))
+    proposed = iter(propose_repairs(sentences, engine, profile, as_whole=as_whole))
     return [
         _repair_article(article, list(islice(proposed, len(article))), acceptor, profile)
         for article in articles
@@ -155,12 +155,20 @@ def _change_probabilities(
 
 
 def propose_repairs(
-    sentences: Sequence[str], engine: Engine, profile: Profile
+    sentences: Sequence[str], engine: Engine, profile: Profile, *, as_whole: bool
 ) -> list[RepairedSentence]:
     """Return the sentences unchanged, each with the changes that the engine proposes.
 
-    Changes that fail a check are already refused. The remaining changes carry their model scores,
-    each measured with only that change made.
+    Changes that fail a check are already refused. The remaining changes carry their model scores.
+    Each change is checked and measured with only that change made.
+
+    Args:
+        sentences: the sentences of any number of articles.
+        engine: writes the proposals, and reads the changes.
+        profile: the prompt and the limits of the checks.
+        as_whole: a proposal that passes every check is to be decided as a whole: its changes share
+            its scores, which need no reading of their own. An acceptor decides change by change,
+            and also needs each one's fluency.
 
     Raises:
         EngineError: the engine failed on the batch.
@@ -173,15 +181,16 @@ def propose_repairs(
         source = sentences[index]
         rate = estimator.edit_rate(answer.draft_state) if estimator else None
         proposed[index] = replace(
-            _read_proposal(source, answer, profile),
+            _read_proposal(source, answer, profile, as_whole=as_whole),
             needs_source=needs_source(source, rate, estimator),
         )
         scorable += [
             _ScorableChange(index, number, source, answer.draft_nats, decision)
             for number, decision in enumerate(proposed[index].decisions)
-            if decision.accepted and answer.draft_nats
+            if decision.accepted and decision.model_scores is None and answer.draft_nats
         ]
-    for case, scores in zip(scorable, _score_changes(scorable, engine, profile), strict=True):
+    scored = _score_changes(scorable, engine, profile, with_fluency=not as_whole)
+    for case, scores in zip(scorable, scored, strict=True):
         decisions = list(proposed[case.index].decisions)
         decisions[case.number] = replace(case.decision, model_scores=scores)
         proposed[case.index] = replace(proposed[case.index], decisions=tuple(decisions))
@@ -231,7 +240,9 @@ def _build_prompts(
     return prompts
 
 
-def _read_proposal(source: str, answer: Generation, profile: Profile) -> RepairedSentence:
+def _read_proposal(
+    source: str, answer: Generation, profile: Profile, *, as_whole: bool
+) -> RepairedSentence:
     """Return the sentence with its proposed changes; refuse changes that fail a check."""
     proposal = answer.text.strip()
     awkward = is_awkward(source, answer, profile.spotting)
@@ -249,8 +260,34 @@ def _read_proposal(source: str, answer: Generation, profile: Profile) -> Repaire
         reason = Reason.TOO_DIFFERENT
     if reason in _WHOLE_PROPOSAL_REASONS:
         return RepairedSentence(source, awkward, proposal, reason, result.detail)
-    decisions = tuple(_check_change(source, change, profile) for change in changes)
+    decisions = _check_whole(source, changes, answer, profile) if as_whole else ()
+    if not decisions:
+        decisions = tuple(_check_change(source, change, profile) for change in changes)
     return RepairedSentence(source, awkward, proposal, decisions=decisions)
+
+
+def _check_whole(
+    source: str, changes: Sequence[Change], answer: Generation, profile: Profile
+) -> tuple[ChangeDecision, ...]:
+    """Return one decision per change if all of them together pass the checks, else none.
+
+    The engine has read the source and written the answer, so both likelihoods are known.
+    """
+    text = apply_edits(source, [edit for change in changes for edit in change.edits])
+    has_nats = bool(answer.nats and answer.draft_nats)
+    if not has_nats or check_proposal(source, text, profile.checks).reason:
+        return ()
+    scores = ModelScores(
+        gain_nats=sum(answer.draft_nats) - sum(answer.nats),
+        fluency_nats=0.0,
+        source_nats=sum(answer.draft_nats) / len(answer.draft_nats),
+        words=len(source.split()),
+        changes=len(changes),
+    )
+    return tuple(
+        ChangeDecision(change, text, Reason.MODEL_REWRITE, model_scores=scores)
+        for change in changes
+    )
 
 
 def _check_change(source: str, change: Change, profile: Profile) -> ChangeDecision:
@@ -261,7 +298,11 @@ def _check_change(source: str, change: Change, profile: Profile) -> ChangeDecisi
 
 
 def _score_changes(
-    scorable: Sequence[_ScorableChange], engine: Engine, profile: Profile
+    scorable: Sequence[_ScorableChange],
+    engine: Engine,
+    profile: Profile,
+    *,
+    with_fluency: bool,
 ) -> list[ModelScores]:
     """Return the model scores of each change."""
     if not scorable:
@@ -269,8 +310,8 @@ def _score_changes(
     template = profile.prompts[profile.repair.prompt]
     prompts = [Prompt(template, case.source, 1, draft=case.decision.text) for case in scorable]
     texts = [text for case in scorable for text in (case.source, case.decision.text)]
-    # Only an acceptor, which belongs to an adapter, weighs the fluency: two readings for a change.
-    fluency = text_nats(texts, engine, profile) if template.adapter else {}
+    # Two more readings for each change.
+    fluency = text_nats(texts, engine, profile) if with_fluency else {}
     changes = Counter(case.index for case in scorable)
     return [
         ModelScores(
@@ -308,12 +349,19 @@ def _is_worth_review(decision: ChangeDecision, acceptor: Acceptor | None) -> boo
 
 
 def _apply_accepted(source: str, sentence: RepairedSentence, profile: Profile) -> RepairedSentence:
-    """Make the accepted changes, most probable first, except those that then fail a check."""
+    """Make the accepted changes, best first, except those that then fail a check.
+
+    All of them are tried first: a word that moves may pass only with what it moves past.
+    """
     decisions = list(sentence.decisions)
     accepted = sorted(
         (index for index, decision in enumerate(decisions) if decision.accepted),
-        key=lambda index: (-(decisions[index].probability or 0.0), index),
+        key=lambda index: (-_order(decisions[index]), index),
     )
+    every_edit = [edit for index in accepted for edit in decisions[index].change.edits]
+    text = apply_edits(source, every_edit)
+    if check_proposal(source, text, profile.checks).reason is None:
+        return replace(sentence, text=text)
     text = source
     edits: list[WordEdit] = []
     for index in accepted:
@@ -325,3 +373,10 @@ def _apply_accepted(source: str, sentence: RepairedSentence, profile: Profile) -
         else:
             text, edits = candidate, candidate_edits
     return replace(sentence, text=text, decisions=tuple(decisions))
+
+
+def _order(decision: ChangeDecision) -> float:
+    """Return how good the change is: its probability or, without an acceptor, its gain."""
+    if decision.probability is not None:
+        return decision.probability
+    return decision.model_scores.gain_nats if decision.model_scores else 0.0

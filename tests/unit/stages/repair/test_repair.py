@@ -30,9 +30,7 @@ def repair_sentence(
 
 def with_acceptor(acceptor: Acceptor, profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Profile:
     """Return the profile with an adapter that has this acceptor."""
-    monkeypatch.setattr(
-        "worker.stages.repair.repair.load_acceptor", {"repair.x": acceptor}.__getitem__
-    )
+    monkeypatch.setattr("worker.stages.repair.repair.load_acceptor", {"repair.x": acceptor}.get)
     template = profile.prompts["repair.v2.toml"].model_copy(update={"adapter": "repair.x"})
     return profile.model_copy(update={"prompts": {**profile.prompts, "repair.v2.toml": template}})
 
@@ -221,11 +219,43 @@ def test_each_sentence_keeps_its_place(profile: Profile, engine: FakeEngine) -> 
 
 
 def test_all_sentences_go_through_the_engine_together(profile: Profile, engine: FakeEngine) -> None:
-    engine.answers = {AWKWARD: MENDED}
-    repair_sentences([AWKWARD, PLAIN] * 20, engine, profile)
+    # Given a proposal that passes as a whole, and one whose changes must be read one by one
+    other = AWKWARD.replace("12", "99")
+    engine.answers = {AWKWARD: MENDED, other: MENDED}
 
-    # Proposals, and their scores as repairs; only an acceptor asks for their fluency.
-    assert engine.calls == {"generate": 2}
+    repair_sentences([AWKWARD, PLAIN] * 20, engine, profile)
+    assert engine.calls == {"generate": 1}
+
+    # Then the changes are read together; only an acceptor asks for their fluency
+    repair_sentences([AWKWARD, other, PLAIN] * 20, engine, profile)
+    assert engine.calls == {"generate": 3}
+
+
+def test_a_proposal_that_passes_the_checks_is_decided_as_a_whole(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    # Given a proposal of which some parts may not be made alone: the city would be lost, or doubled
+    source = "The council comed to the meeting with the budget of the city and 12 pages of notes."
+    proposal = "The council came to the meeting with the city's budget and 12 pages of notes."
+    repaired = repair_sentence(source, proposal, profile, engine)
+
+    assert repaired.text == proposal
+    assert len(repaired.decisions) == 3
+    assert {decision.text for decision in repaired.decisions} == {proposal}
+    assert {decision.scores["gain_nats"] for decision in repaired.decisions} == {100.4}
+
+
+def test_a_whole_proposal_that_gains_too_little_is_refused_as_a_whole(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    source = "The council came to the meeting with the budget of the city and 12 pages of notes."
+    proposal = "The council came to the meeting with the city's budget and 12 pages of notes."
+    repaired = repair_sentence(source, proposal, profile, engine)
+
+    assert repaired.text == source
+    assert [(decision.text, decision.reason) for decision in repaired.decisions] == [
+        (proposal, Reason.NOT_BETTER)
+    ] * 2
 
 
 def test_changes_that_fail_a_check_together_are_not_both_made(

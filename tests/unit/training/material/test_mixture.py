@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from worker.errors import UsageError
+from worker.training.material import mixture
 from worker.training.material.mixture import (
     Material,
     draw_material,
@@ -185,3 +186,17 @@ def test_a_missing_apertium_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         list(round_trips(["The gate is old."], "spa"))
     assert raised.value.code == "apertium_missing"
     assert "apertium-eng-spa" in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "keeps"),
+    [
+        ("They not know the way.", "They do not know the way.", True),
+        ("They don't know nothing.", "They know nothing.", False),
+        ("It cannot be said.", "It can not be said.", True),
+        ("The rate is by 5% higher.", "The rate is higher by 5 per cent.", False),
+        ("The club\u2014the oldest\u2014won.", "The club, the oldest, won.", False),
+    ],
+)
+def test_negations_and_signs_are_no_faults(source: str, target: str, *, keeps: bool) -> None:
+    assert mixture._keeps_signs(Pair(source, target, "rough")) is keeps
