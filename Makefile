@@ -8,6 +8,7 @@ BROKER_KILLS ?= 10
 ARTICLES ?= seeds
 COUNT ?= 100000
 WORK ?= /tmp/copydesk-training
+DEFAULT_MODEL := qwen2.5-coder-1.5b
 
 TRAIN = OMP_WAIT_POLICY=passive $(BIN)/python -m worker.training
 TRAINED_ON = --data $(DATA) --model "$$($(BIN)/copydesk model path)"
@@ -76,6 +77,11 @@ train: $(BIN)/.ready ## Make the adapters and the acceptor again, from the sets 
 		--out worker/weights/repair.v2 --work $(WORK)/second
 	$(TRAIN) estimator --data $(DATA) --work $(WORK)/estimator
 	$(TRAIN) acceptor --data $(DATA) --work $(WORK)/acceptor
+	$(TRAIN) meaning --data $(DATA) --work $(WORK)/meaning
+	$(TRAIN) material --data $(DATA) --pairs 2000 --out $(WORK)/material
+	$(BIN)/copydesk model pull $(DEFAULT_MODEL)
+	$(TRAIN) writer --model "$$($(BIN)/copydesk model path $(DEFAULT_MODEL))" --work $(WORK)/writer \
+		--material $(WORK)/material --prompt configs/prompts/repair.v4.toml --out worker/weights/repair.v4
 	$(TRAIN) summary $(TRAINED_ON) --prompts configs/prompts \
 		--out worker/weights/summary.v1 --work $(WORK)/summary
 

@@ -32,6 +32,8 @@ def _build_parser() -> argparse.ArgumentParser:
         "--pairs", type=int, default=6000, help="about how many pairs (default 6000)"
     )
     material.add_argument("--seed", type=int, default=7, help="seed of the draw (default 7)")
+    meaning = tasks.add_parser("meaning", help="the judge of meaning: does a rewrite say the same?")
+    meaning.add_argument("--name", default="meaning.v1", help="of the judge (default meaning.v1)")
     writer = tasks.add_parser("writer", help="the adapter of a larger model's repair task")
     writer.add_argument(
         "--material", type=Path, required=True, help="folder with pairs.jsonl and held.jsonl"
@@ -39,9 +41,9 @@ def _build_parser() -> argparse.ArgumentParser:
     writer.add_argument(
         "--pairs", type=int, default=1500, help="how many of the pairs (default 1500)"
     )
-    for task in (repair, acceptor, estimator, summary):
+    for task in (repair, acceptor, estimator, summary, meaning):
         task.add_argument("--data", type=Path, required=True, help="folder with the training sets")
-    for task in (repair, acceptor, estimator, summary, writer):
+    for task in (repair, acceptor, estimator, summary, meaning, writer):
         task.add_argument(
             "--work", type=Path, required=True, help="folder for pairs, checkpoints and reports"
         )
@@ -80,6 +82,11 @@ def main() -> None:
         from worker.training.writer import make_writer  # noqa: PLC0415
 
         make_writer(**arguments)
+        return
+    if task == "meaning":
+        from worker.training.meaning import make_meaning_judge  # noqa: PLC0415 - scikit-learn
+
+        make_meaning_judge(**arguments)
         return
     if task == "material":
         _make_material(**arguments)

@@ -17,8 +17,9 @@ from worker.english.facts import words
 from worker.stages.split.sentences import split_sentences
 from worker.stages.summarise.ranking import rank_sentences, select_sentences
 from worker.stages.summarise.support import check_title
-from worker.training.claim import Article, claim_pairs, reworded_claims
 from worker.training.lora import BASE_NAME, Recipe, load_base, surprisals
+from worker.training.material.claim import Article, claim_pairs, reworded_claims
+from worker.training.material.shortening import shortened_pairs
 from worker.training.pair import Pair, count_kinds, is_trainable, read_rows
 from worker.training.run import (
     Lesson,
@@ -28,7 +29,6 @@ from worker.training.run import (
     train_lessons,
     write_report,
 )
-from worker.training.shortening import shortened_pairs
 
 __all__ = ["make_summary_adapter"]
 

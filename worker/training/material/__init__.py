@@ -1,4 +1,4 @@
-"""Draws pairs for the writer: machine English and the good English that says the same.
+"""Draws pairs: machine English and the good English that says the same, claims and evidence.
 
 May import what ``worker.training`` may.
 """

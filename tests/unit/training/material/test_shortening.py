@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from worker.training.material.shortening import find_cuts, shortened_pairs
 from worker.training.pair import Pair
-from worker.training.shortening import find_cuts, shortened_pairs
 
 
 def word_count(texts: Sequence[str]) -> list[float]:

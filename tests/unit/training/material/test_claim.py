@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from worker.stages.summarise.entailment import NO, YES
-from worker.training.claim import claim_pairs, reworded_claims
+from worker.training.material.claim import claim_pairs, reworded_claims
 
 SENTENCES = (
     "The harbour of Milltown will close on Monday, Mayor Ada Lund said.",
