@@ -24,6 +24,7 @@ class _Task(StrEnum):
     DAMAGE = "damage"
     SUPPORT = "support"
     SPOTTING = "spotting"
+    MEANING = "meaning"
 
 
 def command(
@@ -45,7 +46,8 @@ def command(
     Fields of the rows: repair needs source and target (or targets); summary needs article (or text)
     and summary; furniture needs html (or text) and article; damage needs the text of a clean
     article, in which it cuts sentences and glues promos; support needs article, sentence and
-    supported; spotting needs source and fluency_votes. docs/evaluation.md explains each figure.
+    supported; spotting needs source and fluency_votes; meaning needs source, proposal and meaning,
+    which is "same" or "differs". docs/evaluation.md explains each figure.
     """
     from worker.config.settings import load_profile, load_settings
     from worker.evaluation.measure import Task, measure

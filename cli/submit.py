@@ -157,12 +157,13 @@ def submit_inputs(
 
 def warn_of_unused_restraint(profile: Profile, settings: Settings) -> None:
     """Say on stderr if a restraint is asked for that ``profile`` cannot follow."""
-    if settings.restraint and not profile.prompts[profile.repair.prompt].adapter:
+    has_acceptor = bool(profile.prompts[profile.repair.prompt].adapter)
+    if settings.restraint and not (has_acceptor or profile.checks.meaning_judge):
         talk(
             f"warning: restraint changes nothing in the profile {profile.name}, which has no"
-            " acceptor [restraint_unused]"
+            " acceptor and no judge of meaning [restraint_unused]"
         )
-        talk("hint: a profile with the project's repair adapter has one, such as small")
+        talk('hint: set meaning_judge = "meaning.v1" under [checks]')
 
 
 @contextmanager

@@ -90,6 +90,7 @@ REASON_TEXT = {
     Reason.UNFINISHED: "The model did not finish the sentence",
     Reason.CHATTER: "The model talked about its task",
     Reason.TOO_LONG: "The sentence is too long for the model",
+    Reason.MEANING_DOUBTFUL: "It may not say the same",
     Reason.NOT_SUPPORTED: "No sentence of the article supports it",
     Reason.LOADED_WORD: "It has a loaded word that its evidence lacks",
     Reason.ATTRIBUTION_LOST: "It states as fact what the article attributes to someone",

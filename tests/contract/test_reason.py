@@ -37,6 +37,7 @@ PINNED = {
     *("model_rewrite", "number_changed", "name_changed", "quote_changed", "negation_changed"),
     *("modality_changed", "content_lost", "content_added", "length_changed", "too_different"),
     *("not_better", "unfinished", "chatter", "too_long", "layout_changed"),
+    "meaning_doubtful",
     # summary sentences
     *("not_supported", "loaded_word", "attribution_lost"),
     # flags

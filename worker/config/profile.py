@@ -137,8 +137,11 @@ class CheckSettings(_Section):
     min_similarity: float = 0.7
     """Share of its source's words that a proposal must keep, in order (0-1)."""
     min_gain_nats: float = 2.0
-    """A proposal counts as better when log P(proposal) - log P(source), summed over the tokens of
-    the answer, is at least this."""
+    """Without an acceptor, a proposal counts as better when log P(proposal) - log P(source), summed
+    over the tokens of the answer, is at least this; in an article with little to mend, more."""
+    meaning_judge: str = ""
+    """Folder in ``worker/weights`` of the judge that tells whether a rewrite says the same. Empty:
+    strict rules decide, which refuse most new word orders."""
     min_support: float = 0.93
     """Support that a summary sentence needs (0-1): the mean of the share of its words and pairs
     that its best article sentence holds and the share that the best two hold. On QAGS-CNN/DM .8

@@ -23,6 +23,7 @@ __all__ = [
     "fingerprint",
     "is_local",
     "locate",
+    "meaning_file",
     "model_folder",
     "sha256_of",
     "with_digest",
@@ -46,6 +47,11 @@ def acceptor_file(adapter: str) -> Path:
 def estimator_file(adapter: str) -> Path:
     """Return the file of the estimator that was fitted on the adapter's hidden states."""
     return adapter_folder(adapter) / "estimator.json"
+
+
+def meaning_file(judge: str) -> Path:
+    """Return the file of the judge of meaning ``judge``."""
+    return adapter_folder(judge) / "judge.json"
 
 
 def model_folder(name: str, home: Path) -> Path:
@@ -144,8 +150,13 @@ def with_digest(profile: Profile, settings: Settings) -> Profile:
     if is_local(model) and not in_catalogue(model.name):
         model = model.model_copy(update={"name": locate(model, settings.home)})
     adapters = sorted({prompt.adapter for prompt in profile.prompts.values()} - {""})
+    judge = profile.checks.meaning_judge
     digest = "+".join(
-        [fingerprint(model, settings.home), *(_adapter_digest(name) for name in adapters)]
+        [
+            fingerprint(model, settings.home),
+            *(_adapter_digest(name) for name in adapters),
+            *([f"{judge}:{sha256_of(meaning_file(judge))}"] if judge else []),
+        ]
     )
     return profile.model_copy(update={"model": model, "model_digest": digest})
 

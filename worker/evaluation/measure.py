@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from worker.engine.opening import open_engine
 from worker.evaluation.damage import DamageReport, evaluate_damage
 from worker.evaluation.furniture import FurnitureReport, evaluate_furniture
+from worker.evaluation.meaning import JudgedRewrite, MeaningReport, evaluate_meaning
 from worker.evaluation.repair import RepairReport, evaluate_repair
 from worker.evaluation.rows import (
+    MeaningRow,
     SupportRow,
+    read_meaning_rows,
     read_page_rows,
     read_repair_rows,
     read_spotting_rows,
@@ -28,6 +31,7 @@ from worker.records.article import Article
 from worker.records.result import Result
 from worker.stages.clean.furniture import remove_furniture
 from worker.stages.repair.needs_source import estimate_edit_rates
+from worker.stages.repair.rewrite import check_rewrite, same_probability
 from worker.stages.repair.spotting import spot_sentences
 from worker.stages.split.sentences import split_sentences
 from worker.stages.summarise.entailment import support_probabilities, support_score
@@ -44,7 +48,13 @@ if TYPE_CHECKING:
 __all__ = ["Task", "measure"]
 
 _Report = (
-    RepairReport | SummaryReport | FurnitureReport | DamageReport | SupportReport | SpottingReport
+    RepairReport
+    | SummaryReport
+    | FurnitureReport
+    | DamageReport
+    | SupportReport
+    | SpottingReport
+    | MeaningReport
 )
 
 
@@ -57,6 +67,7 @@ class Task(StrEnum):
     DAMAGE = "damage"
     SUPPORT = "support"
     SPOTTING = "spotting"
+    MEANING = "meaning"
 
 
 def measure(
@@ -77,6 +88,24 @@ def measure(
     if task is Task.FURNITURE:
         pages = read_page_rows(path, limit)
         return evaluate_furniture(pages, _strip, on_progress=on_progress)
+    if task is Task.MEANING:
+        rewrites = read_meaning_rows(path, limit)
+        return evaluate_meaning(
+            rewrites, partial(_judge_meaning, profile=profile), on_progress=on_progress
+        )
+    return _measure_model(task, path, profile, settings, limit=limit, on_progress=on_progress)
+
+
+def _measure_model(
+    task: Task,
+    path: Path,
+    profile: Profile,
+    settings: Settings,
+    *,
+    limit: int | None,
+    on_progress: Callable[[int, int], None] | None,
+) -> _Report:
+    """Measure a stage that needs the model, which is opened once the rows are read."""
     if task is Task.REPAIR:
         pairs = read_repair_rows(path, limit)
         engine = open_engine(profile.model, settings)
@@ -107,6 +136,14 @@ def measure(
 def _strip(article: Article) -> list[str]:
     stripped = remove_furniture(article)
     return [stripped.title, *stripped.paragraphs] if stripped.title else [*stripped.paragraphs]
+
+
+def _judge_meaning(rows: Sequence[MeaningRow], profile: Profile) -> list[JudgedRewrite]:
+    """Check each rewrite, and ask the judge alone how sure it is."""
+    return [
+        JudgedRewrite(same_probability(*texts, profile), check_rewrite(*texts, profile).accepted)
+        for texts in ((row.source, row.proposal) for row in rows)
+    ]
 
 
 def _judge(rows: Sequence[SupportRow], engine: Engine, profile: Profile) -> list[JudgedClaim]:

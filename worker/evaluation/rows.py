@@ -19,12 +19,14 @@ from worker.errors import UsageError
 from worker.records.article import ArticleFormat
 
 __all__ = [
+    "MeaningRow",
     "PageRow",
     "RepairRow",
     "SpottingRow",
     "SummaryRow",
     "SupportRow",
     "TextRow",
+    "read_meaning_rows",
     "read_page_rows",
     "read_repair_rows",
     "read_spotting_rows",
@@ -55,6 +57,7 @@ _SUPPORT_HINT = (
     'which is "correct" or a list of faults'
 )
 _SPOTTING_HINT = 'a row is {"source": "…", "fluency_votes": 0}'
+_MEANING_HINT = 'a row is {"source": "…", "proposal": "…", "meaning": "same"}, or "differs"'
 _TEXT_HINT = 'a row is {"text": "headline, paragraphs, each on a line"}'
 
 
@@ -113,6 +116,14 @@ class SpottingRow(_Row):
     fluency_votes: int
 
 
+class MeaningRow(_Row):
+    """A sentence, a rewrite of it, and whether a reader found that both say the same."""
+
+    source: str
+    proposal: str
+    same: bool
+
+
 class SupportRow(_Row):
     """A claim about an article, and whether people found it supported."""
 
@@ -148,6 +159,17 @@ def read_spotting_rows(path: Path, limit: int | None = None) -> list[SpottingRow
         UsageError: as for ``read_repair_rows``.
     """
     return _read(path, limit, _spotting_row, _SPOTTING_HINT)
+
+
+def read_meaning_rows(path: Path, limit: int | None = None) -> list[MeaningRow]:
+    """Read the first ``limit`` rows (all by default) of a file with read rewrites.
+
+    ``meaning`` is "same" or "differs". Other keys are ignored.
+
+    Raises:
+        UsageError: as for ``read_repair_rows``.
+    """
+    return _read(path, limit, _meaning_row, _MEANING_HINT)
 
 
 def read_text_rows(path: Path, limit: int | None = None) -> list[TextRow]:
@@ -228,6 +250,16 @@ def _spotting_row(row: Mapping[str, Any], number: int) -> SpottingRow:
     if not isinstance(votes, int) or isinstance(votes, bool) or votes < 0:
         raise _ShapeError('"fluency_votes" is not a number of votes')
     return SpottingRow(source=_text(row, "source"), fluency_votes=votes)
+
+
+def _meaning_row(row: Mapping[str, Any], number: int) -> MeaningRow:
+    del number
+    meaning = row.get("meaning")
+    if meaning not in {"same", "differs"}:
+        raise _ShapeError('"meaning" is neither "same" nor "differs"')
+    return MeaningRow(
+        source=_text(row, "source"), proposal=_text(row, "proposal"), same=meaning == "same"
+    )
 
 
 def _summary_row(row: Mapping[str, Any], number: int) -> SummaryRow:

@@ -138,6 +138,8 @@ class Reason(StrEnum):
     """The model talked about the task instead of doing it."""
     TOO_LONG = "too_long"
     """The sentence does not fit the model's window and was not sent."""
+    MEANING_DOUBTFUL = "meaning_doubtful"
+    """The judge is not sure enough that the proposal says the same."""
 
     # Summary sentences refused ------------------------------------------------------------
     NOT_SUPPORTED = "not_supported"

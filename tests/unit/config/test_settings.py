@@ -215,7 +215,8 @@ def test_the_default_is_the_standard_profile_with_the_default_model(
 
     assert profile.name == Settings.model_fields["profile"].default == "standard"
     assert profile.model.name == DEFAULT_MODEL
-    assert not any(template.adapter for template in profile.prompts.values())
+    assert {template.adapter for template in profile.prompts.values()} == {"", "repair.v4"}
+    assert profile.checks.meaning_judge == "meaning.v1"
 
 
 # Restraint -----------------------------------------------------------------------------------

@@ -61,6 +61,9 @@ class ModelScores:
     """Number of words in the sentence."""
     changes: int
     """Number of changes in the proposal that pass the checks."""
+    same_probability: float | None = None
+    """The judge's probability that the whole proposal says the same; ``None`` if it was not asked,
+    or for a change alone."""
 
 
 class Acceptor(BaseModel):

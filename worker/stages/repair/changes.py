@@ -167,15 +167,17 @@ def find_changes(source: str, version: str) -> list[Change]:
 def apply_edits(source: str, edits: Sequence[WordEdit]) -> str:
     """Return ``source`` with the edits made; all other text stays byte for byte.
 
-    If two edits overlap, only the first in the sequence is made.
+    If two edits overlap, only the first in the sequence is made. If the first word goes, the next
+    one takes over its capital.
     """
+    had_capital = source[:1].isupper()
     applied: list[WordEdit] = []
     for edit in edits:
         if all(edit.end <= prior.start or edit.start >= prior.end for prior in applied):
             applied.append(edit)
     for edit in sorted(applied, reverse=True):
         source = source[: edit.start] + edit.text + source[edit.end :]
-    return source
+    return source[:1].upper() + source[1:] if had_capital else source
 
 
 def edit_rate(source: str, version: str) -> float:

@@ -16,6 +16,8 @@ from worker.stages.repair.acceptor import ModelScores, load_acceptor
 from worker.stages.repair.changes import apply_edits, edit_rate, find_changes
 from worker.stages.repair.fidelity import check_proposal
 from worker.stages.repair.needs_source import load_estimator, needs_source
+from worker.stages.repair.rewrite import SAME_PROBABILITY, check_part, check_rewrite
+from worker.stages.repair.roughness import least_gains
 from worker.stages.repair.spotting import is_awkward, is_long_enough
 
 if TYPE_CHECKING:
@@ -32,10 +34,10 @@ __all__ = ["ChangeDecision", "RepairedSentence", "propose_repairs", "repair_arti
 #: Tokens allowed beyond the sentence's size times ``max_growth``, so that short answers can finish.
 _SPARE_TOKENS = 8
 
-#: Reasons that refuse a proposal as a whole, before its changes are checked one by one.
-_WHOLE_PROPOSAL_REASONS = frozenset(
-    {Reason.CHATTER, Reason.UNFINISHED, Reason.TOO_DIFFERENT, Reason.LENGTH_CHANGED}
-)
+#: Reasons that refuse a proposal as a whole, before its changes are checked one by one: it is no
+#: version of the sentence, or, without a judge to say whether it is, too far from it.
+_NO_VERSION = frozenset({Reason.CHATTER, Reason.UNFINISHED})
+_TOO_FAR = _NO_VERSION | {Reason.TOO_DIFFERENT, Reason.LENGTH_CHANGED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class ChangeDecision:
         scores = {"probability": self.probability}
         if self.model_scores is not None:
             scores["gain_nats"] = self.model_scores.gain_nats
+            scores[SAME_PROBABILITY] = self.model_scores.same_probability
             if self.probability is not None:
                 scores["fluency_nats"] = self.model_scores.fluency_nats
         return {name: round(value, 3) for name, value in scores.items() if value is not None}
@@ -83,6 +86,10 @@ class RepairedSentence:
     """Why the proposal was refused as a whole, or why none was requested."""
     detail: str = ""
     decisions: tuple[ChangeDecision, ...] = ()
+    gain_nats: float = 0.0
+    """Nats by which the proposal is a likelier repair than the sentence; 0 if it is not known."""
+    whole: bool = False
+    """Whether the decisions are one, on all changes together."""
     needs_source: bool = False
     """Whether the sentence cannot be understood without the source text."""
 
@@ -123,16 +130,23 @@ def _repair_article(
 ) -> list[RepairedSentence]:
     """Decide each proposed change in an article; return its sentences with the accepted changes."""
     probabilities = iter(_change_probabilities(proposed, acceptor))
+    gains = [sentence.gain_nats for sentence in proposed]
     repaired: list[RepairedSentence] = []
-    for source, sentence in zip(sources, proposed, strict=True):
+    for source, sentence, least_gain in zip(
+        sources, proposed, least_gains(gains, profile.checks.min_gain_nats), strict=True
+    ):
         decisions = tuple(
             decision
             if decision.model_scores is None
-            else _decide(decision, decision.model_scores, next(probabilities), acceptor, profile)
+            else _decide(decision, next(probabilities), acceptor, least_gain, profile)
             for decision in sentence.decisions
         )
-        awkward = sentence.awkward or any(
-            _is_worth_review(decision, acceptor) for decision in decisions
+        # An editor is to see a sentence that the model would rewrite, but nobody vouches for.
+        is_doubtful = not sentence.whole and sentence.gain_nats >= least_gain
+        awkward = (
+            sentence.awkward
+            or is_doubtful
+            or any(_is_worth_review(decision, acceptor) for decision in decisions)
         )
         decided = replace(sentence, decisions=decisions, awkward=awkward)
         repaired.append(_apply_accepted(source, decided, profile))
@@ -251,49 +265,51 @@ def _read_proposal(
     if not changes:
         # Only typography or quotation marks differ.
         return RepairedSentence(source, awkward)
+    gain_nats = 0.0
+    if as_whole and answer.finished and answer.nats and answer.draft_nats:
+        gain_nats = sum(answer.draft_nats) - sum(answer.nats)
+        whole = _check_whole(source, changes, answer, profile)
+        if whole.accepted:
+            return replace(whole, awkward=awkward, gain_nats=gain_nats)
     result = check_proposal(source, proposal, profile.checks)
     reason = result.reason if answer.finished else Reason.UNFINISHED
-    if (
-        reason not in _WHOLE_PROPOSAL_REASONS
-        and edit_rate(source, proposal) > 1 - profile.checks.min_similarity
-    ):
+    refusing = _NO_VERSION if profile.checks.meaning_judge else _TOO_FAR
+    if reason not in _TOO_FAR and edit_rate(source, proposal) > 1 - profile.checks.min_similarity:
         reason = Reason.TOO_DIFFERENT
-    if reason in _WHOLE_PROPOSAL_REASONS:
+    if reason in refusing:
         return RepairedSentence(source, awkward, proposal, reason, result.detail)
-    decisions = _check_whole(source, changes, answer, profile) if as_whole else ()
-    if not decisions:
-        decisions = tuple(_check_change(source, change, profile) for change in changes)
-    return RepairedSentence(source, awkward, proposal, decisions=decisions)
+    decisions = tuple(_check_change(source, change, profile) for change in changes)
+    return RepairedSentence(source, awkward, proposal, decisions=decisions, gain_nats=gain_nats)
 
 
 def _check_whole(
     source: str, changes: Sequence[Change], answer: Generation, profile: Profile
-) -> tuple[ChangeDecision, ...]:
-    """Return one decision per change if all of them together pass the checks, else none.
+) -> RepairedSentence:
+    """Return the sentence with all changes decided alike, by the check of all of them together.
 
     The engine has read the source and written the answer, so both likelihoods are known.
     """
     text = apply_edits(source, [edit for change in changes for edit in change.edits])
-    has_nats = bool(answer.nats and answer.draft_nats)
-    if not has_nats or check_proposal(source, text, profile.checks).reason:
-        return ()
+    result = check_rewrite(source, text, profile)
     scores = ModelScores(
         gain_nats=sum(answer.draft_nats) - sum(answer.nats),
         fluency_nats=0.0,
         source_nats=sum(answer.draft_nats) / len(answer.draft_nats),
         words=len(source.split()),
         changes=len(changes),
+        same_probability=result.scores.get(SAME_PROBABILITY),
     )
-    return tuple(
-        ChangeDecision(change, text, Reason.MODEL_REWRITE, model_scores=scores)
-        for change in changes
+    reason = result.reason or Reason.MODEL_REWRITE
+    decisions = tuple(
+        ChangeDecision(change, text, reason, result.detail, scores) for change in changes
     )
+    return RepairedSentence(source, proposal=text, decisions=decisions, whole=True)
 
 
 def _check_change(source: str, change: Change, profile: Profile) -> ChangeDecision:
     """Check the sentence with only this change made."""
     text = apply_edits(source, change.edits)
-    result = check_proposal(source, text, profile.checks)
+    result = check_part(source, text, profile)
     return ChangeDecision(change, text, result.reason or Reason.MODEL_REWRITE, result.detail)
 
 
@@ -327,14 +343,14 @@ def _score_changes(
 
 def _decide(
     decision: ChangeDecision,
-    scores: ModelScores,
     probability: float | None,
     acceptor: Acceptor | None,
+    least_gain: float,
     profile: Profile,
 ) -> ChangeDecision:
     """Accept or refuse the change by its probability or, without an acceptor, by its gain."""
     if acceptor is None or probability is None:
-        is_better = scores.gain_nats >= profile.checks.min_gain_nats
+        is_better = _gain(decision) >= least_gain
     else:
         is_better = acceptor.accepts(probability, profile.repair.restraint)
     reason = Reason.MODEL_REWRITE if is_better else Reason.NOT_BETTER
@@ -349,25 +365,20 @@ def _is_worth_review(decision: ChangeDecision, acceptor: Acceptor | None) -> boo
 
 
 def _apply_accepted(source: str, sentence: RepairedSentence, profile: Profile) -> RepairedSentence:
-    """Make the accepted changes, best first, except those that then fail a check.
-
-    All of them are tried first: a word that moves may pass only with what it moves past.
-    """
+    """Make the accepted changes, best first, except those that then fail a check."""
     decisions = list(sentence.decisions)
+    if sentence.whole:
+        return replace(sentence, text=decisions[0].text) if sentence.accepted else sentence
     accepted = sorted(
         (index for index, decision in enumerate(decisions) if decision.accepted),
         key=lambda index: (-_order(decisions[index]), index),
     )
-    every_edit = [edit for index in accepted for edit in decisions[index].change.edits]
-    text = apply_edits(source, every_edit)
-    if check_proposal(source, text, profile.checks).reason is None:
-        return replace(sentence, text=text)
     text = source
     edits: list[WordEdit] = []
     for index in accepted:
         candidate_edits = [*edits, *decisions[index].change.edits]
         candidate = apply_edits(source, candidate_edits)
-        result = check_proposal(source, candidate, profile.checks)
+        result = check_part(source, candidate, profile)
         if result.reason:
             decisions[index] = replace(decisions[index], reason=result.reason, detail=result.detail)
         else:
@@ -377,6 +388,8 @@ def _apply_accepted(source: str, sentence: RepairedSentence, profile: Profile) -
 
 def _order(decision: ChangeDecision) -> float:
     """Return how good the change is: its probability or, without an acceptor, its gain."""
-    if decision.probability is not None:
-        return decision.probability
+    return _gain(decision) if decision.probability is None else decision.probability
+
+
+def _gain(decision: ChangeDecision) -> float:
     return decision.model_scores.gain_nats if decision.model_scores else 0.0

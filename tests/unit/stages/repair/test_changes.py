@@ -69,3 +69,15 @@ def test_of_overlapping_edits_the_first_is_made() -> None:
 def test_the_edit_rate_counts_words() -> None:
     assert edit_rate("one two three four", "one two three four") == 0
     assert edit_rate("one two three four", "one two three five") == 0.25
+
+
+@pytest.mark.parametrize(
+    ("source", "version"),
+    [
+        ("The school bus will be late.", "School buses will be late."),
+        ("Yesterday the mayor resigned.", "The mayor resigned yesterday."),
+        ("the mayor resigned.", "mayor resigned."),
+    ],
+)
+def test_the_first_word_keeps_the_capital_of_the_sentence(source: str, version: str) -> None:
+    assert apply_edits(source, find_edits(source, version)) == version

@@ -339,3 +339,33 @@ def test_no_sentences_are_no_work(profile: Profile, engine: FakeEngine) -> None:
 def test_a_failure_of_the_engine_reaches_the_caller(profile: Profile, engine: FakeEngine) -> None:
     with pytest.raises(EngineError, match="told to fail"):
         repair_sentences([PLAIN, f"The {FAILS} left the harbour."], engine, profile)
+
+
+def test_a_rewrite_that_the_judge_doubts_is_made_in_part(
+    profile: Profile, engine: FakeEngine
+) -> None:
+    # Given a proposal that mends a form and drops a clause
+    checks = profile.checks.model_copy(update={"meaning_judge": "meaning.v1"})
+    judged = profile.model_copy(update={"checks": checks})
+    source = "The crew comed back with 12 people on Monday, which many in the harbour expected."
+    proposal = "The crew came back with 12 people on Monday."
+    repaired = repair_sentence(source, proposal, judged, engine)
+
+    # Then only the form is made, and the clause stays
+    assert repaired.text == source.replace("comed", "came")
+    assert (repaired.whole, repaired.awkward) == (False, True)
+    assert [decision.reason for decision in repaired.decisions] == [
+        Reason.MODEL_REWRITE,
+        Reason.CONTENT_LOST,
+    ]
+
+
+def test_the_judges_probability_is_recorded(profile: Profile, engine: FakeEngine) -> None:
+    checks = profile.checks.model_copy(update={"meaning_judge": "meaning.v1"})
+    judged = profile.model_copy(update={"checks": checks})
+    repaired = repair_sentence(AWKWARD, MENDED, judged, engine)
+
+    assert (repaired.text, repaired.whole) == (MENDED, True)
+    (decision,) = repaired.decisions
+    assert 0.7 <= decision.scores["same_probability"] <= 1
+    assert decision.scores["gain_nats"] == 100.0
