@@ -32,6 +32,7 @@ __all__ = [
     "edit_rate",
     "find_changes",
     "find_edits",
+    "with_case_of",
 ]
 
 #: "don't" becomes "do" and "n't", as in tokenised text.
@@ -39,6 +40,8 @@ _NOT = r"n['\u2019]t\b"
 _WORD = re.compile(
     rf"[^\W_]+?(?={_NOT})|{_NOT}|[^\W_]+(?:['\u2019&.,:/-][^\W_]+)*|\S", re.IGNORECASE
 )
+
+_FIRST_WORD = re.compile(r"[^\W\d_]+")
 
 #: Quotation marks after ``fold_typography``. An edit never adds or removes only quotation marks.
 _QUOTES = frozenset("\"'")
@@ -178,6 +181,20 @@ def apply_edits(source: str, edits: Sequence[WordEdit]) -> str:
     for edit in sorted(applied, reverse=True):
         source = source[: edit.start] + edit.text + source[edit.end :]
     return source[:1].upper() + source[1:] if had_capital else source
+
+
+def with_case_of(proposal: str, source: str, text: str) -> str:
+    """Return ``text``, made from ``source`` by edits of ``proposal``, with its first word's case.
+
+    A word that is no longer the first one keeps its capital through the edits, which ignore case.
+    """
+    first = _FIRST_WORD.match(source)
+    if first is None or text.startswith(first[0]):
+        return text
+    written = proposal.split()
+    if first[0] in written or first[0].lower() not in written:
+        return text
+    return re.sub(rf"\b{re.escape(first[0])}\b", first[0].lower(), text, count=1)
 
 
 def edit_rate(source: str, version: str) -> float:

@@ -13,7 +13,7 @@ from worker.engine.protocol import Prompt
 from worker.english.facts import words
 from worker.records.reason import Reason
 from worker.stages.repair.acceptor import ModelScores, load_acceptor
-from worker.stages.repair.changes import apply_edits, edit_rate, find_changes
+from worker.stages.repair.changes import apply_edits, edit_rate, find_changes, with_case_of
 from worker.stages.repair.fidelity import check_proposal
 from worker.stages.repair.needs_source import load_estimator, needs_source
 from worker.stages.repair.rewrite import SAME_PROBABILITY, check_part, check_rewrite
@@ -289,7 +289,8 @@ def _check_whole(
 
     The engine has read the source and written the answer, so both likelihoods are known.
     """
-    text = apply_edits(source, [edit for change in changes for edit in change.edits])
+    edits = [edit for change in changes for edit in change.edits]
+    text = with_case_of(answer.text, source, apply_edits(source, edits))
     result = check_rewrite(source, text, profile)
     scores = ModelScores(
         gain_nats=sum(answer.draft_nats) - sum(answer.nats),

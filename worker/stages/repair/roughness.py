@@ -18,8 +18,9 @@ _PRIOR_SHARE = 0.3
 _PRIOR_SENTENCES = 5
 
 #: Nats to gain in addition for each e-fold by which an article is less rough. In good copy even a
-#: likely rewrite is most often a matter of taste.
-_NATS_PER_FOLD = 2.0
+#: likely rewrite is most often a matter of taste. At 2, 8 of 121 sentences of clean articles were
+#: rewritten, 4 of them without need; they had gained 2.1 to 4.1 nats.
+_NATS_PER_FOLD = 4.0
 
 
 def least_gains(gains: Sequence[float], least: float) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.stages.repair.changes import apply_edits, edit_rate, find_edits
+from worker.stages.repair.changes import apply_edits, edit_rate, find_edits, with_case_of
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,18 @@ def test_the_edit_rate_counts_words() -> None:
 )
 def test_the_first_word_keeps_the_capital_of_the_sentence(source: str, version: str) -> None:
     assert apply_edits(source, find_edits(source, version)) == version
+
+
+@pytest.mark.parametrize(
+    ("source", "proposal", "text", "expected"),
+    [
+        ("Heavy rain fell.", "A heavy rain fell.", "A Heavy rain fell.", "A heavy rain fell."),
+        ("Berg fell.", "Yesterday Berg fell.", "Yesterday Berg fell.", "Yesterday Berg fell."),
+        ("Rain fell.", "Rain fell hard.", "Rain fell hard.", "Rain fell hard."),
+        ("12 men fell.", "The 12 men fell.", "The 12 men fell.", "The 12 men fell."),
+    ],
+)
+def test_a_first_word_that_moves_takes_the_case_of_the_proposal(
+    source: str, proposal: str, text: str, expected: str
+) -> None:
+    assert with_case_of(proposal, source, text) == expected
