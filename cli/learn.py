@@ -38,10 +38,10 @@ def repair(
 ) -> Report:
     """Train a repair adapter for the profile's model, fit its acceptor, measure and describe it.
 
-    Two thirds of the rows train the adapter; the rest measure the outcome. With the
-    profile small, a thousand pairs take about four minutes on two cores. Run the command again to
-    continue an interrupted run. To use the result, copy the profile's prompt file and name the
-    folder there as its adapter. The default profile has no adapter: name small.
+    Two thirds of the rows train the adapter; the rest measure the outcome. A thousand pairs take
+    about an hour on two cores without bfloat16, and four minutes with the profile small. Run the
+    command again to continue an interrupted run. To use the result, copy the profile's prompt file
+    and name the folder there as its adapter.
     """
     _require_extra()
     from worker.config.settings import load_profile, load_settings

@@ -57,7 +57,7 @@ class CardText(NamedTuple):
 REPAIR_CARD = CardText(
     "A LoRA adapter that repairs one sentence of news, trained by `copydesk learn repair`.",
     """{n} sentences: {changed_share:.1%} changed, {closer} closer, {farther} farther, {invented}
-with an invented fact, {lost} with a lost one. The acceptor is {acceptor}.""",
+with an invented fact, {lost} with a lost one. Acceptor: {acceptor}.""",
     """An article, a tense or a preposition may be changed wrongly and pass the checks. Look at
 `work/report.json`, and at the changes in the results of a job, before you use it on everything.""",
 )

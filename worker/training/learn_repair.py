@@ -20,6 +20,7 @@ from worker.errors import UsageError
 from worker.evaluation.repair import RepairReport, evaluate_repair
 from worker.evaluation.rows import RepairRow, read_repair_rows
 from worker.pipeline import repair_texts
+from worker.stages.repair.acceptor import load_acceptor
 from worker.stages.repair.changes import edit_rate
 from worker.training.acceptor import fit_acceptor, label_changes
 from worker.training.card import REPAIR_CARD
@@ -42,6 +43,7 @@ from worker.training.run import (
     require_pairs,
     train_own_adapter,
 )
+from worker.training.writer import WRITER_RECIPE
 
 if TYPE_CHECKING:
     from worker.config.profile import Profile
@@ -66,6 +68,9 @@ def learn_repair(
 ) -> Learned[RepairReport]:
     """Train an adapter and its acceptor on ``files``, and write both with a model card to ``out``.
 
+    An adapter that stands in for one without an acceptor gets none either: the profile's judge of
+    meaning decides.
+
     Checkpoints are kept in ``out/work``; a stopped run resumes from there.
 
     Raises:
@@ -76,13 +81,13 @@ def learn_repair(
     name = profile.repair.prompt
     template = profile.prompts[name]
     if not template.adapter:
-        # Its acceptor stands in if the set-aside rows are too few to fit one.
         raise UsageError(
             f"the profile's repair prompt {name} has no adapter: its examples teach the model",
             code="nothing_to_learn",
             hint="name a profile whose prompt has one, such as small",
         )
-    recipe = Recipe()
+    has_acceptor = load_acceptor(template.adapter) is not None
+    recipe = Recipe() if has_acceptor else WRITER_RECIPE
     rows = [_training_row(row) for file in files for row in read_repair_rows(file)]
     training_rows = [row for row in rows if not is_set_aside(row)]
     aside = [row for row in rows if is_set_aside(row)]
@@ -103,7 +108,12 @@ def learn_repair(
         settings=settings,
     )
     adapted = profile.with_adapter(out, [name])
-    acceptor = _make_acceptor(aside, adapted, settings, shipped=template.adapter)
+    # The shipped acceptor stands in if the set-aside rows are too few to fit one.
+    acceptor = (
+        _make_acceptor(aside, adapted, settings, shipped=template.adapter)
+        if has_acceptor
+        else "none"
+    )
     measured = _measure(aside[:_MEASURED_ROWS], adapted, settings)
     return describe_adapter(
         files, lessons, recipe, report, measured, out=out, card=REPAIR_CARD, acceptor=acceptor

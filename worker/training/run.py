@@ -77,7 +77,8 @@ class Learned(Generic[_Measured]):
     report: Report
     measured: _Measured
     acceptor: str | None = None
-    """``fitted``, or ``shipped`` if there were too few changes to fit one; None for summaries."""
+    """``fitted``, ``shipped`` if there were too few changes to fit one, or ``none`` if the profile
+    does without; None for summaries."""
 
 
 def train_lessons(

@@ -10,14 +10,14 @@ from worker.training.lora import Recipe, load_base
 from worker.training.pair import Pair, count_kinds
 from worker.training.run import Lesson, Task, read_instruction, train_lessons, write_report
 
-__all__ = ["make_writer"]
+__all__ = ["WRITER_RECIPE", "make_writer"]
 
 #: Number of held-out pairs that the loss is measured on: two minutes on two cores without bfloat16.
 _HELD_OUT = 40
 
 #: Batches of 1,024 tokens keep the gradients of 1.5 billion parameters within 12 GB. A step takes
 #: 40 seconds on two cores without bfloat16, so four steps between checkpoints are under 3 minutes.
-_RECIPE = Recipe(
+WRITER_RECIPE = Recipe(
     rank=8,
     alpha=16,
     learning_rate=4e-4,
@@ -45,14 +45,14 @@ def make_writer(
     report = train_lessons(
         load_base(model, "int8"),
         [Lesson(prompt.name, pair) for pair in (*held, *trained)],
-        {prompt.name: Task(read_instruction(prompt), edit_weight=_RECIPE.edit_weight)},
-        _RECIPE,
+        {prompt.name: Task(read_instruction(prompt), edit_weight=WRITER_RECIPE.edit_weight)},
+        WRITER_RECIPE,
         held_out=len(held),
         out=out,
         work=work,
         base_name=_BASE_NAME,
     )
-    write_report(work, counts, _RECIPE, report)
+    write_report(work, counts, WRITER_RECIPE, report)
 
 
 def _read_pairs(path: Path) -> list[Pair]:

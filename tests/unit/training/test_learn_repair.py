@@ -79,6 +79,27 @@ def test_an_adapter_comes_with_acceptor_card_and_curve(
     assert report["pairs"] == learned.pairs
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:peft")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_an_adapter_beside_a_judge_gets_no_acceptor(
+    small: Profile, settings: Settings, tmp_path: Path
+) -> None:
+    # Given a profile whose adapter has no acceptor, as the default's
+    name = small.repair.prompt
+    writer = small.prompts[name].model_copy(update={"adapter": "repair.v4"})
+    checks = small.checks.model_copy(update={"meaning_judge": "meaning.v1"})
+    prompts = {**small.prompts, name: writer}
+    judged = small.model_copy(update={"prompts": prompts, "checks": checks})
+    pairs, out = pairs_file(tmp_path / "pairs.jsonl", 600), tmp_path / "mine"
+
+    learned = learn_repair([pairs], out=out, profile=judged, settings=settings)
+
+    assert learned.acceptor == "none"
+    assert not (out / "acceptor.json").exists()
+    assert json.loads((out / "adapter_config.json").read_text(encoding="utf-8"))["r"] == 8
+    assert "Acceptor: none." in (out / "model_card.md").read_text(encoding="utf-8")
+
+
 def test_unchanged_sentences_have_the_share_of_the_shipped_mixture() -> None:
     edited = [Pair(f"They has met {n}.", f"They have met {n}.", "post_edit") for n in range(400)]
     kept = [Pair(f"They met {n} times.", f"They met {n} times.", "kept") for n in range(900)]
