@@ -267,10 +267,10 @@ def _read_proposal(
         return RepairedSentence(source, awkward)
     gain_nats = 0.0
     if as_whole and answer.finished and answer.nats and answer.draft_nats:
-        gain_nats = sum(answer.draft_nats) - sum(answer.nats)
         whole = _check_whole(source, changes, answer, profile)
         if whole.accepted:
-            return replace(whole, awkward=awkward, gain_nats=gain_nats)
+            return replace(whole, awkward=awkward)
+        gain_nats = whole.gain_nats
     result = check_proposal(source, proposal, profile.checks)
     reason = result.reason if answer.finished else Reason.UNFINISHED
     refusing = _NO_VERSION if profile.checks.meaning_judge else _TOO_FAR
@@ -292,8 +292,9 @@ def _check_whole(
     edits = [edit for change in changes for edit in change.edits]
     text = with_case_of(answer.text, source, apply_edits(source, edits))
     result = check_rewrite(source, text, profile)
+    gain_nats = sum(answer.draft_nats) - sum(answer.nats)
     scores = ModelScores(
-        gain_nats=sum(answer.draft_nats) - sum(answer.nats),
+        gain_nats=gain_nats,
         fluency_nats=0.0,
         source_nats=sum(answer.draft_nats) / len(answer.draft_nats),
         words=len(source.split()),
@@ -304,7 +305,9 @@ def _check_whole(
     decisions = tuple(
         ChangeDecision(change, text, reason, result.detail, scores) for change in changes
     )
-    return RepairedSentence(source, proposal=text, decisions=decisions, whole=True)
+    return RepairedSentence(
+        source, proposal=text, decisions=decisions, gain_nats=gain_nats, whole=True
+    )
 
 
 def _check_change(source: str, change: Change, profile: Profile) -> ChangeDecision:
